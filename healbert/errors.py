@@ -1,0 +1,47 @@
+"""Errors that a user can cause, and how a command reports them."""
+
+import difflib
+import os
+import sys
+
+
+class UserError(ValueError):
+    """Something the user gave cannot be used. The message says what was found and how to fix it."""
+
+
+def did_you_mean(name, valid):
+    """Returns ``"; did you mean 'x'?"`` for the nearest of ``valid``, or an empty string."""
+    near = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def check_choice(what, name, valid):
+    """Raises `UserError` with the nearest valid name unless ``name`` is one of ``valid``."""
+    if name not in valid:
+        listed = ", ".join(str(v) for v in valid)
+        raise UserError(f"{what} '{name}' is not known{did_you_mean(name, valid)} (known: {listed})")
+
+
+def is_main_rank():
+    """Whether this is the first process of a launch (the launchers set RANK)."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def exit_codes(main):
+    """Runs ``main()`` with the command line's exit statuses.
+
+    A `UserError` becomes one ``error:`` line and status 2 (with ``HEALBERT_DEBUG=1``, its traceback);
+    Ctrl-C becomes status 130. Any other exception is a bug of ours and keeps its traceback.
+    """
+    try:
+        main()
+    except UserError as error:
+        if os.environ.get("HEALBERT_DEBUG") == "1":
+            raise
+        if is_main_rank():
+            print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        if is_main_rank():
+            print("interrupted: the same command continues from its last finished epoch", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,143 @@
+"""Pretrained weights -> a model with a classification head."""
+
+import contextlib
+import hashlib
+import pathlib
+
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import logging as hf_logging
+
+from . import embedded
+from .arguments import EMBEDDED_MODEL
+from .errors import UserError
+
+
+def load_tokenizer(arguments):
+    """The tokenizer that `ModelArguments` name; a tokenizer without a padding token pads with its end token.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    name = arguments.tokenizer_name or arguments.model_name_or_path
+    with _load_errors("tokenizer", name):
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(arguments, label_names, pad_token_id):
+    """A pretrained model in float32 with a new classification head.
+
+    Args:
+        arguments: `ModelArguments`.
+        label_names: list of str, kept in the model's configuration.
+        pad_token_id: set where the configuration has none (decoders need it to find the last real token).
+
+    Raises:
+        UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
+    """
+    name = resolve_model(arguments.model_name_or_path)
+    options = _hub_options(arguments)
+    with _load_errors("model", arguments.model_name_or_path), _quiet_load_report():
+        config = AutoConfig.from_pretrained(arguments.config_name or name, **options)
+        config.num_labels = len(label_names)
+        config.id2label = dict(enumerate(label_names))
+        config.label2id = {label: i for i, label in enumerate(label_names)}
+        if config.pad_token_id is None:
+            config.pad_token_id = pad_token_id
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            name,
+            config=config,
+            dtype="float32",
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **options,
+        )
+    _require_encoder(model, report, arguments.model_name_or_path)
+    return model
+
+
+def describe_model(model, name):
+    """What ``results.json`` says of the model, with a SHA-256 over the pretrained weights of its base."""
+    digest = hashlib.sha256()
+    for path, tensor in sorted(model.base_model.state_dict().items()):
+        digest.update(path.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(dtype=_byte()).numpy())
+    return {
+        "name": name,
+        "architecture": type(model).__name__,
+        "parameters": model.num_parameters(),
+        "commit": getattr(model.config, "_commit_hash", None),
+        "fingerprint": digest.hexdigest(),
+    }
+
+
+def _byte():
+    import torch
+
+    return torch.uint8
+
+
+def resolve_model(name):
+    """A Hub id, or the folder that ``name`` stands for.
+
+    Raises:
+        UserError: if ``name`` is a path to nothing.
+    """
+    if name == EMBEDDED_MODEL:
+        return str(embedded.model_folder())
+    path = pathlib.Path(name).expanduser()
+    if path.exists():
+        return str(path)
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UserError(f"model folder {name} does not exist")
+    return name
+
+
+def _hub_options(arguments):
+    return {
+        "cache_dir": arguments.cache_dir,
+        "revision": arguments.model_revision,
+        "token": arguments.token,
+        "trust_remote_code": arguments.trust_remote_code,
+    }
+
+
+@contextlib.contextmanager
+def _load_errors(what, name):
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if "couldn't connect" in str(error) or "offline" in str(error).lower():
+            message = (
+                f"{what} '{name}' is not on this machine and the Hub cannot be reached; "
+                f"give a folder, or go on without the Hub with --model_name_or_path {EMBEDDED_MODEL}"
+            )
+        else:
+            message = f"{what} '{name}' cannot be loaded: {str(error).splitlines()[0]}"
+        raise UserError(message) from error
+
+
+@contextlib.contextmanager
+def _quiet_load_report():
+    # The report says that the new head is new; what else it could say is checked by _require_encoder.
+    verbosity = hf_logging.get_verbosity()
+    hf_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(verbosity)
+
+
+def _require_encoder(model, report, name):
+    prefix = f"{model.base_model_prefix}."
+    missing = [k for k in report["missing_keys"] if k.startswith(prefix) and not k.startswith(f"{prefix}pooler.")]
+    mismatched = [k[0] for k in report["mismatched_keys"] if k[0].startswith(prefix)]
+    lost = sorted(missing + mismatched)
+    if lost:
+        raise UserError(
+            f"model '{name}' lacks {len(lost)} weights of {type(model).__name__}, the first {lost[0]}; "
+            "it is not a checkpoint of this architecture"
+        )

@@ -1,0 +1,59 @@
+"""Where a result comes from: versions, device, commit."""
+
+import importlib.metadata
+import pathlib
+import platform
+import resource
+import subprocess
+
+import torch
+
+LIBRARIES = ("healbert", "torch", "transformers", "datasets", "evaluate", "accelerate", "scikit-learn", "numpy")
+
+
+def environment(training):
+    """Versions, device and code version as ``results.json`` records them.
+
+    Args:
+        training: `transformers.TrainingArguments` of the run.
+    """
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "device": _device_name(training.device),
+        "processes": training.world_size,
+        "threads": torch.get_num_threads(),
+        "mixed_precision": training.mixed_precision,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "git_commit": git_commit(),
+    }
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return __import__("healbert").__version__ if name == "healbert" else None
+
+
+def _device_name(device):
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def git_commit():
+    """The commit of the checkout that this package runs from ("+" added where files differ), or None."""
+    folder = pathlib.Path(__file__).resolve().parent
+    try:
+        inside = _git(folder, "ls-files", "--error-unmatch", "provenance.py")
+        commit = _git(folder, "rev-parse", "HEAD")
+        return (
+            commit + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "") if inside else None
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(folder, *command):
+    done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
