@@ -30,8 +30,8 @@ LIBRARIES = {
     "sklearn": "scikit-learn",
     "sympy": "sympy",
 }
-TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 200, 100
-SHORTEST, LONGEST = 40, 110  # characters
+TRAIN_PER_CLASS, VALIDATION_PER_CLASS = 160, 100
+SHORTEST, LONGEST = 40, 100  # characters
 NOT_PROSE = {"tests", "testing", "externals", "extern", "_vendored", "_vendor", "vendor"}
 FORMAT_VERSION = 1
 
@@ -137,7 +137,7 @@ def read_docstrings(name):
         name: import name of the library.
 
     Returns:
-        list of str: between 40 and 110 characters each, white space folded, in file order.
+        list of str: between 40 and 100 characters each, white space folded, in file order.
     """
     root = pathlib.Path(importlib.util.find_spec(name).origin).parent
     found = []

@@ -18,7 +18,7 @@ def atomic_path(path):
         yield name
         with open(name, "rb") as written:
             os.fsync(written.fileno())
-        os.chmod(name, 0o666 & ~_umask())
+        pathlib.Path(name).chmod(0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -45,11 +45,9 @@ def git_commit():
     """The commit of the checkout that this package runs from ("+" added where files differ), or None."""
     folder = pathlib.Path(__file__).resolve().parent
     try:
-        inside = _git(folder, "ls-files", "--error-unmatch", "provenance.py")
-        commit = _git(folder, "rev-parse", "HEAD")
-        return (
-            commit + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "") if inside else None
-        )
+        _git(folder, "ls-files", "--error-unmatch", "provenance.py")  # fails where git does not track this package
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        return _git(folder, "rev-parse", "HEAD") + ("+" if changed else "")
     except (FileNotFoundError, subprocess.CalledProcessError):
         return None
 
