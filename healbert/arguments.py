@@ -288,7 +288,7 @@ class Arguments:
             kept = {k: v for k, v in kept.items() if not k.startswith("corrupt_")} | {"corrupt_level": 0.0}
         elif self.corruption.corrupt_level == 1:  # all of the bottom is all of the top
             del kept["corrupt_region"]
-        return kept | {"world_size": self.training.world_size}
+        return kept | {"world_size": self.training.world_size, "mixed_precision": self.training.mixed_precision}
 
     def name(self):
         """A readable folder name that differs whenever `identity` does."""

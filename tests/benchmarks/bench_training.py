@@ -1,0 +1,113 @@
+"""Training throughput of HealingTrainer against transformers.Trainer, side by side.
+
+    python tests/benchmarks/bench_training.py --data_root ../shared/data
+
+One epoch on 4,000 SST-2 sentences (seed 0) with one evaluation and one checkpoint, batch 32, the embedded model.
+Rounds alternate between the trainers; medians and ratios are printed. Exit status 1 if a target is missed.
+"""
+
+import argparse
+import pathlib
+import statistics
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
+from transformers import logging as hf_logging
+
+from healbert.arguments import make_arguments
+from healbert.data import load_task, tokenize
+from healbert.metrics import compute_metrics
+from healbert.modeling import load_model, load_tokenizer
+from healbert.trainer import HealingTrainer
+
+TARGETS = {"plain": 2.4, "group_by_length": 1.0}
+
+
+def stock(task, tokenizer, model, folder, **options):
+    arguments = TrainingArguments(
+        folder,
+        num_train_epochs=1,
+        per_device_train_batch_size=32,
+        eval_strategy="epoch",
+        disable_tqdm=True,
+        use_cpu=True,
+        dataloader_pin_memory=False,
+        **options,
+    )
+    return Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=task.splits["train"],
+        eval_dataset=task.splits["evaluation"],
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer,
+        compute_metrics=compute_metrics,
+    )
+
+
+def healing(task, tokenizer, model, folder, settings):
+    arguments = make_arguments(**settings, output_dir=folder, disable_tqdm=True, num_train_epochs=1)
+    return HealingTrainer(
+        model=model,
+        args=arguments.training,
+        train_dataset=task.splits["train"],
+        eval_dataset=task.splits["evaluation"],
+        processing_class=tokenizer,
+    )
+
+
+def throughput(trainer):
+    """train_samples_per_second of one train() call, evaluation and checkpoint included."""
+    return trainer.train().metrics["train_samples_per_second"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_root", required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=4000)
+    options = parser.parse_args()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    settings = {
+        "task_name": "sst2",
+        "data_root": options.data_root,
+        "max_train_samples": options.samples,
+        "use_cpu": True,
+    }
+    arguments = make_arguments(**settings)
+    tokenizer = load_tokenizer(arguments.model)
+    task = load_task(arguments.data, arguments.model)
+    tokenize(task, tokenizer, arguments.data)
+    makers = {
+        "plain": lambda m, f: stock(task, tokenizer, m, f),
+        "group_by_length": lambda m, f: stock(task, tokenizer, m, f, train_sampling_strategy="group_by_length"),
+        "HealingTrainer": lambda m, f: healing(task, tokenizer, m, f, settings),
+    }
+    rates = {name: [] for name in makers}
+    for number in range(options.rounds):
+        for name, make in makers.items():
+            set_seed(0)
+            model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
+            with tempfile.TemporaryDirectory() as folder:
+                rates[name].append(throughput(make(model, folder)))
+            print(f"round {number + 1}  {name:<16} {rates[name][-1]:7.1f} examples/s", flush=True)
+    sys.exit(report({name: statistics.median(values) for name, values in rates.items()}))
+
+
+def report(medians):
+    ours, missed = medians["HealingTrainer"], 0
+    for name, median in medians.items():
+        print(f"median   {name:<16} {median:7.1f} examples/s  HealingTrainer is {ours / median:.2f} times as fast")
+    for name, target in TARGETS.items():
+        if ours / medians[name] < target:
+            print(f"missed: {target} times {name}")
+            missed = 1
+    return missed
+
+
+if __name__ == "__main__":
+    main()
