@@ -1,8 +1,9 @@
 """Damage a pretrained transformer, heal it by fine-tuning on a classification task, report what came back.
 
-    accelerate launch run_corrupt_glue.py --corrupt_level 0.5 --corrupt_region bottom
-    accelerate launch run_corrupt_glue.py --corrupt_level 0.5 --corrupt_region bottom \
-        --model_name_or_path google-bert/bert-base-uncased --task_name sst2
+accelerate launch run_corrupt_glue.py --corrupt_level 0.5 --corrupt_region bottom
+
+accelerate launch run_corrupt_glue.py --corrupt_level 0.5 --corrupt_region bottom \
+    --model_name_or_path google-bert/bert-base-uncased --task_name sst2
 """
 
 import sys
@@ -11,16 +12,16 @@ from healbert.errors import exit_codes
 
 
 def main():
-    from healbert.arguments import parse_arguments
+    # Imported late, so that start-up stays light.
+    from healbert.arguments import parse_arguments, print_settings
 
     arguments, print_config = parse_arguments(sys.argv[1:])
     if print_config:
-        import yaml
-
-        print(yaml.safe_dump(arguments.settings(), sort_keys=True), end="")
+        print_settings(arguments)
         return
 
-    from healbert.experiment import format_results, run_experiment
+    from healbert.cell import format_results
+    from healbert.experiment import run_experiment
 
     results = run_experiment(arguments)
     if arguments.training.process_index == 0:

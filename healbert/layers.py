@@ -41,7 +41,7 @@ def find_layers(model):
     """
     base = getattr(model, "base_model", model)
     candidates = _outermost_lists(base)
-    depth = getattr(getattr(model, "config", None), "num_hidden_layers", None)
+    depth = getattr(getattr(base, "config", None), "num_hidden_layers", None)
     exact = {path: layers for path, layers in candidates.items() if len(layers) == depth}
     shared = {path: layers for path, layers in candidates.items() if depth and depth % len(layers) == 0}
     found = exact or shared or candidates

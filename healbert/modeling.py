@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import pathlib
 
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 from transformers import logging as hf_logging
 
 from . import embedded
@@ -27,7 +27,7 @@ def load_tokenizer(arguments):
 
 
 def load_model(arguments, label_names, pad_token_id):
-    """A pretrained model in float32 with a new classification head.
+    """A pretrained model in float32 with a new classification head, the one that ``--pooling`` names.
 
     Args:
         arguments: `ModelArguments`.
@@ -38,25 +38,40 @@ def load_model(arguments, label_names, pad_token_id):
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
     """
     name = resolve_model(arguments.model_name_or_path)
-    options = _hub_options(arguments)
+    labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
     with _load_errors("model", arguments.model_name_or_path), _quiet_load_report():
-        config = AutoConfig.from_pretrained(arguments.config_name or name, **options)
-        config.num_labels = len(label_names)
-        config.id2label = dict(enumerate(label_names))
-        config.label2id = {label: i for i, label in enumerate(label_names)}
+        config = AutoConfig.from_pretrained(arguments.config_name or name, **_hub_options(arguments))
         if config.pad_token_id is None:
             config.pad_token_id = pad_token_id
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            name,
+        options = dict(
             config=config,
             dtype="float32",
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **options,
+            **_hub_options(arguments),
         )
+        model, report = POOLINGS[arguments.pooling](name, labels, options)
     _require_encoder(model, report, arguments.model_name_or_path)
     return model
+
+
+def _own_head(name, labels, options):
+    config = options["config"]
+    config.num_labels = len(labels["id2label"])
+    config.id2label, config.label2id = labels["id2label"], labels["label2id"]
+    return AutoModelForSequenceClassification.from_pretrained(name, **options)
+
+
+def _mean_head(name, labels, options):
+    from .pooling import MeanPoolingForSequenceClassification
+
+    encoder, report = AutoModel.from_pretrained(name, **options)
+    return MeanPoolingForSequenceClassification.around(encoder, **labels), report
+
+
+# name -> function(model name, label names, from_pretrained options) that returns a model and its loading report.
+POOLINGS = {"cls": _own_head, "mean": _mean_head}
 
 
 def describe_model(model, name):
@@ -132,10 +147,10 @@ def _quiet_load_report():
 
 
 def _require_encoder(model, report, name):
-    prefix = f"{model.base_model_prefix}."
-    missing = [k for k in report["missing_keys"] if k.startswith(prefix) and not k.startswith(f"{prefix}pooler.")]
-    mismatched = [k[0] for k in report["mismatched_keys"] if k[0].startswith(prefix)]
-    lost = sorted(missing + mismatched)
+    lost = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
+    encoder = set(model.base_model.state_dict())
+    lost = [key.removeprefix(f"{model.base_model_prefix}.") for key in lost]
+    lost = [key for key in lost if key in encoder and not key.startswith("pooler.")]
     if lost:
         raise UserError(
             f"model '{name}' lacks {len(lost)} weights of {type(model).__name__}, the first {lost[0]}; "

@@ -82,13 +82,13 @@ class HealingTrainer(Trainer):
     def _get_train_sampler(self, train_dataset=None):
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
-        lengths = token_lengths(self.train_dataset if train_dataset is None else train_dataset)
+        lengths = token_lengths(self.train_dataset)
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
         step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return GroupedByLength(lengths.tolist(), step, seed)
 
     def _get_eval_sampler(self, eval_dataset):
-        return FixedOrder(_longest_first(eval_dataset))
+        return FixedOrder(longest_first(eval_dataset))
 
     def evaluation_loop(self, dataloader, *args, **kwargs):
         output = super().evaluation_loop(dataloader, *args, **kwargs)
@@ -96,9 +96,9 @@ class HealingTrainer(Trainer):
             raise Diverged
         if output.predictions is None:
             return output
-        original = np.argsort(_longest_first(dataloader.dataset))
+        original = np.argsort(longest_first(dataloader.dataset))
         return output._replace(
-            predictions=output.predictions[original],
+            predictions=_reorder(output.predictions, original),
             label_ids=None if output.label_ids is None else output.label_ids[original],
         )
 
@@ -118,8 +118,15 @@ def token_lengths(rows):
     return pc.list_value_length(ids).to_numpy()
 
 
-def _longest_first(rows):
+def longest_first(rows):
+    """Positions from the longest example to the shortest; of rows without token ids, as they come."""
+    if "input_ids" not in rows.column_names:
+        return list(range(len(rows)))
     return np.argsort(-token_lengths(rows), kind="stable").tolist()
+
+
+def _reorder(predictions, order):
+    return tuple(p[order] for p in predictions) if isinstance(predictions, tuple) else predictions[order]
 
 
 def last_complete_checkpoint(output_dir, world_size=1):

@@ -1,0 +1,50 @@
+"""The command line: dataclasses, the parser, and defaults < task recipe < YAML < flags."""
+
+from .cell import NOT_IDENTITY, Arguments
+from .groups import (
+    EMBEDDED_MODEL,
+    FILE_EXTENSIONS,
+    POOLINGS,
+    SELECTIONS,
+    CellArguments,
+    CorruptionArguments,
+    DataArguments,
+    FeatureArguments,
+    ModelArguments,
+)
+from .parser import (
+    FIXED,
+    GROUPS,
+    TRAINING_DEFAULTS,
+    build_parser,
+    known_flags,
+    make_arguments,
+    parse_arguments,
+    print_settings,
+    read_config,
+    to_argv,
+)
+
+__all__ = [
+    "EMBEDDED_MODEL",
+    "FILE_EXTENSIONS",
+    "FIXED",
+    "GROUPS",
+    "NOT_IDENTITY",
+    "POOLINGS",
+    "SELECTIONS",
+    "TRAINING_DEFAULTS",
+    "Arguments",
+    "CellArguments",
+    "CorruptionArguments",
+    "DataArguments",
+    "FeatureArguments",
+    "ModelArguments",
+    "build_parser",
+    "known_flags",
+    "make_arguments",
+    "parse_arguments",
+    "print_settings",
+    "read_config",
+    "to_argv",
+]

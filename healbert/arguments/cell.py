@@ -1,0 +1,69 @@
+"""All settings of one cell, and which of them make it the cell that it is."""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import re
+
+from transformers import TrainingArguments
+
+from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureArguments, ModelArguments
+
+# Settings that cannot change a result: where things lie, what is logged, how many workers prepare the data.
+NOT_IDENTITY = frozenset(
+    """
+    cache_dir token preprocessing_num_workers overwrite_cache overwrite_output_dir save_model torch_num_threads
+    output_dir run_name project report_to do_train do_eval do_predict disable_tqdm resume_from_checkpoint debug
+    log_level log_level_replica log_on_each_node logging_strategy logging_first_step logging_steps
+    logging_nan_inf_filter include_num_input_tokens_seen skip_memory_metrics dataloader_num_workers
+    dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
+    dataloader_multiprocessing_context dataloader_in_order ddp_backend ddp_timeout ddp_bucket_cap_mb local_rank
+    save_on_each_node enable_jit_checkpoint save_only_model save_steps save_total_limit eval_steps
+    restore_callback_states_from_checkpoint ignore_data_skip push_to_hub hub_token hub_private_repo hub_model_id
+    hub_strategy hub_always_push hub_revision trackio_space_id trackio_bucket_id trackio_static_space_id
+    """.split()
+)
+
+
+@dataclasses.dataclass
+class Arguments:
+    """All settings of one cell, validated."""
+
+    model: ModelArguments
+    data: DataArguments
+    corruption: CorruptionArguments
+    cell: CellArguments
+    features: FeatureArguments
+    training: TrainingArguments
+
+    def settings(self):
+        """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""
+        flat = self.training.to_dict()
+        for part in (self.model, self.data, self.corruption, self.cell, self.features):
+            flat.update(dataclasses.asdict(part))
+        return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
+
+    def identity(self):
+        """The settings that can change a result, the number of processes among them."""
+        kept = {k: v for k, v in self.settings().items() if k not in NOT_IDENTITY}
+        if self.corruption.corrupt_level == 0:  # no damage: nothing else of it matters
+            kept = {k: v for k, v in kept.items() if not k.startswith("corrupt_")} | {"corrupt_level": 0.0}
+        elif self.corruption.corrupt_level == 1:  # all of the bottom is all of the top
+            del kept["corrupt_region"]
+        return kept | {"world_size": self.training.world_size, "mixed_precision": self.training.mixed_precision}
+
+    def name(self):
+        """A readable folder name that differs whenever `identity` does."""
+        text = json.dumps(self.identity(), sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        data, damage = self.data, self.corruption
+        source = data.task_name or data.dataset_name or pathlib.Path(data.train_file).stem
+        end = "" if damage.corrupt_level in (0, 1) else f"-{damage.corrupt_region}"
+        parts = [_last_part(self.model.model_name_or_path), _last_part(source), f"{damage.corrupt_level:g}{end}"]
+        parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest]
+        return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
+
+
+def _last_part(name):
+    return pathlib.PurePath(name.rstrip("/")).name or name

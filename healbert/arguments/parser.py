@@ -1,0 +1,178 @@
+"""From a command line, a YAML file or Python keywords to `Arguments`."""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+
+import yaml
+from transformers import HfArgumentParser, TrainingArguments
+
+from ..errors import UserError, did_you_mean
+from ..tasks import EMBEDDED_TASK, TASKS
+from .cell import Arguments
+from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureArguments, ModelArguments
+
+# Every default that differs from transformers.TrainingArguments.
+TRAINING_DEFAULTS = {
+    "eval_strategy": "epoch",
+    "greater_is_better": True,
+    "learning_rate": 2e-5,
+    "load_best_model_at_end": True,
+    "logging_nan_inf_filter": False,
+    "logging_strategy": "epoch",
+    "metric_for_best_model": "f1_weighted",
+    "num_train_epochs": 10,
+    "per_device_eval_batch_size": 64,
+    "per_device_train_batch_size": 32,
+    "save_strategy": "epoch",
+    "save_total_limit": 1,
+    "train_sampling_strategy": "group_by_length",
+}
+
+# What a cell is made of: measured after every epoch, best epoch kept. These cannot be changed.
+FIXED = ("eval_strategy", "save_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better")
+
+
+class _Parser(HfArgumentParser):
+    def error(self, message):
+        raise UserError(f"{message.removeprefix('argument ')} (see --help)")
+
+
+GROUPS = (
+    ModelArguments,
+    DataArguments,
+    CorruptionArguments,
+    CellArguments,
+    FeatureArguments,
+    TrainingArguments,
+)
+
+
+def build_parser():
+    """The parser of `run_corrupt_glue.py`: our flags in five groups, then all of TrainingArguments."""
+    TrainingArguments._argument_group_name = "training (transformers.TrainingArguments)"
+    parser = _Parser(
+        GROUPS,
+        usage="run_corrupt_glue.py [CONFIG.yaml] [--flag value ...]",
+        description="Damage a pretrained transformer, heal it by fine-tuning, report what came back. "
+        "A YAML or JSON file as first argument gives defaults that flags override.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
+    parser.set_defaults(**TRAINING_DEFAULTS)
+    return parser
+
+
+def parse_arguments(argv):
+    """Turns a command line into validated arguments.
+
+    Args:
+        argv: list of strings, without the program's name; the first may be a YAML or JSON file.
+
+    Returns:
+        tuple: (`Arguments`, whether ``--print_config`` was given).
+
+    Raises:
+        UserError: for anything that cannot be used, before a model or dataset is touched.
+    """
+    parser = build_parser()
+    argv = list(argv)
+    if argv and not argv[0].startswith("-"):
+        argv = to_argv(read_config(argv.pop(0)), known_flags(parser)) + argv
+    task = parser.parse_known_args(argv)[0]
+    recipe = TASKS[task.task_name or EMBEDDED_TASK].recipe if _uses_table(task) else {}
+    namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags(parser)) + argv)
+    if unknown:
+        flag = unknown[0].split("=")[0]
+        near = did_you_mean(flag, [f"--{name}" for name in known_flags(parser)]) if flag.startswith("-") else ""
+        raise UserError(f"unknown argument '{unknown[0]}'{near} (see --help)")
+    return _instantiate(namespace), namespace.print_config
+
+
+def print_settings(arguments):
+    """Prints the resolved settings as YAML that can be given back as a configuration file."""
+    print(yaml.safe_dump(arguments.settings(), sort_keys=True), end="")
+
+
+def make_arguments(**settings):
+    """`Arguments` from Python: the same names, defaults and checks as the command line."""
+    parser = build_parser()
+    return parse_arguments(to_argv(settings, known_flags(parser)))[0]
+
+
+def _uses_table(namespace):
+    own = namespace.dataset_name or namespace.train_file
+    return not own and (namespace.task_name or EMBEDDED_TASK) in TASKS
+
+
+def known_flags(parser):
+    """The names of all settings, without dashes."""
+    return {action.dest for action in parser._actions if action.dest != "help"}
+
+
+def read_config(path):
+    """The settings in a YAML or JSON file: a dict from flag names to values."""
+    path = pathlib.Path(path)
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        raise UserError(f"'{path}' is no flag and no .yaml or .json file; flags start with --")
+    if not path.is_file():
+        raise UserError(f"configuration file {path} does not exist")
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"configuration file {path} cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"configuration file {path} does not hold 'flag: value' lines")
+    return settings
+
+
+def to_argv(settings, known):
+    """The flags that a dict of settings stands for; None means unset.
+
+    Raises:
+        UserError: for a key that is no flag, with the nearest one.
+    """
+    argv = []
+    for key, value in settings.items():
+        if key not in known:
+            raise UserError(f"unknown setting '{key}'{did_you_mean(key, known)}")
+        if value is None:
+            continue
+        values = value if isinstance(value, list) else [value]
+        if values:
+            argv += [f"--{key}", *(json.dumps(v) if isinstance(v, dict) else str(v) for v in values)]
+    return argv
+
+
+def _instantiate(namespace):
+    values = vars(namespace)
+    for name in FIXED:
+        if values[name] != TRAINING_DEFAULTS[name]:
+            raise UserError(
+                f"--{name} {values[name]} is not supported: a cell is evaluated and kept by weighted F1 after each "
+                f"epoch; leave it at {TRAINING_DEFAULTS[name]}"
+            )
+    if not (math.isfinite(namespace.learning_rate) and namespace.learning_rate >= 0):
+        raise UserError(f"--learning_rate {namespace.learning_rate} is not a number of 0 or more")
+    if not namespace.num_train_epochs > 0:
+        raise UserError(f"--num_train_epochs {namespace.num_train_epochs:g} trains nothing; use more than 0")
+    for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
+        if values[name] < 1:
+            raise UserError(f"--{name} {values[name]} is too small; use 1 or more")
+    ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
+    try:
+        training = TrainingArguments(**_pick(values, TrainingArguments))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if training.device.type == "cpu":
+        training.dataloader_pin_memory = False  # torch warns each time otherwise
+    arguments = Arguments(*ours, training)
+    if values["output_dir"] is None:
+        training.output_dir = os.path.join("runs", arguments.name())
+    return arguments
+
+
+def _pick(values, group):
+    return {f.name: values[f.name] for f in dataclasses.fields(group) if f.init}

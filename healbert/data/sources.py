@@ -1,0 +1,85 @@
+"""Opening what a task's name, a Hub id, a folder or files stand for."""
+
+import pathlib
+
+from .. import embedded
+from ..errors import UserError
+from ..tasks import EMBEDDED_TASK, TASKS, Task
+
+
+def load_raw(data, model):
+    if data.train_file:
+        return _load_files(data, model)
+    task = TASKS.get(data.task_name) or Task(data.dataset_name, data.dataset_config_name, text=())
+    folder = _local_folder(task, data, model)
+    source = str(folder) if folder else "/".join(filter(None, (task.dataset, task.config)))
+    raw = _open(str(folder) if folder else task.dataset, None if folder else task.config, model)
+    evaluation = _evaluation_split(raw, task, data)
+    return task, {"train": raw["train"], "evaluation": raw[evaluation]}, source
+
+
+def _local_folder(task, data, model):
+    if task.dataset == EMBEDDED_TASK:
+        return embedded.docstrings_folder(model.cache_dir)
+    if data.data_root:
+        names = [task.dataset.rstrip("/").rpartition("/")[2], task.config]
+        root = pathlib.Path(data.data_root).expanduser()
+        tried = [root / name for name in names if name]
+        for folder in tried:
+            if folder.is_dir():
+                return folder
+        raise UserError(f"--data_root holds no dataset {' or '.join(map(str, tried))}")
+    folder = pathlib.Path(task.dataset).expanduser()
+    if folder.is_dir():
+        return folder
+    if task.dataset.startswith((".", "/", "~")) or task.dataset.count("/") > 1:
+        raise UserError(f"dataset folder {task.dataset} does not exist")
+    return None
+
+
+def _open(path, config, model, **options):
+    import datasets
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return datasets.load_dataset(path, config, cache_dir=model.cache_dir, token=model.token, **options)
+    except ConnectionError as error:
+        raise UserError(
+            f"dataset '{path}' is not on this machine and the Hub cannot be reached; go on without it with "
+            "--data_root DIR, --dataset_name FOLDER, --train_file FILE, or the embedded --task_name docstrings"
+        ) from error
+    except (datasets.exceptions.DatasetNotFoundError, HfHubHTTPError) as error:
+        raise UserError(f"dataset '{path}' cannot be opened: {error}") from error
+    except (datasets.exceptions.DatasetGenerationError, datasets.exceptions.DataFilesNotFoundError) as error:
+        raise UserError(f"the data of '{path}' cannot be read: {error.__cause__ or error}") from error
+    except ValueError as error:  # an unknown configuration, a folder without data files
+        raise UserError(f"dataset '{path}' cannot be opened: {error}") from error
+
+
+def _evaluation_split(raw, task, data):
+    if "train" not in raw:
+        raise UserError(f"{task.dataset} has no split 'train' (found: {', '.join(raw)})")
+    wanted = [task.evaluation] if data.task_name else ["validation", "test"]
+    for split in wanted:
+        if split in raw:
+            return split
+    raise UserError(f"{task.dataset} has no split '{' or '.join(wanted)}' to evaluate on (found: {', '.join(raw)})")
+
+
+def _load_files(data, model):
+    files = {"train": data.train_file, "validation": data.validation_file, "test": data.test_file}
+    splits = {split: _open_file(path, model) for split, path in files.items() if path}
+    splits["evaluation"] = splits.pop("validation") if "validation" in splits else splits.pop("test")
+    return Task("files", text=()), splits, " ".join(path for path in files.values() if path)
+
+
+def _open_file(path, model):
+    kind = pathlib.Path(path).suffix[1:].lower()
+    builder = {"tsv": "csv", "jsonl": "json"}.get(kind, kind)
+    options = {"keep_default_na": False} if builder == "csv" else {}  # the word "null" is a text, not a gap
+    if kind == "tsv":
+        options["sep"] = "\t"
+    rows = _open(builder, None, model, data_files=str(path), split="train", **options)
+    if not len(rows):
+        raise UserError(f"{path} holds no examples")
+    return rows

@@ -1,0 +1,67 @@
+"""How a damaged model is healed: which parameters train. A new strategy is one entry."""
+
+import dataclasses
+from collections.abc import Callable
+
+from torch import nn
+
+from .errors import UserError
+
+
+def classification_layer(model):
+    """The last linear layer of a sequence classifier: the module whose outputs are the logits.
+
+    Raises:
+        UserError: if the model has none with as many outputs as it has labels.
+    """
+    inside = {id(module) for module in model.base_model.modules()} if model.base_model is not model else set()
+    outside = [module for module in model.modules() if isinstance(module, nn.Linear) and id(module) not in inside]
+    found = [module for module in outside if module.out_features == model.config.num_labels]
+    if not found:
+        raise UserError(f"{type(model).__name__} has no linear classification layer outside its encoder")
+    return found[-1]
+
+
+def train_everything(model):
+    """Full fine-tuning, the paper's main experiment."""
+    model.requires_grad_(True)
+
+
+def train_classification_layer(model):
+    """Linear probing: the damaged encoder is frozen, and so is all of the head but its last linear layer."""
+    model.requires_grad_(False)
+    classification_layer(model).requires_grad_(True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Strategy:
+    """``prepare(model)`` marks the parameters that train.
+
+    ``fixed_features`` says that what the classification layer sees never changes, so that it is computed once.
+    """
+
+    prepare: Callable
+    fixed_features: bool = False
+
+
+HEALING = {
+    "full": Strategy(train_everything),
+    "linear_probe": Strategy(train_classification_layer, fixed_features=True),
+}
+
+
+class ClassificationLayer(nn.Module):
+    """The last linear layer of a classifier, fed with features that were computed before.
+
+    Shares its parameters with ``model``: training this trains that.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.layer = classification_layer(model)
+
+    def forward(self, features, labels=None):
+        """Logits (batch, classes) of features (batch, features); with ``labels`` (batch,), the loss too."""
+        logits = self.layer(features)
+        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
+        return {"loss": loss, "logits": logits} if loss is not None else {"logits": logits}

@@ -1,0 +1,125 @@
+"""t-SNE pictures of features, for one cell and for several side by side."""
+
+import math
+
+import numpy as np
+
+from .errors import UserError
+from .files import atomic_path
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; beyond eight classes the marker changes too.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
+MARKERS = ("o", "^", "s", "X")
+
+
+def check_tsne(labels, perplexity):
+    """Raises `UserError` if t-SNE of examples with these labels (examples,) cannot be drawn."""
+    if len(np.unique(labels)) < 2:
+        raise UserError("--tsne needs two or more classes among the examples shown; raise --tsne_samples")
+    if perplexity >= len(labels):
+        raise UserError(
+            f"--tsne_perplexity {perplexity:g} is too large for {len(labels)} examples; "
+            f"use at most {(len(labels) - 1) / 3:.0f}"
+        )
+
+
+def embed(features, perplexity, seed):
+    """t-SNE (scikit-learn, started from PCA): numpy (examples, features) -> (examples, 2)."""
+    from sklearn.manifold import TSNE
+
+    start = "pca" if min(features.shape) >= 2 else "random"
+    return TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(features)
+
+
+def draw_stages(path, file):
+    """One panel for each stage of a cell's `FeatureFile`, in the same colours, with a legend; written atomically."""
+    panels = [[(file, stage) for stage in file.stages]]
+    _draw(path, panels, heading=f"{file.task}: t-SNE of what the classifier sees")
+
+
+def draw_cells(path, files, stage="healed"):
+    """Several cells side by side: levels across, regions down; level 0 and 1 stand in both rows.
+
+    Args:
+        path: the picture to write.
+        files: list of `FeatureFile` with the same label names.
+        stage: "healed" or "damaged".
+
+    Raises:
+        UserError: if the cells have different labels or lack the stage, or two show the same damage.
+    """
+    if any(file.label_names != files[0].label_names for file in files):
+        raise UserError("the cells have different labels; draw cells of one task")
+    if any(stage not in file.stages for file in files):
+        raise UserError(f"a cell has no {stage} features; draw it with another --stage")
+    by_damage = {}
+    for file in files:
+        for region in ("bottom", "top") if file.level in (0, 1) else (file.region,):
+            if (region, file.level) in by_damage and by_damage[region, file.level] is not file:
+                raise UserError(f"two cells show the same damage ({region} {file.level:g}); give one of them")
+            by_damage[region, file.level] = file
+    partial = {file.region for file in files if file.level not in (0, 1)}
+    regions = [region for region in ("bottom", "top") if region in (partial or {"bottom"})]
+    levels = sorted({file.level for file in files})
+    panels = [[(by_damage[r, level], stage) if (r, level) in by_damage else None for level in levels] for r in regions]
+    _draw(path, panels, heading=f"{files[0].task}: t-SNE of what the classifier sees, {stage}")
+
+
+def damage_title(file, stage):
+    """What a panel shows, for example "bottom 50% damaged, after healing" over "weighted F1 0.812"."""
+    where = {0: "intact", 1: "all damaged"}.get(file.level, f"{file.region} {file.level:.0%} damaged")
+    when = {"damaged": "before healing", "healed": "after healing"}[stage]
+    return f"{where}, {when}\nweighted F1 {file.f1[stage]:.3f}"
+
+
+def _draw(path, panels, heading):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, columns = len(panels), max(map(len, panels))
+    first = next(panel[0] for row in panels for panel in row if panel)
+    names = first.label_names
+    legend_columns = max(1, min(len(names), (columns * 3) // max(1, math.ceil(max(map(len, names)) / 12))))
+    legend_inches = 0.3 * math.ceil(len(names) / legend_columns) + 0.3
+    height = 3.6 * rows + 0.5 + legend_inches
+    figure = Figure(figsize=(3.6 * max(columns, 2), height), dpi=150)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    cache = {}
+    for row, line in zip(axes, panels, strict=True):
+        for axis, panel in zip(row, line, strict=True):
+            _draw_panel(axis, panel, cache)
+    handles = [_legend_handle(index) for index in range(len(names))]
+    figure.suptitle(heading, fontsize=11)
+    figure.legend(handles, names, loc="lower center", ncols=legend_columns, frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, legend_inches / height, 1, 1))
+    with atomic_path(path) as name:
+        figure.savefig(name, format="png")
+
+
+def _draw_panel(axis, panel, cache):
+    if panel is None:
+        axis.set_axis_off()
+        return
+    file, stage = panel
+    if (id(file), stage) not in cache:
+        cache[id(file), stage] = embed(file.stages[stage], file.perplexity, file.seed)
+    points = cache[id(file), stage]  # (examples, 2)
+    for index in range(len(file.label_names)):
+        own = points[file.labels == index]
+        colour, marker = _style(index)
+        axis.scatter(own[:, 0], own[:, 1], s=9, c=colour, marker=marker, alpha=0.7, linewidths=0)
+    axis.set_title(damage_title(file, stage), fontsize=9)
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def _style(index):
+    return COLOURS[index % len(COLOURS)], MARKERS[(index // len(COLOURS)) % len(MARKERS)]
+
+
+def _legend_handle(index):
+    from matplotlib.lines import Line2D
+
+    colour, marker = _style(index)
+    return Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=6)
