@@ -12,6 +12,7 @@ from transformers import logging as hf_logging
 from .cell import epochs, finished_results, open_cell, pick_metrics, remove_checkpoints, write_predictions
 from .corruption import corrupt
 from .data import load_task, stratified_sample, tokenize
+from .errors import UserError
 from .features import FeatureFile, check_layers, probe_by_depth, read_features, separation
 from .files import write_json
 from .healing import HEALING, ClassificationLayer
@@ -21,7 +22,7 @@ from .modeling import describe_model, load_model, load_tokenizer, resolve_model
 from .plots import check_tsne, draw_stages
 from .provenance import environment
 from .tasks import EMBEDDED_TASK
-from .trainer import Diverged, HealingTrainer, last_complete_checkpoint
+from .trainer import Diverged, HealingTrainer, last_complete_checkpoint, token_lengths
 
 SCHEMA_VERSION = 1
 
@@ -96,6 +97,13 @@ def _prefer_local(arguments):
         work_offline_if_unreachable()
 
 
+def _check_lengths(task, model):
+    most = getattr(model.base_model.config, "max_position_embeddings", None)
+    longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
+    if most and longest > most:
+        raise UserError(f"texts of {longest} tokens are too long for the model; use --max_seq_length {most} or less")
+
+
 class Cell:
     """A loaded model, tokenizer and task on their way through one experiment."""
 
@@ -104,7 +112,7 @@ class Cell:
         self.output_dir = pathlib.Path(arguments.training.output_dir)
         self.description = describe_model(model, arguments.model.model_name_or_path)
         wanted = arguments.features.layers()
-        self.layers = check_layers(wanted, len(find_layers(model).layers)) if wanted is not None else []
+        self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
         self.pictured = self._choose_pictured() if arguments.features.tsne else None
 
     @classmethod
@@ -121,6 +129,7 @@ class Cell:
             tokenize(task, tokenizer, arguments.data)
         set_seed(training.seed)  # the head's initialisation
         model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
+        _check_lengths(task, model)
         return cls(arguments, task, tokenizer, model)
 
     def _choose_pictured(self):
@@ -182,6 +191,7 @@ class Cell:
     def _heal(self):
         training, status = self.trainer.args, "completed"
         checkpoint = training.resume_from_checkpoint or last_complete_checkpoint(self.output_dir, training.world_size)
+        set_seed(training.seed)  # dropout: what was evaluated before must not change it
         try:
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except Diverged:

@@ -21,6 +21,11 @@ class LayerStack:
     layers: nn.ModuleList
     repeats: int = 1
 
+    @property
+    def depth(self):
+        """How many layers a text passes through."""
+        return len(self.layers) * self.repeats
+
     def layer_parameters(self, index):
         """The parameters of layer ``index``: a list of (path inside the base model, parameter)."""
         return [(f"{self.path}.{index}.{name}", p) for name, p in self.layers[index].named_parameters()]

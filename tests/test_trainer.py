@@ -27,11 +27,11 @@ def make_trainer(tiny_bert, tmp_path):
     def make(**settings):
         torch.manual_seed(0)
         defaults = {"num_train_epochs": 1, "per_device_train_batch_size": 8, "per_device_eval_batch_size": 5}
+        defaults["train_sampling_strategy"] = "group_by_length"
         arguments = TrainingArguments(
             output_dir=str(tmp_path / "out"),
             use_cpu=True,
             disable_tqdm=True,
-            train_sampling_strategy="group_by_length",
             **defaults | settings,
         )
         return HealingTrainer(
@@ -79,14 +79,13 @@ def test_order_of_one_epoch_does_not_depend_on_the_epochs_before():
 
 
 def test_batches_are_of_similar_length_and_in_random_order():
-    positions = order()
-    batches = [[LENGTHS[i] for i in positions[k : k + 8]] for k in range(0, 200, 8)]
-    padded = sum(len(batch) * max(batch) for batch in batches)
-    rows = np.random.default_rng(1).permutation(LENGTHS)[:200].reshape(25, 8)
-    assert padded / sum(map(sum, batches)) < 1.1 < 1.5 < (rows.max(1) * 8).sum() / rows.sum()
-    longest = [max(batch) for batch in batches]
-    assert longest != sorted(longest, reverse=True)
-    assert abs(np.corrcoef(longest, np.arange(25))[0, 1]) < 0.6, "long batches first"
+    lengths = np.random.default_rng(1).integers(3, 120, size=4000)
+    grouped, scattered = lengths[order(lengths.tolist())].reshape(500, 8), lengths.reshape(500, 8)
+    padded, needed = (8 * rows.max(1).sum() / rows.sum() for rows in (scattered, grouped))
+    assert needed < 1.05 < 1.5 < padded
+    longest = grouped.max(1)
+    assert abs(np.corrcoef(longest[:-1], longest[1:])[0, 1]) < 0.2, "batches of one length follow each other"
+    assert abs(np.corrcoef(longest, np.arange(500))[0, 1]) < 0.2, "long batches first"
 
 
 def test_trainer_groups_whole_steps(make_trainer):

@@ -161,6 +161,10 @@ def _instantiate(namespace):
     for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
         if values[name] < 1:
             raise UserError(f"--{name} {values[name]} is too small; use 1 or more")
+    if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
+        values["resume_from_checkpoint"] = None
+    if values["resume_from_checkpoint"] and not pathlib.Path(values["resume_from_checkpoint"]).is_dir():
+        raise UserError(f"--resume_from_checkpoint {values['resume_from_checkpoint']} is not a folder")
     ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
     try:
         training = TrainingArguments(**_pick(values, TrainingArguments))
