@@ -53,6 +53,8 @@ class CorruptionSpec:
     pooler: bool = False
 
     def __post_init__(self):
+        if not isinstance(self.level, (int, float)) or not isinstance(self.seed, int):
+            raise UserError(f"corruption level {self.level!r} or seed {self.seed!r} is not a number")
         if not 0 <= self.level <= 1:
             hint = f"; did you mean {self.level / 100:g}?" if 2 <= self.level <= 100 else ""
             raise UserError(f"corruption level {self.level:g} is not a fraction from 0 to 1{hint}")
@@ -98,12 +100,12 @@ def corrupt(model, spec):
     """
     stack = find_layers(model)
     hit = select_tensors(stack, spec)
-    _require_values(hit)
+    owners = {name: stack.base.get_submodule(name.rpartition(".")[0]) for name, _ in hit}
+    _require_values(hit, owners)
     touched = {id(p) for _, p in hit}
     others = [(n, t) for n, t in _named_tensors(model) if id(t) not in touched]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # hashing and tensor arithmetic release the GIL
         others_before = list(pool.map(lambda pair: _quick_digest(pair[1]), others))
-        owners = {name: stack.base.get_submodule(name.rpartition(".")[0]) for name, _ in hit}
         tensors = list(pool.map(lambda pair: _replace(*pair, owners[pair[0]], spec), hit))
         others_after = list(pool.map(lambda pair: _quick_digest(pair[1]), others))
     changed = [name for (name, _), a, b in zip(others, others_before, others_after, strict=True) if a != b]
@@ -137,7 +139,7 @@ def _select_layers(stack, spec):
         warnings.warn(
             f"level {spec.level:g} of {total} layers is not a whole number: {count} layers are damaged, "
             f"an effective level of {effective:.4g}",
-            stacklevel=3,
+            stacklevel=4,
         )
     indices = range(count) if spec.region == "bottom" else range(total - count, total)
     return [pair for index in indices for pair in stack.layer_parameters(index)]
@@ -154,8 +156,9 @@ def _select_fraction(parameters, spec):
     return ordered[:best] if spec.region == "bottom" else ordered[:best][::-1]
 
 
-def _require_values(hit):
+def _require_values(hit, owners):
     for name, parameter in hit:
+        _rule(name, parameter, owners[name])
         if parameter.is_meta or parameter.numel() == 0:
             raise UserError(
                 f"{name} holds no values in this process (meta device or ZeRO-3 partition); "
@@ -177,15 +180,22 @@ def _replace(name, parameter, module, spec):
 
 
 def _fill(name, values, module, spec):
-    leaf = name.rpartition(".")[2]
-    if leaf == "bias" or leaf.endswith("_bias"):
-        values.zero_()
-    elif "norm" in type(module).__name__.lower():
-        values.fill_(1.0)
-    elif values.ndim >= 2:
+    rule = _rule(name, values, module)
+    if rule == "method":
         METHODS[spec.method](values, module, _generator(spec.seed, name))
     else:
-        raise UserError(f"no rule for {name}, a vector that is neither a bias nor the weight of a norm layer")
+        values.fill_(rule)
+
+
+def _rule(name, tensor, module):
+    leaf = name.rpartition(".")[2]
+    if leaf == "bias" or leaf.endswith("_bias"):
+        return 0.0
+    if "norm" in type(module).__name__.lower():
+        return 1.0
+    if tensor.ndim >= 2:
+        return "method"
+    raise UserError(f"no rule for {name}, a vector that is neither a bias nor the weight of a norm layer")
 
 
 def _generator(seed, name):

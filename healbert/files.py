@@ -54,5 +54,5 @@ def read_json(path):
     """The value in ``path``, or None if there is no such file or it is cut short."""
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
         return None

@@ -61,6 +61,7 @@ def find_layers(model):
             "use a model with one encoder or one decoder"
         )
     path, layers = next(iter(found.items()))
+    layers = nn.ModuleList(dict.fromkeys(layers))  # one module may stand in several places
     repeats = depth // len(layers) if depth and depth % len(layers) == 0 else 1
     return LayerStack(base, path, layers, max(repeats, 1))
 
@@ -99,4 +100,4 @@ def pooler_parameters(stack):
 
 def layers_hit(level, stack):
     """How many layers ``level`` stands for: level x layers, rounded half up."""
-    return math.floor(level * len(stack.layers) + 0.5)
+    return math.floor(level * len(stack.layers) + 0.5 + 1e-9)  # 0.7 x 45 is 31.499999999999996

@@ -211,7 +211,7 @@ def test_refused_command_lines(argv, message):
         ("learning_rate", math.inf, r"--learning_rate inf is not a number of 0 or more"),
         ("learning_rate", -0.1, r"--learning_rate -0.1 is not a number of 0 or more"),
         ("learning_rate", -1e-5, r"--learning_rate -1e-05 is not a number of 0 or more"),
-        ("num_train_epochs", 0, r"--num_train_epochs 0 trains nothing"),
+        ("num_train_epochs", 0, r"--num_train_epochs 0 is not above 0"),
         ("num_train_epochs", math.nan, r"--num_train_epochs nan"),
         ("num_train_epochs", math.inf, r"--num_train_epochs inf"),
         ("seed", -1, r"seed -1"),

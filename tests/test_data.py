@@ -425,6 +425,15 @@ def test_unusual_texts_do_no_harm(load, put, tmp_path, save, padding):
     assert logits.shape == (len(HARMLESS), 2) and torch.isfinite(logits).all()
 
 
+@pytest.mark.parametrize("save", [save_tiny_bert, save_bare_gpt2], ids=["bert", "gpt2"])
+def test_batch_of_texts_without_a_token(load, put, tmp_path, save):
+    file = put("train.csv", "text,label\n\u200b,x\n\u200b,y\n")
+    data = DataArguments(train_file=file, validation_file=file)
+    model = ModelArguments(model_name_or_path=save(tmp_path / "model"))
+    logits = forward(load(train_file=file, validation_file=file), model, data)
+    assert logits.shape == (2, 2) and torch.isfinite(logits).all()
+
+
 def test_texts_longer_than_the_model_takes_are_cut(load, put, tiny_bert):
     # The tokenizer here names no longest input; the model's position embeddings end at 64.
     files = {"train_file": put("train.csv", f"text,label\n{'good film ' * 90},x\nb,y\n")}

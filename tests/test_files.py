@@ -76,9 +76,10 @@ def test_read_json_of_a_missing_file(tmp_path):
     assert read_json(tmp_path / "a.json") is None
 
 
-def test_read_json_of_a_file_cut_short_anywhere(tmp_path):
+@pytest.mark.parametrize("text", ["plain", "déjà vu"])  # a cut can go through a character of two bytes
+def test_read_json_of_a_file_cut_short_anywhere(tmp_path, text):
     path = tmp_path / "a.json"
-    write_json(path, {"text": "déjà vu", "f1": 0.5})
+    write_json(path, {"text": text, "f1": 0.5})
     whole = path.read_bytes()
     for length in range(len(whole) - 1):  # without its last newline the file still says all
         path.write_bytes(whole[:length])

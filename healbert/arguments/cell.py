@@ -46,7 +46,7 @@ class Arguments:
 
     def identity(self):
         """The settings that can change a result, the number of processes among them."""
-        kept = {k: v for k, v in self.settings().items() if k not in NOT_IDENTITY}
+        kept = {k: _whole(v) for k, v in self.settings().items() if k not in NOT_IDENTITY}
         if self.corruption.corrupt_level == 0:  # no damage: nothing else of it matters
             kept = {k: v for k, v in kept.items() if not k.startswith("corrupt_")} | {"corrupt_level": 0.0}
         elif self.corruption.corrupt_level == 1:  # all of the bottom is all of the top
@@ -63,6 +63,11 @@ class Arguments:
         parts = [_last_part(self.model.model_name_or_path), _last_part(source), f"{damage.corrupt_level:g}{end}"]
         parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest]
         return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
+
+
+def _whole(value):
+    # 10 epochs, the default, and 10.0, parsed from a flag, are the same cell
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _last_part(name):

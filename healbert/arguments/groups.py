@@ -94,6 +94,8 @@ class DataArguments:
     overwrite_cache: bool = field(default=False, metadata={"help": "Tokenize again instead of using the cache."})
 
     def __post_init__(self):
+        if self.sample_seed < 0:
+            raise UserError(f"--sample_seed {self.sample_seed} is negative; use 0 or more")
         for name in ("max_seq_length", "max_train_samples", "max_eval_samples", "preprocessing_num_workers"):
             value = getattr(self, name)
             if value is not None and value < 1:

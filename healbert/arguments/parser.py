@@ -32,7 +32,16 @@ TRAINING_DEFAULTS = {
 }
 
 # What a cell is made of: measured after every epoch, best epoch kept. These cannot be changed.
-FIXED = ("eval_strategy", "save_strategy", "load_best_model_at_end", "metric_for_best_model", "greater_is_better")
+FIXED = {
+    name: TRAINING_DEFAULTS[name]
+    for name in (
+        "eval_strategy",
+        "save_strategy",
+        "load_best_model_at_end",
+        "metric_for_best_model",
+        "greater_is_better",
+    )
+} | {"batch_eval_metrics": False, "label_names": None, "prediction_loss_only": False, "remove_unused_columns": True}
 
 
 class _Parser(HfArgumentParser):
@@ -108,8 +117,9 @@ def _uses_table(namespace):
 
 
 def known_flags(parser):
-    """The names of all settings, without dashes."""
-    return {action.dest for action in parser._actions if action.dest != "help"}
+    """The settings that a file may hold: a dict from name, without dashes, to whether it takes a list."""
+    actions = [action for action in parser._actions if action.dest not in ("help", "print_config")]
+    return {action.dest: action.nargs == "+" for action in actions}
 
 
 def read_config(path):
@@ -138,26 +148,34 @@ def to_argv(settings, known):
     for key, value in settings.items():
         if key not in known:
             raise UserError(f"unknown setting '{key}'{did_you_mean(key, known)}")
+        if isinstance(value, list) and len(value) < 2 and not (known[key] and value):
+            value = value[0] if value else None
         if value is None:
             continue
-        values = value if isinstance(value, list) else [value]
-        if values:
-            argv += [f"--{key}", *(json.dumps(v) if isinstance(v, dict) else str(v) for v in values)]
+        if not isinstance(value, list):
+            argv.append(f"--{key}={json.dumps(value) if isinstance(value, dict) else value}")
+        elif known[key]:
+            argv += [f"--{key}", *map(str, value)]
+        else:
+            raise UserError(f"setting '{key}' takes one value, not the list {value}")
     return argv
 
 
 def _instantiate(namespace):
     values = vars(namespace)
-    for name in FIXED:
-        if values[name] != TRAINING_DEFAULTS[name]:
+    for name, only in FIXED.items():
+        if values[name] != only:
             raise UserError(
                 f"--{name} {values[name]} is not supported: a cell is evaluated and kept by weighted F1 after each "
-                f"epoch; leave it at {TRAINING_DEFAULTS[name]}"
+                f"epoch; leave it at {only}"
             )
     if not (math.isfinite(namespace.learning_rate) and namespace.learning_rate >= 0):
         raise UserError(f"--learning_rate {namespace.learning_rate} is not a number of 0 or more")
-    if not namespace.num_train_epochs > 0:
-        raise UserError(f"--num_train_epochs {namespace.num_train_epochs:g} trains nothing; use more than 0")
+    if not 0 < namespace.num_train_epochs < math.inf:
+        raise UserError(f"--num_train_epochs {namespace.num_train_epochs:g} is not above 0 and finite")
+    for name in ("seed", "data_seed"):
+        if values[name] is not None and not 0 <= values[name] < 2**32:
+            raise UserError(f"--{name} {values[name]} is not from 0 to {2**32 - 1}")
     for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
         if values[name] < 1:
             raise UserError(f"--{name} {values[name]} is too small; use 1 or more")

@@ -1,0 +1,140 @@
+"""`python -m healbert`: pictures redrawn from finished cells, and one clear line for every mistake."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from matplotlib.image import imread
+from test_plots import make_file
+
+from healbert.cli import COMMANDS
+
+
+def healbert(*arguments, cwd=None, **environment):
+    """Runs `python -m healbert` in a process; t-SNE in one thread."""
+    return subprocess.run(
+        [sys.executable, "-m", "healbert", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+    )
+
+
+def assert_refused(done, *named):
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False), done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert [line for line in lines if line.startswith("error: ")] == lines, "one line, and nothing beside it"
+    assert len(lines) == 1
+    for part in named:
+        assert str(part) in lines[0]
+
+
+def put_cell(folder, **settings):
+    folder.mkdir()
+    make_file(stages=("damaged", "healed"), **settings).write(folder / "features.npz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """Folders of cells; only features.npz matters."""
+    root = tmp_path_factory.mktemp("cells")
+    damages = {"intact": {"level": 0.0}, "bottom": {"level": 0.5}, "top": {"level": 0.5, "region": "top"}}
+    made = {name: put_cell(root / name, **damage) for name, damage in damages.items()}
+    return made | {"other": put_cell(root / "other", names=("a", "b"), level=1.0)}
+
+
+def test_one_cell_is_drawn_again_into_its_folder(cells, tmp_path):
+    folder = shutil.copytree(cells["bottom"], tmp_path / "cell")
+    done = healbert("tsne", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{folder / 'tsne.png'}\n"
+    assert imread(folder / "tsne.png").std() > 0.01
+    assert {path.name for path in folder.iterdir()} == {"features.npz", "tsne.png"}
+
+
+def test_perplexity_of_ones_own(cells, tmp_path):
+    for name, flags in {"own.png": [], "same.png": ["--perplexity", 5], "other.png": ["--perplexity", 9]}.items():
+        done = healbert("tsne", cells["bottom"], "-o", tmp_path / name, *flags)
+        assert done.returncode == 0, done.stderr
+    own, same, other = (imread(tmp_path / name) for name in ("own.png", "same.png", "other.png"))
+    assert np.array_equal(own, same) and not np.array_equal(own, other)
+
+
+def test_several_cells_are_drawn_side_by_side_here(cells, tmp_path):
+    three = [cells[name] for name in ("top", "intact", "bottom")]
+    done = healbert("tsne", *three, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "tsne.png\n", "")
+    single = healbert("tsne", *three, "--stage", "damaged", "--output", "before.png", cwd=tmp_path)
+    assert (single.returncode, single.stdout) == (0, "before.png\n")
+    healed, damaged = imread(tmp_path / "tsne.png"), imread(tmp_path / "before.png")
+    assert healed.shape == damaged.shape and not np.array_equal(healed, damaged)
+    assert healed.shape[0] > healed.shape[1], "two levels across, two regions down and a legend"
+    assert not any((cell / "tsne.png").exists() for cell in three)
+
+
+REFUSED = {
+    "no such folder": (["tsne", "{root}/nowhere"], ["nowhere/features.npz does not exist", "--tsne"]),
+    "cell without features": (["tsne", "{bottom}", "{root}"], ["features.npz does not exist"]),
+    "folder of the picture missing": (["tsne", "{bottom}", "-o", "{root}/no/x.png"], ["--output", "no does not exist"]),
+    "folder as picture": (["tsne", "{bottom}", "-o", "{root}"], ["--output"]),
+    "other labels": (["tsne", "{bottom}", "{other}"], ["different labels"]),
+    "same cell twice": (["tsne", "{bottom}", "{bottom}"], ["two cells show the same damage (bottom 0.5)"]),
+    "perplexity too large": (["tsne", "{bottom}", "--perplexity", "24"], ["perplexity", "too large for 24 examples"]),
+    "perplexity of zero": (["tsne", "{bottom}", "--perplexity", "0"], ["perplexity"]),
+    "negative perplexity": (["tsne", "{bottom}", "--perplexity", "-3"], ["perplexity"]),
+    "perplexity that is none": (["tsne", "{bottom}", "--perplexity", "much"], ["--perplexity", "much"]),
+}
+
+
+@pytest.mark.parametrize("flags, named", REFUSED.values(), ids=REFUSED.keys())
+def test_cells_that_cannot_be_drawn_are_refused(cells, tmp_path, flags, named):
+    places = {"root": tmp_path, **cells}
+    before = {path: path.stat().st_mtime_ns for path in cells["bottom"].parent.rglob("*")}
+    assert_refused(healbert(*(flag.format(**places) for flag in flags), cwd=tmp_path), *named)
+    assert not list(tmp_path.iterdir())
+    assert {path: path.stat().st_mtime_ns for path in cells["bottom"].parent.rglob("*")} == before
+
+
+MISTYPED = {
+    "command": (["tnse"], ["command 'tnse'", "did you mean 'tsne'"]),
+    "flag in place of a command": (["--cells"], ["--cells"]),
+    "no folder": (["tsne"], ["DIR", "--help"]),
+    "unknown flag": (["tsne", "x", "--colour", "red"], ["--colour", "--help"]),
+    "abbreviated flag": (["tsne", "x", "--perp", "3"], ["--perp"]),
+    "unknown stage": (["tsne", "x", "--stage", "heeled"], ["--stage", "heeled", "healed"]),
+}
+
+
+@pytest.mark.parametrize("flags, named", MISTYPED.values(), ids=MISTYPED.keys())
+def test_mistyped_commands_are_refused(flags, named):
+    assert_refused(healbert(*flags), *named)
+
+
+@pytest.mark.parametrize("flags", [[], ["--help"], ["-h"]], ids=["nothing", "--help", "-h"])
+def test_help_lists_every_command(flags):
+    done = healbert(*flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, command in COMMANDS.items():
+        assert name in done.stdout and command.__doc__.splitlines()[0] in done.stdout
+
+
+def test_help_of_tsne_explains_its_flags():
+    done = healbert("tsne", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("python -m healbert tsne", "DIR", "--output", "--stage {damaged,healed}", "--perplexity"):
+        assert part in done.stdout
+
+
+def test_damaged_file_shows_its_traceback_to_developers_alone(tmp_path):
+    pathlib.Path(tmp_path, "features.npz").write_text("no archive")
+    assert_refused(healbert("tsne", tmp_path), tmp_path / "features.npz", "damaged")
+    done = healbert("tsne", tmp_path, HEALBERT_DEBUG="1")
+    assert done.returncode == 1 and "Traceback" in done.stderr and "UserError" in done.stderr
