@@ -20,6 +20,14 @@ CELL_FILES = (
     "tsne.png",
     "trainer_state.json",
 )
+MODEL_FILES = (
+    "model*.safetensors*",
+    "config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "vocab*",
+    "training_args.bin",
+)
 
 
 def finished_results(output_dir, arguments):
@@ -32,10 +40,10 @@ def finished_results(output_dir, arguments):
         return None
     if not output_dir.is_dir():
         raise UserError(f"--output_dir {output_dir} is a file; name a folder")
-    if not any(output_dir.iterdir()):
+    if all(path.name.startswith(".") for path in output_dir.iterdir()):  # empty, or a write that was cut short
         return None
     settings = read_json(output_dir / "settings.json")
-    if settings is None:
+    if not isinstance(settings, dict):
         raise UserError(
             f"{output_dir} holds files that are not of a HealBERT cell; choose another --output_dir, "
             "or add to them with --overwrite_output_dir"
@@ -63,15 +71,20 @@ def open_cell(output_dir, arguments, receipt):
     if arguments.training.process_index != 0:
         return
     if arguments.cell.overwrite_output_dir:
-        for name in CELL_FILES:
-            (output_dir / name).unlink(missing_ok=True)
-        remove_checkpoints(output_dir)
+        _remove_cell(output_dir)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         write_json(output_dir / "settings.json", json.loads(json.dumps(arguments.identity(), default=str)))
         write_json(output_dir / "corruption.json", receipt.to_dict())
     except OSError as error:
         raise UserError(f"--output_dir {output_dir} cannot be written: {error.strerror}") from error
+
+
+def _remove_cell(output_dir):
+    patterns = (*CELL_FILES, *(MODEL_FILES if (output_dir / "settings.json").exists() else ()))
+    for path in [path for pattern in patterns for path in output_dir.glob(pattern)]:
+        path.unlink()
+    remove_checkpoints(output_dir)
 
 
 def remove_checkpoints(output_dir):

@@ -18,7 +18,7 @@ from .files import write_json
 from .healing import HEALING, ClassificationLayer
 from .hub import work_offline_if_unreachable
 from .layers import find_layers
-from .modeling import describe_model, load_model, load_tokenizer, resolve_model
+from .modeling import describe_model, load_model, load_tokenizer, longest_text, resolve_model
 from .plots import check_tsne, draw_stages
 from .provenance import environment
 from .tasks import EMBEDDED_TASK
@@ -98,7 +98,7 @@ def _prefer_local(arguments):
 
 
 def _check_lengths(task, model):
-    most = getattr(model.base_model.config, "max_position_embeddings", None)
+    most = longest_text(model)
     longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
     if most and longest > most:
         raise UserError(f"texts of {longest} tokens are too long for the model; use --max_seq_length {most} or less")

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import pathlib
 
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 from transformers import logging as hf_logging
 
@@ -21,9 +22,31 @@ def load_tokenizer(arguments):
     name = arguments.tokenizer_name or arguments.model_name_or_path
     with _load_errors("tokenizer", name):
         tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments))
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise UserError(f"tokenizer '{name}' has no vocabulary; its files are missing: give --tokenizer_name")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    positions = getattr(_load_config(arguments), "max_position_embeddings", None)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
     return tokenizer
+
+
+def _load_config(arguments):
+    name = arguments.config_name or arguments.model_name_or_path
+    with _load_errors("model", name):
+        return AutoConfig.from_pretrained(resolve_model(name), **_hub_options(arguments))
+
+
+def longest_text(model):
+    """The most tokens that the model takes, or None where nothing limits it.
+
+    Positions of RoBERTa's kind start after the padding index, which their embedding names.
+    """
+    base = model.base_model
+    most = getattr(base.config, "max_position_embeddings", None)
+    positions = getattr(getattr(base, "embeddings", None), "position_embeddings", None)
+    padding = getattr(positions, "padding_idx", None)
+    return most if most is None or padding is None else most - padding - 1
 
 
 def load_model(arguments, label_names, pad_token_id):
@@ -39,10 +62,10 @@ def load_model(arguments, label_names, pad_token_id):
     """
     name = resolve_model(arguments.model_name_or_path)
     labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
+    config = _load_config(arguments)
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = pad_token_id
     with _load_errors("model", arguments.model_name_or_path), _quiet_load_report():
-        config = AutoConfig.from_pretrained(arguments.config_name or name, **_hub_options(arguments))
-        if config.pad_token_id is None:
-            config.pad_token_id = pad_token_id
         options = dict(
             config=config,
             dtype="float32",
@@ -124,7 +147,7 @@ def _hub_options(arguments):
 def _load_errors(what, name):
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         if "couldn't connect" in str(error) or "offline" in str(error).lower():
             message = (
                 f"{what} '{name}' is not on this machine and the Hub cannot be reached; "

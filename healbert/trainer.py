@@ -78,6 +78,9 @@ class HealingTrainer(Trainer):
         if kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         super().__init__(*args, **kwargs)
+        # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
+        # accumulated steps and would be multiplied by the number of processes.
+        self.model_accepts_loss_kwargs = False
 
     def _get_train_sampler(self, train_dataset=None):
         if self.args.train_sampling_strategy != "group_by_length":
@@ -126,7 +129,9 @@ def longest_first(rows):
 
 
 def _reorder(predictions, order):
-    return tuple(p[order] for p in predictions) if isinstance(predictions, tuple) else predictions[order]
+    if isinstance(predictions, (tuple, list)):
+        return tuple(_reorder(part, order) for part in predictions)
+    return predictions[order]
 
 
 def last_complete_checkpoint(output_dir, world_size=1):

@@ -123,7 +123,7 @@ def test_named_columns_are_used_and_others_are_not(load, put):
     rows = {"text": ["wrong"] * 2, "body": ["right", "true"], "label": ["n", "n"], "kind": ["x", "y"]}
     file = put("train.csv", rows)
     task = load(train_file=file, validation_file=file, text_column_names="body", label_column_name="kind")
-    assert task.splits["train"][:] == {"body": ["right", "true"], "id": [0, 1], "label": [0, 1]}
+    assert task.splits["train"][:] == {"text": ["right", "true"], "id": [0, 1], "label": [0, 1]}
 
 
 @pytest.mark.parametrize(

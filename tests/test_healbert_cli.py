@@ -11,8 +11,10 @@ import pytest
 from conftest import ROOT
 from matplotlib.image import imread
 from test_plots import make_file
+from threadpoolctl import threadpool_limits
 
-from healbert.cli import COMMANDS
+from healbert import UserError
+from healbert.cli import COMMANDS, main
 
 
 def healbert(*arguments, cwd=None, **environment):
@@ -25,6 +27,23 @@ def healbert(*arguments, cwd=None, **environment):
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
     )
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs the command's main() in this process, which takes no imports; what it returns looks like a process."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["healbert", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            status = leaving.code
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
+
+    with threadpool_limits(1):
+        yield call
 
 
 def assert_refused(done, *named):
@@ -60,20 +79,20 @@ def test_one_cell_is_drawn_again_into_its_folder(cells, tmp_path):
     assert {path.name for path in folder.iterdir()} == {"features.npz", "tsne.png"}
 
 
-def test_perplexity_of_ones_own(cells, tmp_path):
+def test_perplexity_of_ones_own(command, cells, tmp_path):
     for name, flags in {"own.png": [], "same.png": ["--perplexity", 5], "other.png": ["--perplexity", 9]}.items():
-        done = healbert("tsne", cells["bottom"], "-o", tmp_path / name, *flags)
+        done = command("tsne", cells["bottom"], "-o", tmp_path / name, *flags)
         assert done.returncode == 0, done.stderr
     own, same, other = (imread(tmp_path / name) for name in ("own.png", "same.png", "other.png"))
     assert np.array_equal(own, same) and not np.array_equal(own, other)
 
 
-def test_several_cells_are_drawn_side_by_side_here(cells, tmp_path):
+def test_several_cells_are_drawn_side_by_side_here(command, cells, tmp_path):
     three = [cells[name] for name in ("top", "intact", "bottom")]
     done = healbert("tsne", *three, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "tsne.png\n", "")
-    single = healbert("tsne", *three, "--stage", "damaged", "--output", "before.png", cwd=tmp_path)
-    assert (single.returncode, single.stdout) == (0, "before.png\n")
+    before = command("tsne", *three, "--stage", "damaged", "--output", tmp_path / "before.png")
+    assert (before.returncode, before.stdout) == (0, f"{tmp_path / 'before.png'}\n")
     healed, damaged = imread(tmp_path / "tsne.png"), imread(tmp_path / "before.png")
     assert healed.shape == damaged.shape and not np.array_equal(healed, damaged)
     assert healed.shape[0] > healed.shape[1], "two levels across, two regions down and a legend"
@@ -95,10 +114,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("flags, named", REFUSED.values(), ids=REFUSED.keys())
-def test_cells_that_cannot_be_drawn_are_refused(cells, tmp_path, flags, named):
+def test_cells_that_cannot_be_drawn_are_refused(command, cells, tmp_path, monkeypatch, flags, named):
+    monkeypatch.chdir(tmp_path)
     places = {"root": tmp_path, **cells}
     before = {path: path.stat().st_mtime_ns for path in cells["bottom"].parent.rglob("*")}
-    assert_refused(healbert(*(flag.format(**places) for flag in flags), cwd=tmp_path), *named)
+    assert_refused(command(*(flag.format(**places) for flag in flags)), *named)
     assert not list(tmp_path.iterdir())
     assert {path: path.stat().st_mtime_ns for path in cells["bottom"].parent.rglob("*")} == before
 
@@ -114,13 +134,17 @@ MISTYPED = {
 
 
 @pytest.mark.parametrize("flags, named", MISTYPED.values(), ids=MISTYPED.keys())
-def test_mistyped_commands_are_refused(flags, named):
-    assert_refused(healbert(*flags), *named)
+def test_mistyped_commands_are_refused(command, flags, named):
+    assert_refused(command(*flags), *named)
+
+
+def test_unknown_command_in_a_process():
+    assert_refused(healbert("tnse"), "command 'tnse'", "did you mean 'tsne'")
 
 
 @pytest.mark.parametrize("flags", [[], ["--help"], ["-h"]], ids=["nothing", "--help", "-h"])
-def test_help_lists_every_command(flags):
-    done = healbert(*flags)
+def test_help_lists_every_command(command, flags):
+    done = command(*flags)
     assert (done.returncode, done.stderr) == (0, "")
     for name, command in COMMANDS.items():
         assert name in done.stdout and command.__doc__.splitlines()[0] in done.stdout
@@ -133,8 +157,13 @@ def test_help_of_tsne_explains_its_flags():
         assert part in done.stdout
 
 
-def test_damaged_file_shows_its_traceback_to_developers_alone(tmp_path):
+def test_damaged_file_shows_its_traceback_to_developers_alone(command, tmp_path, monkeypatch):
     pathlib.Path(tmp_path, "features.npz").write_text("no archive")
-    assert_refused(healbert("tsne", tmp_path), tmp_path / "features.npz", "damaged")
-    done = healbert("tsne", tmp_path, HEALBERT_DEBUG="1")
-    assert done.returncode == 1 and "Traceback" in done.stderr and "UserError" in done.stderr
+    assert_refused(command("tsne", tmp_path), tmp_path / "features.npz", "damaged")
+    monkeypatch.setenv("HEALBERT_DEBUG", "1")
+    with pytest.raises(UserError, match="damaged"):
+        command("tsne", tmp_path)
+
+
+def test_missing_file_in_a_process(tmp_path):
+    assert_refused(healbert("tsne", tmp_path), tmp_path / "features.npz", "does not exist; run the cell with --tsne")

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import UserError
 
+TEXT_COLUMNS = ("text", "text_pair")  # their names from here on, whatever the source calls them
 USUAL_TEXT_COLUMNS = ("text", "sentence", "content")
 
 
@@ -17,6 +18,8 @@ def find_columns(raw, task, data):
     for column in text:
         if column not in found:
             raise UserError(f"no text column '{column}' (found: {', '.join(found)}); name it with --text_column_names")
+    if len({*text, label}) <= len(text):
+        raise UserError(f"columns {', '.join([*text, label])}: text and label columns must differ from each other")
     if len(text) > 2:
         raise UserError(f"--text_column_names names {len(text)} columns; one, or two for pairs, are supported")
     return text, label
@@ -34,11 +37,11 @@ def _is_string(feature):
     return getattr(feature, "dtype", None) in ("string", "large_string", "string_view")
 
 
-def with_text_and_label(rows, split, text_columns, label):
-    for column in (*text_columns, label):
+def with_text_and_label(rows, split, texts, label):
+    for column in (*texts, label):
         if column not in rows.column_names:
             raise UserError(f"{split} has no column '{column}' (found: {', '.join(rows.column_names)})")
-    for column in text_columns:
+    for column in texts:
         if not _is_string(rows.features[column]):
             raise UserError(f"column '{column}' of {split} holds {rows.features[column]}, not text")
         empty = [i for i, text in enumerate(rows[column]) if not text]
@@ -47,9 +50,15 @@ def with_text_and_label(rows, split, text_columns, label):
                 f"{len(empty)} texts of {split} are empty or null in column '{column}', the first in row {empty[0]}; "
                 "remove or fill these rows"
             )
-    rows = rows.select_columns([*text_columns, label])
-    rows = rows.rename_column(label, "label") if label != "label" else rows
+    rows = rows.select_columns([*texts, label])
+    names = dict(zip((*texts, label), (*TEXT_COLUMNS[: len(texts)], "label"), strict=True))
+    rows = rows.rename_columns(names)
     return rows.add_column("id", np.arange(len(rows)))
+
+
+def text_columns(rows):
+    """The text columns of a split that `with_text_and_label` made: one, or two for pairs."""
+    return [column for column in TEXT_COLUMNS if column in rows.column_names]
 
 
 def label_names(train, task):
@@ -74,7 +83,8 @@ def _label_values(rows, split):
     return values
 
 
-def encode_labels(rows, split, names):
+def encode_labels(rows, split, names, indexed):
+    """Replaces labels by class indices; ``indexed`` says that integers are indices already."""
     import datasets
 
     values = _label_values(rows, split)
@@ -83,7 +93,7 @@ def encode_labels(rows, split, names):
         if any(v < 0 for v in values):
             raise UserError(f"split {split} has unlabelled examples (label -1); choose a labelled split")
         values = [own[v] for v in values]
-    elif all(isinstance(v, int) for v in values) and not all(name.lstrip("-").isdigit() for name in names):
+    elif indexed and all(isinstance(v, int) for v in values):
         values = [names[v] if 0 <= v < len(names) else v for v in values]
     index = {name: i for i, name in enumerate(names)}
     unknown = sorted({str(v) for v in values} - set(index))

@@ -19,7 +19,7 @@ def load_raw(data, model):
 
 
 def _local_folder(task, data, model):
-    if task.dataset == EMBEDDED_TASK:
+    if data.task_name == EMBEDDED_TASK:
         return embedded.docstrings_folder(model.cache_dir)
     if data.data_root:
         names = [task.dataset.rstrip("/").rpartition("/")[2], task.config]
@@ -37,7 +37,8 @@ def _local_folder(task, data, model):
     return None
 
 
-def _open(path, config, model, **options):
+def _open(path, config, model, named=None, **options):
+    named = named or f"dataset '{path}'"
     import datasets
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -45,15 +46,17 @@ def _open(path, config, model, **options):
         return datasets.load_dataset(path, config, cache_dir=model.cache_dir, token=model.token, **options)
     except ConnectionError as error:
         raise UserError(
-            f"dataset '{path}' is not on this machine and the Hub cannot be reached; go on without it with "
+            f"{named} is not on this machine and the Hub cannot be reached; go on without it with "
             "--data_root DIR, --dataset_name FOLDER, --train_file FILE, or the embedded --task_name docstrings"
         ) from error
-    except (datasets.exceptions.DatasetNotFoundError, HfHubHTTPError) as error:
-        raise UserError(f"dataset '{path}' cannot be opened: {error}") from error
-    except (datasets.exceptions.DatasetGenerationError, datasets.exceptions.DataFilesNotFoundError) as error:
-        raise UserError(f"the data of '{path}' cannot be read: {error.__cause__ or error}") from error
-    except ValueError as error:  # an unknown configuration, a folder without data files
-        raise UserError(f"dataset '{path}' cannot be opened: {error}") from error
+    except datasets.exceptions.DatasetGenerationError as error:
+        raise UserError(f"{named} cannot be read: {error.__cause__ or error}") from error
+    except ValueError as error:
+        if 'Instruction "train" corresponds to no data' in str(error):
+            raise UserError(f"{named} holds no examples") from error
+        raise UserError(f"{named} cannot be opened: {error}") from error  # an unknown configuration
+    except (FileNotFoundError, HfHubHTTPError) as error:  # not on the Hub, no data files
+        raise UserError(f"{named} cannot be opened: {error}") from error
 
 
 def _evaluation_split(raw, task, data):
@@ -79,7 +82,7 @@ def _open_file(path, model):
     options = {"keep_default_na": False} if builder == "csv" else {}  # the word "null" is a text, not a gap
     if kind == "tsv":
         options["sep"] = "\t"
-    rows = _open(builder, None, model, data_files=str(path), split="train", **options)
+    rows = _open(builder, None, model, named=path, data_files=str(path), split="train", **options)
     if not len(rows):
         raise UserError(f"{path} holds no examples")
     return rows

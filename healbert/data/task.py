@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from ..errors import UserError
-from .columns import encode_labels, find_columns, label_names, with_text_and_label
+from .columns import encode_labels, find_columns, label_names, text_columns, with_text_and_label
 from .sampling import draw_samples, hold_out
 from .sources import load_raw
 
@@ -54,7 +54,8 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1):
     columns = find_columns(raw, task, data)
     raw = {split: with_text_and_label(rows, split, *columns) for split, rows in raw.items()}
     names = label_names(raw["train"], task)
-    splits = {split: encode_labels(rows, split, names) for split, rows in raw.items()}
+    indexed = hasattr(raw["train"].features["label"], "names") or names == list(task.label_names)
+    splits = {split: encode_labels(rows, split, names, indexed) for split, rows in raw.items()}
     splits = draw_samples(splits, data)
     if selection == "dev":
         splits |= hold_out(splits["train"], dev_fraction, data.sample_seed)
@@ -66,7 +67,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1):
         label_names=names,
         text_columns=columns[0],
         splits=splits,
-        fingerprint=_fingerprint(splits, columns[0]),
+        fingerprint=_fingerprint(splits),
     )
 
 
@@ -81,8 +82,10 @@ def tokenize(task, tokenizer, data):
     longest = min(data.max_seq_length, tokenizer.model_max_length)
     blank = tokenizer.pad_token_id
 
+    columns = text_columns(task.splits["train"])
+
     def encode(batch):
-        texts = [batch[column] for column in task.text_columns]
+        texts = [batch[column] for column in columns]
         padding = "max_length" if data.pad_to_max_length else False
         encoded = tokenizer(*texts, truncation=True, max_length=longest, padding=padding)
         for row, ids in enumerate(encoded["input_ids"]):
@@ -94,7 +97,7 @@ def tokenize(task, tokenizer, data):
         task.splits[split] = rows.map(
             encode,
             batched=True,
-            remove_columns=task.text_columns,
+            remove_columns=columns,
             num_proc=data.preprocessing_num_workers,
             load_from_cache_file=not data.overwrite_cache,
             desc=f"Tokenizing {split}",
@@ -108,10 +111,10 @@ def _majority_f1(labels, train_labels):
     return float(f1_score(labels, np.full(len(labels), majority), average="weighted", zero_division=0))
 
 
-def _fingerprint(splits, text_columns):
+def _fingerprint(splits):
     digest = hashlib.sha256()
     for split, rows in sorted(splits.items()):
-        for column in (*text_columns, "label"):
+        for column in (*text_columns(rows), "label"):
             for value in rows[column]:
                 digest.update(f"{split}\0{column}\0{value}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
