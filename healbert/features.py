@@ -40,7 +40,7 @@ class FeatureReader(nn.Module):
 
     def __init__(self, model, layers=(), pooling="cls"):
         super().__init__()
-        self.model, self.layers, self.pooling = model, tuple(layers), pooling
+        self.model, self.layers, self.pooling, self.config = model, tuple(layers), pooling, model.config
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None):
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}

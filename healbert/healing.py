@@ -58,7 +58,10 @@ class ClassificationLayer(nn.Module):
 
     def __init__(self, model):
         super().__init__()
-        self.layer = classification_layer(model)
+        self.layer, self.config = classification_layer(model), model.config
+
+    def activation_checkpointing_enable(self, **_):
+        """Does nothing: one layer has no activations worth computing again."""
 
     def forward(self, features, labels=None):
         """Logits (batch, classes) of features (batch, features); with ``labels`` (batch,), the loss too."""

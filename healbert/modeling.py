@@ -89,6 +89,9 @@ def _own_head(name, labels, options):
 def _mean_head(name, labels, options):
     from .pooling import MeanPoolingForSequenceClassification
 
+    config = options["config"]
+    if type(config) not in AutoModelForSequenceClassification._model_mapping and not hasattr(config, "auto_map"):
+        raise ValueError(f"models of type {config.model_type} do not classify texts")
     encoder, report = AutoModel.from_pretrained(name, **options)
     return MeanPoolingForSequenceClassification.around(encoder, **labels), report
 
@@ -172,7 +175,7 @@ def _quiet_load_report():
 def _require_encoder(model, report, name):
     lost = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
     encoder = set(model.base_model.state_dict())
-    lost = [key.removeprefix(f"{model.base_model_prefix}.") for key in lost]
+    lost = [key if key in encoder else key.removeprefix(f"{model.base_model_prefix}.") for key in lost]
     lost = [key for key in lost if key in encoder and not key.startswith("pooler.")]
     if lost:
         raise UserError(
