@@ -20,9 +20,11 @@ def tsne(argv):
 
     files = [FeatureFile.read(pathlib.Path(cell) / "features.npz") for cell in options.cells]
     for file in files:
-        file.perplexity = options.perplexity or file.perplexity
+        file.perplexity = file.perplexity if options.perplexity is None else options.perplexity
         check_tsne(file.labels, file.perplexity)
     output = pathlib.Path(options.output or pathlib.Path(options.cells[0] if len(files) == 1 else ".") / "tsne.png")
+    if output.is_dir():
+        raise UserError(f"--output {output} is a folder; name a file")
     if not output.parent.is_dir():
         raise UserError(f"--output {output}: folder {output.parent} does not exist")
     if len(files) == 1:

@@ -1,7 +1,10 @@
 """What the model holds inside: the classifier's features, probes by depth, how far the classes lie apart."""
 
 import dataclasses
+import struct
+import tokenize
 import zipfile
+import zlib
 
 import numpy as np
 import torch
@@ -15,6 +18,20 @@ from .trainer import HealingTrainer
 
 FEATURES_VERSION = 1
 NEIGHBOURS = 10
+# What reading an archive raises whose bytes were changed.
+BROKEN_ARCHIVE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def last_token(hidden_states, attention_mask):
@@ -53,9 +70,10 @@ class FeatureReader(nn.Module):
         finally:
             hook.remove()
         decoder = seen[0].ndim == 3  # decoders score every token and take the last real one's logits
-        features = last_token(seen[0], attention_mask) if decoder else seen[0]
+        scored = (input_ids != self.config.pad_token_id).int() if decoder else attention_mask  # as transformers does
+        features = last_token(seen[0], scored) if decoder else seen[0]
         pool = mean_of_tokens if self.pooling == "mean" else last_token if decoder else first_token
-        pooled = [pool(outputs.hidden_states[layer], attention_mask) for layer in self.layers]
+        pooled = [pool(outputs.hidden_states[layer], scored) for layer in self.layers]
         return {"logits": (features.float(), *(p.float() for p in pooled)) if pooled else features.float()}
 
 
@@ -141,6 +159,8 @@ def separation(features, labels):
     from sklearn.metrics import silhouette_score
     from sklearn.neighbors import NearestNeighbors
 
+    if not np.isfinite(features).all():
+        return {"silhouette": None, "neighbour_agreement": None}
     count = min(NEIGHBOURS, len(features) - 1)
     nearest = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)  # (examples, 10)
     distinct = len(np.unique(labels))
@@ -186,28 +206,30 @@ class FeatureFile:
             UserError: if the file is missing, damaged or of another version.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
+            version = arrays.get("version")
+            if version is None or version.tolist() != FEATURES_VERSION:
+                raise UserError(f"{path} is of version {version}, this is for {FEATURES_VERSION}; run its cell again")
+            return cls._from_arrays(arrays)
         except FileNotFoundError as error:
             raise UserError(f"{path} does not exist; run the cell with --tsne") from error
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path} is damaged ({error}); run its cell again with --tsne") from error
-        version = arrays.get("version")
-        if version is None or int(version) != FEATURES_VERSION:
-            raise UserError(f"{path} is of version {version}, this is for {FEATURES_VERSION}; run its cell again")
-        return cls._from_arrays(path, arrays)
+        except UserError:
+            raise
+        except BROKEN_ARCHIVE as error:
+            raise UserError(f"{path} is damaged ({error!r}); run its cell again with --tsne") from error
 
     @classmethod
-    def _from_arrays(cls, path, arrays):
-        try:
-            stages = [stage for stage in ("damaged", "healed") if f"features_{stage}" in arrays]
-            return cls(
-                stages={stage: arrays[f"features_{stage}"] for stage in stages},
-                f1={stage: float(arrays[f"f1_{stage}"]) for stage in stages},
-                labels=arrays["labels"],
-                ids=arrays["ids"],
-                label_names=arrays["label_names"].tolist(),
-                **{name: arrays[name].item() for name in ("task", "level", "region", "perplexity", "seed")},
-            )
-        except KeyError as error:
-            raise UserError(f"{path} is damaged ({error} is missing); run its cell again with --tsne") from error
+    def _from_arrays(cls, arrays):
+        stages = [stage for stage in ("damaged", "healed") if f"features_{stage}" in arrays]
+        examples = {len(arrays[name]) for name in ("labels", "ids", *(f"features_{stage}" for stage in stages))}
+        if not stages or len(examples) > 1:
+            raise ValueError("its arrays do not go together")
+        return cls(
+            stages={stage: arrays[f"features_{stage}"] for stage in stages},
+            f1={stage: float(arrays[f"f1_{stage}"]) for stage in stages},
+            labels=arrays["labels"],
+            ids=arrays["ids"],
+            label_names=arrays["label_names"].tolist(),
+            **{name: arrays[name].item() for name in ("task", "level", "region", "perplexity", "seed")},
+        )

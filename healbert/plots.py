@@ -1,6 +1,6 @@
 """t-SNE pictures of features, for one cell and for several side by side."""
 
-import math
+import textwrap
 
 import numpy as np
 
@@ -10,12 +10,15 @@ from .files import atomic_path
 # Okabe and Ito's colours, which colour-blind readers can tell apart; beyond eight classes the marker changes too.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
 MARKERS = ("o", "^", "s", "X")
+LEGEND_WRAP, HEADING_LENGTH = 60, 40  # characters
 
 
 def check_tsne(labels, perplexity):
     """Raises `UserError` if t-SNE of examples with these labels (examples,) cannot be drawn."""
     if len(np.unique(labels)) < 2:
         raise UserError("--tsne needs two or more classes among the examples shown; raise --tsne_samples")
+    if not perplexity > 0:
+        raise UserError(f"--tsne_perplexity {perplexity:g} is not above 0; try 30")
     if perplexity >= len(labels):
         raise UserError(
             f"--tsne_perplexity {perplexity:g} is too large for {len(labels)} examples; "
@@ -27,6 +30,8 @@ def embed(features, perplexity, seed):
     """t-SNE (scikit-learn, started from PCA): numpy (examples, features) -> (examples, 2)."""
     from sklearn.manifold import TSNE
 
+    if not np.ptp(features, axis=0).any() or not np.isfinite(features).all():  # one point, or none: nothing to lay out
+        return np.zeros((len(features), 2)) if np.isfinite(features).all() else np.full((len(features), 2), np.nan)
     start = "pca" if min(features.shape) >= 2 else "random"
     return TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(features)
 
@@ -34,7 +39,7 @@ def embed(features, perplexity, seed):
 def draw_stages(path, file):
     """One panel for each stage of a cell's `FeatureFile`, in the same colours, with a legend; written atomically."""
     panels = [[(file, stage) for stage in file.stages]]
-    _draw(path, panels, heading=f"{file.task}: t-SNE of what the classifier sees")
+    _draw(path, panels, heading=f"{_short(file.task)}: t-SNE of what the classifier sees")
 
 
 def draw_cells(path, files, stage="healed"):
@@ -48,8 +53,8 @@ def draw_cells(path, files, stage="healed"):
     Raises:
         UserError: if the cells have different labels or lack the stage, or two show the same damage.
     """
-    if any(file.label_names != files[0].label_names for file in files):
-        raise UserError("the cells have different labels; draw cells of one task")
+    if any((file.task, file.label_names) != (files[0].task, files[0].label_names) for file in files):
+        raise UserError("the cells are of different tasks or have different labels; draw cells of one task")
     if any(stage not in file.stages for file in files):
         raise UserError(f"a cell has no {stage} features; draw it with another --stage")
     by_damage = {}
@@ -62,7 +67,7 @@ def draw_cells(path, files, stage="healed"):
     regions = [region for region in ("bottom", "top") if region in (partial or {"bottom"})]
     levels = sorted({file.level for file in files})
     panels = [[(by_damage[r, level], stage) if (r, level) in by_damage else None for level in levels] for r in regions]
-    _draw(path, panels, heading=f"{files[0].task}: t-SNE of what the classifier sees, {stage}")
+    _draw(path, panels, heading=f"{_short(files[0].task)}: t-SNE of what the classifier sees")
 
 
 def damage_title(file, stage):
@@ -77,24 +82,40 @@ def _draw(path, panels, heading):
     from matplotlib.figure import Figure
 
     rows, columns = len(panels), max(map(len, panels))
-    first = next(panel[0] for row in panels for panel in row if panel)
-    names = first.label_names
-    legend_columns = max(1, min(len(names), (columns * 3) // max(1, math.ceil(max(map(len, names)) / 12))))
-    legend_inches = 0.3 * math.ceil(len(names) / legend_columns) + 0.3
-    height = 3.6 * rows + 0.5 + legend_inches
-    figure = Figure(figsize=(3.6 * max(columns, 2), height), dpi=150)
+    figure = Figure(figsize=(3.6 * max(columns, 2), 3.6 * rows + 0.5), dpi=150)
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     cache = {}
     for row, line in zip(axes, panels, strict=True):
         for axis, panel in zip(row, line, strict=True):
             _draw_panel(axis, panel, cache)
-    handles = [_legend_handle(index) for index in range(len(names))]
-    figure.suptitle(heading, fontsize=11)
-    figure.legend(handles, names, loc="lower center", ncols=legend_columns, frameon=False, fontsize=9)
+    figure.suptitle(heading, fontsize=11, parse_math=False)
+    first = next(panel[0] for row in panels for panel in row if panel)
+    legend_inches = _draw_legend(figure, first.label_names) / figure.dpi + 0.1
+    width, height = figure.get_size_inches() + np.array([0, legend_inches])
+    figure.set_size_inches(width, height)
     figure.tight_layout(rect=(0, legend_inches / height, 1, 1))
     with atomic_path(path) as name:
         figure.savefig(name, format="png")
+
+
+def _draw_legend(figure, names):
+    """Puts the label names at the foot of the figure, in as many columns as fit; returns its height in pixels."""
+    handles = [_legend_handle(index) for index in range(len(names))]
+    wrapped = ["\n".join(textwrap.wrap(name, LEGEND_WRAP, drop_whitespace=False)) for name in names]
+    for columns in range(min(len(names), 8), 0, -1):
+        legend = figure.legend(handles, wrapped, loc="lower center", ncols=columns, frameon=False, fontsize=9)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+        extent = legend.get_window_extent()
+        if columns == 1 or extent.width < 0.96 * figure.bbox.width:
+            return extent.height
+        legend.remove()
+    return 0
+
+
+def _short(task):
+    return task if len(task) <= HEADING_LENGTH else "\u2026" + task[-HEADING_LENGTH:]
 
 
 def _draw_panel(axis, panel, cache):
