@@ -93,8 +93,10 @@ def _build(folder, root):
     try:
         for split, rows in splits.items():
             _write_parquet(temporary / f"{split}.parquet", rows)
-        if not folder.is_dir():  # another process may have been faster
-            os.replace(temporary, folder)
+        os.replace(temporary, folder)
+    except OSError:
+        if not folder.is_dir():  # another process was faster: its folder holds the same
+            raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

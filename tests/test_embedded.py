@@ -17,6 +17,7 @@ from healbert.embedded import (
     SHORTEST,
     TRAIN_PER_CLASS,
     VALIDATION_PER_CLASS,
+    _build,
     docstrings_folder,
     model_folder,
     read_docstrings,
@@ -138,6 +139,14 @@ def test_second_use_reads_the_cache(built_at_once):
     before = _state(built_at_once)
     assert docstrings_folder(str(built_at_once.parent)) == built_at_once
     assert _state(built_at_once) == before
+
+
+@pytest.mark.slow
+def test_slower_of_two_builders_keeps_the_faster_ones_folder(built_at_once):
+    before = _state(built_at_once)
+    _build(built_at_once, built_at_once.parent)
+    assert _state(built_at_once) == before
+    assert [path.name for path in built_at_once.parent.iterdir()] == [built_at_once.name]
 
 
 def _state(folder):
