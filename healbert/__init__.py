@@ -11,6 +11,7 @@ _EXPORTS = {
     "UserError": "errors",
     "WeightedF1": "metrics",
     "corrupt": "corruption",
+    "load_results": "results",
     "make_arguments": "arguments",
     "run_experiment": "experiment",
 }

@@ -8,6 +8,7 @@ import numpy as np
 from .errors import UserError
 from .files import atomic_path, read_json, write_json
 
+SCHEMA_VERSION = 1  # of results.json
 METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
 # settings.json is written before training, so that a restart knows what the folder is of.
 CELL_FILES = (

@@ -7,6 +7,7 @@ its texts are read from the installed packages' own sources.
 
 import ast
 import collections
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -67,16 +68,26 @@ def docstrings_folder(cache_dir=None):
     Raises:
         UserError: if one of the libraries is not installed or holds too few docstrings.
     """
-    versions = {name: _version(distribution) for name, distribution in LIBRARIES.items()}
-    key = f"{FORMAT_VERSION} {TRAIN_PER_CLASS} {VALIDATION_PER_CLASS} {SHORTEST} {LONGEST} {sorted(versions.items())}"
     root = pathlib.Path(cache_dir or os.environ.get("HEALBERT_CACHE") or "~/.cache/healbert").expanduser()
-    folder = root / f"docstrings-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    folder = root / f"docstrings-{docstrings_key()}"
     if not folder.is_dir():
         root.mkdir(parents=True, exist_ok=True)
         _build(folder, root)
     return folder
 
 
+def docstrings_key():
+    """A hash of all that decides which texts the embedded task holds: the libraries' versions, how they are read.
+
+    Raises:
+        UserError: if one of the libraries is not installed.
+    """
+    versions = {name: _version(distribution) for name, distribution in LIBRARIES.items()}
+    key = f"{FORMAT_VERSION} {TRAIN_PER_CLASS} {VALIDATION_PER_CLASS} {SHORTEST} {LONGEST} {sorted(versions.items())}"
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+@functools.cache
 def _version(distribution):
     try:
         return importlib.metadata.version(distribution)

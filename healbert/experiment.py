@@ -9,7 +9,15 @@ import torch
 from transformers import default_data_collator, set_seed
 from transformers import logging as hf_logging
 
-from .cell import epochs, finished_results, open_cell, pick_metrics, remove_checkpoints, write_predictions
+from .cell import (
+    SCHEMA_VERSION,
+    epochs,
+    finished_results,
+    open_cell,
+    pick_metrics,
+    remove_checkpoints,
+    write_predictions,
+)
 from .corruption import corrupt
 from .data import load_task, stratified_sample, tokenize
 from .errors import UserError
@@ -23,8 +31,6 @@ from .plots import check_tsne, draw_stages
 from .provenance import environment
 from .tasks import EMBEDDED_TASK
 from .trainer import Diverged, HealingTrainer, last_complete_checkpoint, token_lengths
-
-SCHEMA_VERSION = 1
 
 
 def run_experiment(arguments):

@@ -1,6 +1,9 @@
 """Reaching the Hub, or doing without it."""
 
+import functools
 import os
+import pathlib
+import re
 import socket
 import urllib.parse
 import warnings
@@ -26,3 +29,33 @@ def work_offline_if_unreachable(timeout=5.0):
         warnings.warn(f"no route to {constants.ENDPOINT}; working from the local cache", stacklevel=2)
         os.environ["HF_HUB_OFFLINE"] = "1"
         constants.HF_HUB_OFFLINE = True
+
+
+@functools.lru_cache(maxsize=256)  # a sweep asks for the same few repositories thousands of times
+def resolve_commit(repo_id, kind, revision=None, token=None, cache_dir=None):
+    """The commit that a branch or tag of a repository stands for.
+
+    Args:
+        repo_id: Hub id.
+        kind: "model" or "dataset".
+        revision: branch, tag or commit; default: main.
+        token, cache_dir: as for `huggingface_hub`.
+
+    Returns:
+        str, or None if the Hub cannot be reached or refuses, and the cache does not say.
+    """
+    import huggingface_hub
+    import huggingface_hub.constants as constants
+    from huggingface_hub.errors import HTTPError
+
+    if re.fullmatch("[0-9a-f]{40}", revision or ""):
+        return revision
+    work_offline_if_unreachable()
+    if not constants.HF_HUB_OFFLINE:
+        try:
+            return huggingface_hub.HfApi(token=token).repo_info(repo_id, repo_type=kind, revision=revision).sha
+        except (HTTPError, OSError):
+            pass  # what is in the cache may still be usable; if not, loading says what is wrong
+    folder = f"{kind}s--{repo_id.replace('/', '--')}"
+    cached = pathlib.Path(cache_dir or constants.HF_HUB_CACHE) / folder / "refs" / (revision or "main")
+    return cached.read_text(encoding="utf-8").strip() if cached.is_file() else None

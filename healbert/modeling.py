@@ -2,15 +2,13 @@
 
 import contextlib
 import hashlib
-import pathlib
 
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 from transformers import logging as hf_logging
 
-from . import embedded
-from .arguments import EMBEDDED_MODEL
 from .errors import UserError
+from .fingerprints import EMBEDDED_MODEL, local_model
 
 
 def load_tokenizer(arguments):
@@ -122,19 +120,12 @@ def _byte():
 
 
 def resolve_model(name):
-    """A Hub id, or the folder that ``name`` stands for.
+    """The folder that ``name`` stands for, or the Hub id that it is.
 
     Raises:
         UserError: if ``name`` is a path to nothing.
     """
-    if name == EMBEDDED_MODEL:
-        return str(embedded.model_folder())
-    path = pathlib.Path(name).expanduser()
-    if path.exists():
-        return str(path)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise UserError(f"model folder {name} does not exist")
-    return name
+    return local_model(name) or name
 
 
 def _hub_options(arguments):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 import yaml
@@ -302,6 +303,7 @@ def test_refused_data_files(csv_files, tmp_path, flag, name, content, message):
         {"disable_tqdm": True},
         {"save_total_limit": 3},
         {"cache_dir": "cache"},
+        {"data_root": "."},
         {"token": "secret"},
         {"push_to_hub": True, "hub_token": "secret", "hub_model_id": "me/model"},
     ],
@@ -326,7 +328,6 @@ def test_the_same_cell(settings):
         {"task_name": "sst2"},
         {"dataset_name": "someone/texts"},
         {"dataset_config_name": "split"},
-        {"data_root": "."},
         {"text_column_names": "sentence"},
         {"label_column_name": "topic"},
         {"max_seq_length": 64},
@@ -389,6 +390,15 @@ def test_files_make_a_different_cell(csv_files):
     assert len({cell(**files).name() for files in (csv_files, swapped, further)}) == 3
 
 
+def test_content_of_the_files_makes_the_cell_and_not_where_they_lie(csv_files, tmp_path):
+    plain = cell(**csv_files).name()
+    elsewhere = {flag: shutil.copy(path, tmp_path) for flag, path in csv_files.items()}
+    assert cell(**elsewhere).name() == plain
+    with open(elsewhere["validation_file"], "a", encoding="utf-8") as file:
+        file.write("one more,good\n")
+    assert cell(**elsewhere).name() != plain
+
+
 DAMAGE = {
     "corrupt_region": "top",
     "corrupt_seed": 5,
@@ -433,10 +443,12 @@ def test_names_left_out_of_the_identity_are_settings():
         ({"corrupt_level": 0}, "embedded-docstrings-0-lr0.0002-seed42-"),
         ({"corrupt_level": 1}, "embedded-docstrings-1-lr0.0002-seed42-"),
         ({"corrupt_region": "top", "seed": 7}, "embedded-docstrings-0.5-top-lr0.0002-seed7-"),
-        ({"model_name_or_path": "models/my bert/", "task_name": "sst2"}, "my_bert-sst2-0.5-bottom-lr2e-05-seed42-"),
+        ({"model_name_or_path": "./my bert/", "task_name": "sst2"}, "my_bert-sst2-0.5-bottom-lr2e-05-seed42-"),
     ],
 )
-def test_the_name_can_be_read_and_is_the_default_folder(settings, start):
+def test_the_name_can_be_read_and_is_the_default_folder(settings, start, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my bert").mkdir()
     arguments = cell(**settings)
     assert arguments.name().startswith(start)
     assert arguments.training.output_dir == f"runs/{arguments.name()}"

@@ -2,7 +2,6 @@
 
 from .cell import NOT_IDENTITY, Arguments
 from .groups import (
-    EMBEDDED_MODEL,
     FILE_EXTENSIONS,
     POOLINGS,
     SELECTIONS,
@@ -26,7 +25,6 @@ from .parser import (
 )
 
 __all__ = [
-    "EMBEDDED_MODEL",
     "FILE_EXTENSIONS",
     "FIXED",
     "GROUPS",

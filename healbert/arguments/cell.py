@@ -8,13 +8,16 @@ import re
 
 from transformers import TrainingArguments
 
+from ..cell import SCHEMA_VERSION
+from ..fingerprints import data_fingerprint, model_fingerprint
 from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureArguments, ModelArguments
 
 # Settings that cannot change a result: where things lie, what is logged, how many workers prepare the data.
 NOT_IDENTITY = frozenset(
     """
-    cache_dir token preprocessing_num_workers overwrite_cache overwrite_output_dir save_model torch_num_threads
-    output_dir run_name project report_to do_train do_eval do_predict disable_tqdm resume_from_checkpoint debug
+    cache_dir token data_root preprocessing_num_workers overwrite_cache overwrite_output_dir save_model
+    torch_num_threads output_dir run_name project report_to do_train do_eval do_predict disable_tqdm
+    resume_from_checkpoint debug
     log_level log_level_replica log_on_each_node logging_strategy logging_first_step logging_steps
     logging_nan_inf_filter include_num_input_tokens_seen skip_memory_metrics dataloader_num_workers
     dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
@@ -24,6 +27,9 @@ NOT_IDENTITY = frozenset(
     hub_strategy hub_always_push hub_revision trackio_space_id trackio_bucket_id trackio_static_space_id
     """.split()
 )
+
+# Settings that may name a file or folder.
+PATHS = "model_name_or_path config_name tokenizer_name dataset_name train_file validation_file test_file".split()
 
 
 @dataclasses.dataclass
@@ -45,13 +51,25 @@ class Arguments:
         return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
 
     def identity(self):
-        """The settings that can change a result, the number of processes among them."""
+        """All that can change a result: settings, number of processes, what the model and the data are, the schema.
+
+        Files and folders count by their last name and their content, so that they may lie anywhere.
+        """
         kept = {k: _whole(v) for k, v in self.settings().items() if k not in NOT_IDENTITY}
+        kept |= {name: _without_folder(kept[name]) for name in PATHS}
         if self.corruption.corrupt_level == 0:  # no damage: nothing else of it matters
-            kept = {k: v for k, v in kept.items() if not k.startswith("corrupt_")} | {"corrupt_level": 0.0}
+            kept = {k: v for k, v in kept.items() if not k.startswith("corrupt_")} | {"corrupt_level": 0}
         elif self.corruption.corrupt_level == 1:  # all of the bottom is all of the top
             del kept["corrupt_region"]
-        return kept | {"world_size": self.training.world_size, "mixed_precision": self.training.mixed_precision}
+        sources = {f"{name}_fingerprint": value for name, value in model_fingerprint(self.model).items()}
+        return {
+            **kept,
+            **sources,
+            "data_fingerprint": data_fingerprint(self.data, self.model),
+            "mixed_precision": self.training.mixed_precision,
+            "schema_version": SCHEMA_VERSION,
+            "world_size": self.training.world_size,
+        }
 
     def name(self):
         """A readable folder name that differs whenever `identity` does."""
@@ -68,6 +86,10 @@ class Arguments:
 def _whole(value):
     # 10 epochs, the default, and 10.0, parsed from a flag, are the same cell
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _without_folder(name):
+    return _last_part(name) if name and pathlib.Path(name).expanduser().exists() else name
 
 
 def _last_part(name):

@@ -6,10 +6,10 @@ from dataclasses import field
 
 from ..corruption import METHODS, REGIONS, UNITS, CorruptionSpec
 from ..errors import UserError, check_choice
+from ..fingerprints import EMBEDDED_MODEL
 from ..healing import HEALING
 from ..tasks import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
 
-EMBEDDED_MODEL = "embedded"
 POOLINGS = ("cls", "mean")
 SELECTIONS = ("best_eval", "dev")
 FILE_EXTENSIONS = ("csv", "tsv", "json", "jsonl", "parquet")

@@ -4,6 +4,7 @@ import pathlib
 
 from .. import embedded
 from ..errors import UserError
+from ..fingerprints import local_dataset
 from ..tasks import EMBEDDED_TASK, TASKS, Task
 
 
@@ -11,30 +12,12 @@ def load_raw(data, model):
     if data.train_file:
         return _load_files(data, model)
     task = TASKS.get(data.task_name) or Task(data.dataset_name, data.dataset_config_name, text=())
-    folder = _local_folder(task, data, model)
+    embedded_task = data.task_name == EMBEDDED_TASK
+    folder = embedded.docstrings_folder(model.cache_dir) if embedded_task else local_dataset(task, data.data_root)
     source = str(folder) if folder else "/".join(filter(None, (task.dataset, task.config)))
     raw = _open(str(folder) if folder else task.dataset, None if folder else task.config, model)
     evaluation = _evaluation_split(raw, task, data)
     return task, {"train": raw["train"], "evaluation": raw[evaluation]}, source
-
-
-def _local_folder(task, data, model):
-    if data.task_name == EMBEDDED_TASK:
-        return embedded.docstrings_folder(model.cache_dir)
-    if data.data_root:
-        names = [task.dataset.rstrip("/").rpartition("/")[2], task.config]
-        root = pathlib.Path(data.data_root).expanduser()
-        tried = [root / name for name in names if name]
-        for folder in tried:
-            if folder.is_dir():
-                return folder
-        raise UserError(f"--data_root holds no dataset {' or '.join(map(str, tried))}")
-    folder = pathlib.Path(task.dataset).expanduser()
-    if folder.is_dir():
-        return folder
-    if task.dataset.startswith((".", "/", "~")) or task.dataset.count("/") > 1:
-        raise UserError(f"dataset folder {task.dataset} does not exist")
-    return None
 
 
 def _open(path, config, model, named=None, **options):

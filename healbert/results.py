@@ -1,0 +1,118 @@
+"""Reading finished cells back: from results folders to dicts and to a table."""
+
+import json
+import os
+import pathlib
+import warnings
+
+from .cell import METRICS, SCHEMA_VERSION
+from .errors import UserError
+
+STAGES = ("damaged", "healed", "dev", "test")
+
+
+def cell_folders(directory):
+    """The folders at or under ``directory`` that hold a cell, started or finished: a sorted list of paths.
+
+    Raises:
+        UserError: if ``directory`` is no folder.
+    """
+    if not pathlib.Path(directory).is_dir():
+        raise UserError(f"results folder {directory} does not exist")
+    found = []
+    for folder, inner, files in os.walk(directory):
+        if "settings.json" in files or "results.json" in files:
+            found.append(pathlib.Path(folder))
+            inner.clear()  # a cell holds no further cells
+    return sorted(found)
+
+
+def read_results(folder):
+    """What a cell's ``results.json`` holds.
+
+    Args:
+        folder: a cell's folder.
+
+    Raises:
+        FileNotFoundError: if the cell is not finished.
+        ValueError: if the file is damaged or of a newer schema; the message says which.
+    """
+    text = (pathlib.Path(folder) / "results.json").read_bytes()
+    try:
+        results = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"results.json is cut short or damaged ({error})") from error
+    if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or "status" not in results:
+        raise ValueError("results.json is not of a HealBERT cell")
+    version = results.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
+    return results
+
+
+def read_cells(directory):
+    """Every finished cell at or under ``directory``.
+
+    Returns:
+        tuple: a list of (folder, dict of its results.json), and a list of (folder, reason) of those that cannot be
+        used: unfinished, damaged, or of a newer schema.
+    """
+    cells, unusable = [], []
+    for folder in cell_folders(directory):
+        try:
+            cells.append((folder, read_results(folder)))
+        except FileNotFoundError:
+            unusable.append((folder, "not finished"))
+        except (ValueError, OSError) as error:
+            unusable.append((folder, str(error)))
+    return cells, unusable
+
+
+def load_results(directory):
+    """A table of finished cells for analysis.
+
+    Args:
+        directory: a results folder: of one cell, of a sweep, or of several.
+
+    Returns:
+        pandas.DataFrame: a row per cell. Columns: ``folder``, ``status``, ``task``, ``model``; every setting by its
+        flag's name (``corrupt_region`` is missing at levels 0 and 1, where it has no meaning); ``damaged_``,
+        ``healed_``, ``dev_`` and ``test_`` followed by f1_weighted, accuracy, f1_macro or loss;
+        ``majority_f1_weighted``, ``best_epoch``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``,
+        ``seconds``, ``error``. What a cell does not have is missing. Damaged files are named in a warning.
+
+    Raises:
+        UserError: if ``directory`` is no folder.
+    """
+    import pandas
+
+    cells, unusable = read_cells(directory)
+    for folder, reason in unusable:
+        if reason != "not finished":
+            warnings.warn(f"{folder} left out: {reason}", stacklevel=2)
+    return pandas.DataFrame([_row(folder, results) for folder, results in cells])
+
+
+def _row(folder, results):
+    config, damage, metrics = results["config"], results.get("corruption") or {}, results.get("metrics") or {}
+    task, timing = results.get("task") or {}, results.get("timing") or {}
+    row = {
+        "folder": str(folder),
+        "status": results["status"],
+        "task": task.get("name") or config.get("task_name"),
+        "model": (results.get("model") or {}).get("name") or config.get("model_name_or_path"),
+        **config,
+    }
+    if config.get("corrupt_level") in (0, 1):
+        row["corrupt_region"] = None
+    for stage in STAGES:
+        row |= {f"{stage}_{name}": (metrics.get(stage) or {}).get(name) for name in METRICS}
+    return row | {
+        "majority_f1_weighted": task.get("majority_f1_weighted"),
+        "best_epoch": results.get("best_epoch"),
+        "layers_hit": len(damage["layers_hit"]) if damage else None,
+        "fraction_of_encoder": damage.get("fraction_of_encoder"),
+        "fraction_of_model": damage.get("fraction_of_model"),
+        "seconds": sum(timing.values()) if timing else None,
+        "error": (results.get("error") or {}).get("message"),
+    }

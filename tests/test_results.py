@@ -1,0 +1,101 @@
+"""Reading results folders: what is there, what is missing, and what cannot be read."""
+
+import json
+
+import pytest
+
+from healbert import load_results
+from healbert.arguments import make_arguments
+from healbert.errors import UserError
+from healbert.experiment import run_experiment
+from healbert.results import cell_folders, read_cells, read_results
+
+
+def write_results(folder, **changes):
+    """A small results.json, as a cell leaves it."""
+    folder.mkdir(parents=True)
+    results = {
+        "schema_version": 1,
+        "status": "completed",
+        "config": {"corrupt_level": 0.5, "corrupt_region": "bottom", "seed": 3, "task_name": "sst2"},
+        "task": {"name": "sst2", "majority_f1_weighted": 0.4},
+        "model": {"name": "bert"},
+        "corruption": {"layers_hit": [0, 1], "fraction_of_encoder": 0.5, "fraction_of_model": 0.25},
+        "metrics": {"damaged": {"f1_weighted": 0.5}, "healed": {"f1_weighted": 0.75, "accuracy": 0.7}},
+        "best_epoch": 2.0,
+        "timing": {"load": 1.0, "heal": 2.5},
+        **changes,
+    }
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    return folder
+
+
+def test_row_holds_settings_and_figures(tmp_path):
+    write_results(tmp_path / "a")
+    (row,) = load_results(tmp_path).to_dict("records")
+    assert row["folder"] == str(tmp_path / "a")
+    assert (row["task"], row["model"], row["seed"], row["corrupt_region"]) == ("sst2", "bert", 3, "bottom")
+    assert (row["damaged_f1_weighted"], row["healed_f1_weighted"], row["healed_accuracy"]) == (0.5, 0.75, 0.7)
+    assert (row["layers_hit"], row["seconds"], row["best_epoch"]) == (2, 3.5, 2.0)
+    assert row["test_f1_weighted"] is None and row["error"] is None
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_region_is_missing_where_it_means_nothing(tmp_path, level):
+    write_results(tmp_path / "a", config={"corrupt_level": level, "corrupt_region": "top"})
+    assert load_results(tmp_path)["corrupt_region"].isna().all()
+
+
+def test_failed_cell_is_a_row_without_figures(tmp_path):
+    write_results(
+        tmp_path / "a",
+        status="failed",
+        error={"message": "boom"},
+        metrics=None,
+        corruption=None,
+        timing=None,
+        task=None,
+    )
+    (row,) = load_results(tmp_path).to_dict("records")
+    assert (row["status"], row["error"], row["task"]) == ("failed", "boom", "sst2")
+    assert row["healed_f1_weighted"] is None and row["layers_hit"] is None
+
+
+def test_real_cell_reads_back(cell_flags):
+    results = run_experiment(make_arguments(**cell_flags))
+    (row,) = load_results(cell_flags["output_dir"]).to_dict("records")
+    assert row["healed_f1_weighted"] == results["metrics"]["healed"]["f1_weighted"]
+    assert row["learning_rate"] == 1e-3
+    assert read_results(cell_flags["output_dir"]) == json.loads(json.dumps(results))
+
+
+def test_cells_are_found_at_any_depth_and_not_inside_cells(tmp_path):
+    write_results(tmp_path / "one" / "b")
+    write_results(tmp_path / "one" / "b" / "checkpoint-3")
+    write_results(tmp_path / "a")
+    assert cell_folders(tmp_path) == [tmp_path / "a", tmp_path / "one" / "b"]
+
+
+def test_what_cannot_be_used_is_named(tmp_path):
+    write_results(tmp_path / "good")
+    cut = write_results(tmp_path / "cut") / "results.json"
+    cut.write_bytes(cut.read_bytes()[:-20])
+    write_results(tmp_path / "newer", schema_version=2)
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "results.json").write_text("[]")
+    (tmp_path / "started").mkdir()
+    (tmp_path / "started" / "settings.json").write_text("{}")
+    cells, unusable = read_cells(tmp_path)
+    reasons = {folder.name: reason for folder, reason in unusable}
+    assert [folder.name for folder, _ in cells] == ["good"]
+    assert "cut short" in reasons["cut"] and "schema 2" in reasons["newer"]
+    assert "not of a HealBERT cell" in reasons["list"] and reasons["started"] == "not finished"
+    with pytest.warns(UserWarning) as warned:
+        assert len(load_results(tmp_path)) == 1
+    assert len(warned) == 3
+
+
+def test_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        load_results(tmp_path / "nothing")
+    assert load_results(tmp_path).empty
