@@ -3,6 +3,9 @@
 import difflib
 import os
 import sys
+import time
+
+GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
 
 
 class UserError(ValueError):
@@ -38,8 +41,11 @@ def exit_codes(main):
     except UserError as error:
         if os.environ.get("HEALBERT_DEBUG") == "1":
             raise
-        if is_main_rank():
-            print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        # A launcher ends all processes with the first that fails: the others give the main one time to speak,
+        # and speak themselves if it is well.
+        if not is_main_rank():
+            time.sleep(GRACE)
+        print("error: " + " ".join(str(error).split()), file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt:
         if is_main_rank():
