@@ -14,6 +14,7 @@ _EXPORTS = {
     "load_results": "results",
     "make_arguments": "arguments",
     "run_experiment": "experiment",
+    "run_grid": "grid",
 }
 
 __all__ = sorted(_EXPORTS)

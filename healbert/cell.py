@@ -1,6 +1,8 @@
 """The folder of a cell: what is in it, and when it may be written."""
 
+import contextlib
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -9,6 +11,7 @@ from .errors import UserError
 from .files import atomic_path, read_json, write_json
 
 SCHEMA_VERSION = 1  # of results.json
+LOG_NAME = "log.txt"  # what a sweep's worker printed
 METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
 # settings.json is written before training, so that a restart knows what the folder is of.
 CELL_FILES = (
@@ -20,6 +23,7 @@ CELL_FILES = (
     "features.npz",
     "tsne.png",
     "trainer_state.json",
+    LOG_NAME,
 )
 MODEL_FILES = (
     "model*.safetensors*",
@@ -41,7 +45,8 @@ def finished_results(output_dir, arguments):
         return None
     if not output_dir.is_dir():
         raise UserError(f"--output_dir {output_dir} is a file; name a folder")
-    if all(path.name.startswith(".") for path in output_dir.iterdir()):  # empty, or a write that was cut short
+    # Empty but for the log of a sweep, or for a write that was cut short.
+    if all(path.name.startswith(".") or path.name == LOG_NAME for path in output_dir.iterdir()):
         return None
     settings = read_json(output_dir / "settings.json")
     if not isinstance(settings, dict):
@@ -57,24 +62,112 @@ def finished_results(output_dir, arguments):
             f"{output_dir} holds a cell of other settings: {named}; "
             "choose another --output_dir, or replace the cell with --overwrite_output_dir"
         )
-    results = read_json(output_dir / "results.json")
-    if results and arguments.cell.save_model and not (output_dir / "config.json").exists():
+    try:
+        results = read_results(output_dir)
+    except (FileNotFoundError, ValueError):
+        return None
+    if results["status"] == "failed":
+        return None
+    if arguments.cell.save_model and not (output_dir / "config.json").exists():
         raise UserError(f"{output_dir} was finished without --save_model; run it again with --overwrite_output_dir")
     return results
 
 
-def open_cell(output_dir, arguments, receipt):
-    """Makes the folder and writes settings.json and corruption.json, on the first process alone.
+def read_results(folder):
+    """What a cell's ``results.json`` holds.
+
+    Args:
+        folder: a cell's folder.
 
     Raises:
+        FileNotFoundError: if the cell is not finished.
+        ValueError: if the file is damaged or of a newer schema; the message says which.
+    """
+    text = (pathlib.Path(folder) / "results.json").read_bytes()
+    try:
+        results = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"results.json is cut short or damaged ({error})") from error
+    if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or "status" not in results:
+        raise ValueError("results.json is not of a HealBERT cell")
+    version = results.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
+    return results
+
+
+class CellBusy(UserError):
+    """Another process is at work on the cell."""
+
+
+@contextlib.contextmanager
+def open_cell(output_dir, arguments, receipt):
+    """Makes the folder, keeps other processes out of it, and writes settings.json and corruption.json.
+
+    A context; the first process of a launch holds the lock until it ends. The operating system frees the lock of a
+    process that is killed. Yields the results if another process has finished the cell in the meantime, else None.
+
+    Raises:
+        CellBusy: if another process is at work on the cell.
         UserError: if the folder cannot be written.
     """
     if arguments.training.process_index != 0:
+        yield None
         return
-    if arguments.cell.overwrite_output_dir:
-        _remove_cell(output_dir)
+    with _lock(output_dir):
+        finished = finished_results(output_dir, arguments)
+        if not finished:
+            _write_start(output_dir, arguments, receipt)
+        yield finished
+
+
+@contextlib.contextmanager
+def _lock(output_dir):
+    import filelock
+
+    path = output_dir / ".lock"
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path, timeout=0)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise CellBusy(f"{output_dir} is being run by another process; wait for it, or stop it") from error
+    except OSError as error:
+        raise UserError(f"--output_dir {output_dir} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def is_locked(output_dir):
+    """Whether a process is at work on the cell in ``output_dir``."""
+    import filelock
+
+    path = pathlib.Path(output_dir) / ".lock"
+    if not path.exists():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def log_tail(output_dir):
+    """The last lines of what a sweep's worker printed; an empty text if there is no log."""
+    log = pathlib.Path(output_dir) / LOG_NAME
+    if not log.is_file():
+        return ""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])[-4000:]
+
+
+def _write_start(output_dir, arguments, receipt):
+    if arguments.cell.overwrite_output_dir:
+        _remove_cell(output_dir)
+    (output_dir / "results.json").unlink(missing_ok=True)  # of a failed cell that is tried again
+    try:
         write_json(output_dir / "settings.json", json.loads(json.dumps(arguments.identity(), default=str)))
         write_json(output_dir / "corruption.json", receipt.to_dict())
     except OSError as error:

@@ -1,10 +1,99 @@
-"""`python -m healbert COMMAND`: what is made of finished cells."""
+"""`python -m healbert COMMAND`: one cell, many cells, and what is made of finished ones."""
 
 import argparse
+import json
+import os
 import pathlib
 import sys
 
 from .errors import UserError, check_choice, exit_codes
+
+
+def run(argv):
+    """Run one cell: the flags of run_corrupt_glue.py."""
+    from .arguments import parse_arguments, print_settings
+    from .engines.worker import end_with
+
+    if "HEALBERT_PARENT" in os.environ:  # a cell of a sweep that runs through accelerate launch
+        end_with(int(os.environ["HEALBERT_PARENT"]))
+    arguments, print_config = parse_arguments(argv)
+    if print_config:
+        print_settings(arguments)
+        return
+
+    from .cell import format_results
+    from .experiment import run_experiment
+
+    results = run_experiment(arguments)
+    if arguments.training.process_index == 0:
+        print(format_results(results, arguments.training.output_dir))
+
+
+def sweep(argv):
+    """Run every cell of a sweep file that is not done."""
+    parser = _parser("sweep", sweep.__doc__)
+    parser.add_argument("file", metavar="SWEEP.yaml", help="base, grid, include and exclude: see the README")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="replaces a setting of the file; a list: a grid"
+    )
+    parser.add_argument("--output_dir", help="the sweep's results folder; default: runs/<name of the file>")
+    parser.add_argument("--dry_run", action="store_true", help="print how many cells there are, are done and remain")
+    parser.add_argument("--retry_failed", action="store_true", help="run failed cells again")
+    parser.add_argument("--save_model", action="store_true", help="keep the weights of every cell")
+    parser.add_argument("--engine", default="local", help="local (default), ray or slurm")
+    parser.add_argument("--workers", type=_count, help="cells at a time; default: GPU slots, else CPU cores, at most 4")
+    parser.add_argument("--cells_per_gpu", type=_count, default=1, help="cells that share a GPU (default: 1)")
+    parser.add_argument("--cell_timeout", type=_seconds, metavar="SECONDS", help="a cell that takes longer has failed")
+    parser.add_argument("--cell_launcher", default="python", help="python (default), or accelerate")
+    parser.add_argument("--cell_processes", type=_count, default=1, help="processes of one cell (accelerate launch)")
+    parser.add_argument("--ray_address", help="a running Ray cluster; default: this machine alone")
+    parser.add_argument(
+        "--slurm", action="append", default=[], metavar="KEY=VALUE", help="submitit's, such as slurm_partition=gpu"
+    )
+    options = vars(parser.parse_args(argv))
+    from .grid.run import run_sweep
+
+    sys.exit(run_sweep(**options))
+
+
+def _count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+    return int(text)
+
+
+def _seconds(text):
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return value
+
+
+def ls(argv):
+    """List the cells of a results folder with their status and figures."""
+    parser = _parser("ls", ls.__doc__)
+    parser.add_argument("folder", metavar="DIR", help="a results folder: of a cell, of a sweep, or of several")
+    parser.add_argument("--json", action="store_true", help="a list of objects, for scripts")
+    options = parser.parse_args(argv)
+    from .results import list_cells
+
+    rows = list_cells(options.folder)
+    print(json.dumps(rows, indent=2, ensure_ascii=False) if options.json else _as_table(rows))
+
+
+def _as_table(rows):
+    if not rows:
+        return "no cells"
+    lines = [
+        [name.replace("_", " ") for name in rows[0]],
+        *([_as_text(value) for value in row.values()] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{text:<{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _as_text(value):
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def tsne(argv):
@@ -35,7 +124,7 @@ def tsne(argv):
 
 
 # name -> function(argv); its docstring is its help.
-COMMANDS = {"tsne": tsne}
+COMMANDS = {"run": run, "sweep": sweep, "ls": ls, "tsne": tsne}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -47,7 +47,8 @@ def exit_codes(main):
             time.sleep(GRACE)
         print("error: " + " ".join(str(error).split()), file=sys.stderr, flush=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         if is_main_rank():
-            print("interrupted: the same command continues from its last finished epoch", file=sys.stderr)
+            how = str(stopped) or "the same command continues from the last finished epoch"
+            print(f"interrupted: {how}", file=sys.stderr)
         sys.exit(130)

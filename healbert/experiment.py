@@ -1,5 +1,8 @@
 """One cell, start to end: load, damage, evaluate, heal, evaluate, write."""
 
+import copy
+import dataclasses
+import json
 import os
 import pathlib
 import time
@@ -13,6 +16,7 @@ from .cell import (
     SCHEMA_VERSION,
     epochs,
     finished_results,
+    log_tail,
     open_cell,
     pick_metrics,
     remove_checkpoints,
@@ -23,6 +27,7 @@ from .data import load_task, stratified_sample, tokenize
 from .errors import UserError
 from .features import FeatureFile, check_layers, probe_by_depth, read_features, separation
 from .files import write_json
+from .fingerprints import data_fingerprint, model_fingerprint
 from .healing import HEALING, ClassificationLayer
 from .hub import work_offline_if_unreachable
 from .layers import find_layers
@@ -33,11 +38,12 @@ from .tasks import EMBEDDED_TASK
 from .trainer import Diverged, HealingTrainer, last_complete_checkpoint, token_lengths
 
 
-def run_experiment(arguments):
+def run_experiment(arguments, cache=None):
     """Runs one cell, continues an interrupted one, or reports a finished one from disk.
 
     Args:
         arguments: `Arguments` (see `make_arguments`).
+        cache: a `LoadCache` that cells of one process share; figures are the same with and without.
 
     Returns:
         dict: what ``results.json`` holds.
@@ -51,27 +57,49 @@ def run_experiment(arguments):
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)
-    _prefer_local(arguments)
+    prefer_local(arguments)
     clock = _Clock()
-    cell = Cell.load(arguments)
+    cell = Cell.load(arguments, cache or LoadCache(0))
     clock.lap("load")
     receipt = corrupt(cell.model, arguments.corruption.spec())
     clock.lap("corrupt")
-    open_cell(output_dir, arguments, receipt)
-    HEALING[arguments.cell.healing].prepare(cell.model)
-    outcome = cell.damage_and_heal(clock)
-    results = {
-        "schema_version": SCHEMA_VERSION,
-        "config": arguments.settings(),
-        "task": cell.task.describe(),
-        "model": cell.description,
-        "corruption": receipt.to_dict()["spec"] | receipt.summary,
-        **outcome,
-        "timing": clock.seconds,
-        "environment": environment(arguments.training),
-    }
-    cell.finish(results)
-    return results
+    with open_cell(output_dir, arguments, receipt) as finished:
+        if finished:
+            return finished
+        HEALING[arguments.cell.healing].prepare(cell.model)
+        outcome = cell.damage_and_heal(clock)
+        results = {
+            "schema_version": SCHEMA_VERSION,
+            "config": arguments.settings(),
+            "task": cell.task.describe(),
+            "model": cell.description,
+            "corruption": receipt.to_dict()["spec"] | receipt.summary,
+            **outcome,
+            "timing": clock.seconds,
+            "environment": environment(arguments.training),
+        }
+        cell.finish(results)
+        return results
+
+
+class LoadCache:
+    """What the cells of one process load: the last tasks, tokenized, and the last models.
+
+    Args:
+        size: how many of each are kept; 0 for none.
+    """
+
+    def __init__(self, size=2):
+        self.size, self._kept = size, {"task": {}, "model": {}}
+
+    def get(self, kind, key, make):
+        """What ``make()`` returned for this key before, or returns now; the least recently used is forgotten."""
+        kept, key = self._kept[kind], json.dumps(key, sort_keys=True, default=str)
+        value = kept.pop(key) if key in kept else make()
+        kept[key] = value
+        for old in list(kept)[: max(0, len(kept) - self.size)]:
+            del kept[old]
+        return value
 
 
 class _Clock:
@@ -95,7 +123,8 @@ def _set_threads(arguments):
         torch.set_num_threads(threads)
 
 
-def _prefer_local(arguments):
+def prefer_local(arguments):
+    """Switches to the caches where the Hub is needed and out of reach."""
     data = arguments.data
     local_model = os.path.isdir(resolve_model(arguments.model.model_name_or_path))
     local_data = data.train_file or data.data_root or data.task_name == EMBEDDED_TASK
@@ -113,30 +142,46 @@ def _check_lengths(task, model):
 class Cell:
     """A loaded model, tokenizer and task on their way through one experiment."""
 
-    def __init__(self, arguments, task, tokenizer, model):
+    def __init__(self, arguments, task, tokenizer, model, description):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
-        self.output_dir = pathlib.Path(arguments.training.output_dir)
-        self.description = describe_model(model, arguments.model.model_name_or_path)
+        self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
         wanted = arguments.features.layers()
         self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
         self.pictured = self._choose_pictured() if arguments.features.tsne else None
 
     @classmethod
-    def load(cls, arguments):
+    def load(cls, arguments, cache):
         """Loads what the arguments name and checks what depends on it.
+
+        Args:
+            arguments: `Arguments`.
+            cache: a `LoadCache`.
 
         Raises:
             UserError: if any of it cannot be used.
         """
-        training, run = arguments.training, arguments.cell
-        tokenizer = load_tokenizer(arguments.model)
-        with training.main_process_first(desc="loading the task"):
-            task = load_task(arguments.data, arguments.model, run.selection, run.dev_fraction)
-            tokenize(task, tokenizer, arguments.data)
-        set_seed(training.seed)  # the head's initialisation
-        model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
+        run, seed = arguments.cell, arguments.training.seed
+        sources = [data_fingerprint(arguments.data, arguments.model), model_fingerprint(arguments.model)]
+        key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources]
+
+        def task_and_tokenizer():
+            tokenizer = load_tokenizer(arguments.model)
+            with arguments.training.main_process_first(desc="loading the task"):
+                task = load_task(arguments.data, arguments.model, run.selection, run.dev_fraction)
+                tokenize(task, tokenizer, arguments.data)
+            return task, tokenizer
+
+        task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
+
+        def pretrained():
+            set_seed(seed)  # the head's initialisation
+            model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
+            return model, describe_model(model, arguments.model.model_name_or_path)
+
+        model, description = cache.get("model", [*key, seed], pretrained)
+        model = copy.deepcopy(model) if cache.size else model
         _check_lengths(task, model)
-        return cls(arguments, task, tokenizer, model)
+        return cls(arguments, task, tokenizer, model, description)
 
     def _choose_pictured(self):
         rows, wanted = self.task.splits["evaluation"], self.arguments.features
@@ -171,6 +216,7 @@ class Cell:
             "metrics": metrics,
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
+            **({"error": self._describe_divergence()} if status == "diverged" else {}),
             **({"probes": probes} if self.layers else {}),
             **({"features": self._write_features(stages, metrics)} if stages else {}),
         }
@@ -205,6 +251,10 @@ class Cell:
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
         return status, checkpoint
+
+    def _describe_divergence(self):
+        message = f"the loss became NaN or infinite after step {self.trainer.state.global_step}"
+        return {"kind": "diverged", "message": message, "log_tail": log_tail(self.output_dir)}
 
     def _score(self, rows, file_name):
         output = self.trainer.predict(rows, metric_key_prefix="healed")

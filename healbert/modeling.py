@@ -77,6 +77,19 @@ def load_model(arguments, label_names, pad_token_id):
     return model
 
 
+def empty_model(arguments):
+    """The model that `ModelArguments` name, without weights and head, for a look at its layers.
+
+    Raises:
+        UserError: if its configuration cannot be loaded.
+    """
+    import torch
+
+    config = _load_config(arguments)
+    with torch.device("meta"), _load_errors("model", arguments.model_name_or_path):
+        return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
+
+
 def _own_head(name, labels, options):
     config = options["config"]
     config.num_labels = len(labels["id2label"])

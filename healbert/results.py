@@ -1,13 +1,24 @@
 """Reading finished cells back: from results folders to dicts and to a table."""
 
-import json
 import os
 import pathlib
 import warnings
 
-from .cell import METRICS, SCHEMA_VERSION
+from .cell import METRICS, is_locked, read_results
 from .errors import UserError
 
+LISTED = (
+    "task",
+    "corrupt_level",
+    "corrupt_region",
+    "learning_rate",
+    "seed",
+    "damaged_f1_weighted",
+    "healed_f1_weighted",
+    "best_epoch",
+    "seconds",
+    "error",
+)
 STAGES = ("damaged", "healed", "dev", "test")
 
 
@@ -25,29 +36,6 @@ def cell_folders(directory):
             found.append(pathlib.Path(folder))
             inner.clear()  # a cell holds no further cells
     return sorted(found)
-
-
-def read_results(folder):
-    """What a cell's ``results.json`` holds.
-
-    Args:
-        folder: a cell's folder.
-
-    Raises:
-        FileNotFoundError: if the cell is not finished.
-        ValueError: if the file is damaged or of a newer schema; the message says which.
-    """
-    text = (pathlib.Path(folder) / "results.json").read_bytes()
-    try:
-        results = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"results.json is cut short or damaged ({error})") from error
-    if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or "status" not in results:
-        raise ValueError("results.json is not of a HealBERT cell")
-    version = results.get("schema_version")
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
-    return results
 
 
 def read_cells(directory):
@@ -116,3 +104,22 @@ def _row(folder, results):
         "seconds": sum(timing.values()) if timing else None,
         "error": (results.get("error") or {}).get("message"),
     }
+
+
+def list_cells(directory):
+    """What is in a results folder: a list with one dict a cell, started ones among them, sorted by folder.
+
+    Raises:
+        UserError: if ``directory`` is no folder.
+    """
+    cells, unusable = read_cells(directory)
+    rows = {folder: _summary(results) for folder, results in cells}
+    for folder, reason in unusable:
+        state = ("running" if is_locked(folder) else "interrupted") if reason == "not finished" else "damaged"
+        rows[folder] = {"status": state, **dict.fromkeys(LISTED), "error": None if state != "damaged" else reason}
+    return [{"cell": str(folder.relative_to(directory)), **rows[folder]} for folder in sorted(rows)]
+
+
+def _summary(results):
+    row = _row("", results)
+    return {"status": row["status"], **{name: row.get(name) for name in LISTED}}

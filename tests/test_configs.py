@@ -1,7 +1,6 @@
 """Every shipped configuration runs, on a tiny model and a few of our own sentences."""
 
 import pathlib
-import re
 
 import pytest
 import yaml
@@ -9,8 +8,10 @@ from conftest import ROOT, run_script, to_flags
 
 from healbert.arguments import make_arguments, parse_arguments
 from healbert.experiment import run_experiment
+from healbert.grid import make_plan, read_sweep
 
-CELLS = sorted((ROOT / "configs").glob("*.yaml")) + sorted((ROOT / "configs" / "paper").glob("*.yaml"))
+CELLS = sorted((ROOT / "configs").glob("*.yaml"))
+SWEEPS = sorted((ROOT / "configs" / "paper").glob("*.yaml"))
 LAUNCHES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 
 
@@ -34,26 +35,34 @@ def test_cell_configuration_says_what_it_names(path):
         assert arguments.settings()[key] == value
 
 
-@pytest.mark.parametrize("stem", ["bert-base", "bert-large", "distilbert"])
-def test_paper_configuration_has_the_papers_settings(stem):
-    arguments, _ = parse_arguments([str(ROOT / "configs" / "paper" / f"{stem}.yaml"), "--use_cpu"])
-    settings = arguments.settings()
-    assert settings["num_train_epochs"] == 10
-    assert settings["optim"].startswith("adamw") and settings["weight_decay"] == 0
-    assert settings["selection"] == "best_eval"
-    assert settings["corrupt_method"] == "kaiming_uniform"
-    assert settings["learning_rate"] in (1e-5, 2e-5, 5e-5)
+def plan(path, output_dir, **base):
+    sweep = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return make_plan(read_sweep(sweep | {"base": sweep["base"] | base}), output_dir)
 
 
-def test_paper_loop_covers_every_cell():
-    text = (ROOT / "configs" / "paper" / "README.md").read_text(encoding="utf-8")
-    tasks = re.search(r"for task in (.*); do", text).group(1).split()
-    rates = [float(rate) for rate in re.search(r"for lr in (.*); do", text).group(1).split()]
-    damages = re.findall(r'"([\d.]+) (bottom|top)"', text)
-    assert set(tasks) == {"sst2", "imdb", "ag_news", "emotion", "dbpedia_14", "twitter_financial_news_topic"}
-    assert rates == [1e-5, 2e-5, 5e-5]
-    partial = {(level, region) for level in ("0.25", "0.5", "0.75") for region in ("bottom", "top")}
-    assert set(damages) == partial | {("0", "bottom"), ("1", "top")}
+@pytest.mark.parametrize("path", SWEEPS, ids=name)
+def test_paper_sweep_has_the_papers_cells(path, tmp_path):
+    cells = plan(path, tmp_path, use_cpu=True).cells
+    settings = [cell.arguments.settings() for cell in cells]
+    tasks = {"sst2", "imdb", "ag_news", "emotion", "dbpedia_14", "twitter_financial_news_topic"}
+    partial = {(level, region) for level in (0.25, 0.5, 0.75) for region in ("bottom", "top")}
+    damages = {(s["corrupt_level"], s["corrupt_region"]) for s in settings if s["corrupt_level"] not in (0, 1)}
+    assert len(cells) == 144 and damages == partial
+    assert {s["corrupt_level"] for s in settings} == {0, 0.25, 0.5, 0.75, 1}
+    assert {s["task_name"] for s in settings} == tasks
+    assert {s["learning_rate"] for s in settings} == {1e-5, 2e-5, 5e-5}
+    for s in settings:
+        assert (s["num_train_epochs"], s["weight_decay"], s["selection"]) == (10, 0, "best_eval")
+        assert s["optim"].startswith("adamw") and s["corrupt_method"] == "kaiming_uniform"
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=name)
+def test_cell_of_a_paper_sweep_runs_on_a_tiny_model(path, cell_flags):
+    sweep = read_sweep(yaml.safe_load(path.read_text(encoding="utf-8")))
+    settings = next(s for s, _ in sweep.settings() if s["corrupt_level"] == 0.5)
+    del settings["task_name"]
+    results = run_experiment(make_arguments(**(settings | cell_flags | {"num_train_epochs": 1})))
+    assert (results["status"], results["corruption"]["layers_hit"]) == ("completed", [0, 1])
 
 
 @pytest.mark.parametrize("path", LAUNCHES, ids=name)

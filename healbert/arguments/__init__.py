@@ -22,6 +22,7 @@ from .parser import (
     print_settings,
     read_config,
     to_argv,
+    typed,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "print_settings",
     "read_config",
     "to_argv",
+    "typed",
 ]

@@ -50,10 +50,13 @@ class Arguments:
             flat.update(dataclasses.asdict(part))
         return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
 
-    def identity(self):
+    def identity(self, processes=None):
         """All that can change a result: settings, number of processes, what the model and the data are, the schema.
 
         Files and folders count by their last name and their content, so that they may lie anywhere.
+
+        Args:
+            processes: number of processes, if it is not this launch's.
         """
         kept = {k: _whole(v) for k, v in self.settings().items() if k not in NOT_IDENTITY}
         kept |= {name: _without_folder(kept[name]) for name in PATHS}
@@ -68,12 +71,12 @@ class Arguments:
             "data_fingerprint": data_fingerprint(self.data, self.model),
             "mixed_precision": self.training.mixed_precision,
             "schema_version": SCHEMA_VERSION,
-            "world_size": self.training.world_size,
+            "world_size": processes or self.training.world_size,
         }
 
-    def name(self):
+    def name(self, processes=None):
         """A readable folder name that differs whenever `identity` does."""
-        text = json.dumps(self.identity(), sort_keys=True, default=str)
+        text = json.dumps(self.identity(processes), sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         data, damage = self.data, self.corruption
         source = data.task_name or data.dataset_name or pathlib.Path(data.train_file).stem

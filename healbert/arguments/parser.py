@@ -1,6 +1,7 @@
 """From a command line, a YAML file or Python keywords to `Arguments`."""
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -59,6 +60,7 @@ GROUPS = (
 )
 
 
+@functools.cache
 def build_parser():
     """The parser of `run_corrupt_glue.py`: our flags in five groups, then all of TrainingArguments."""
     TrainingArguments._argument_group_name = "training (transformers.TrainingArguments)"
@@ -89,13 +91,17 @@ def parse_arguments(argv):
     parser = build_parser()
     argv = list(argv)
     if argv and not argv[0].startswith("-"):
-        argv = to_argv(read_config(argv.pop(0)), known_flags(parser)) + argv
+        path = argv.pop(0)
+        settings = read_config(path)
+        if "grid" in settings or "base" in settings:
+            raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
+        argv = to_argv(settings, known_flags()) + argv
     task = parser.parse_known_args(argv)[0]
     recipe = TASKS[task.task_name or EMBEDDED_TASK].recipe if _uses_table(task) else {}
-    namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags(parser)) + argv)
+    namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
     if unknown:
         flag = unknown[0].split("=")[0]
-        near = did_you_mean(flag, [f"--{name}" for name in known_flags(parser)]) if flag.startswith("-") else ""
+        near = did_you_mean(flag, [f"--{name}" for name in known_flags()]) if flag.startswith("-") else ""
         raise UserError(f"unknown argument '{unknown[0]}'{near} (see --help)")
     return _instantiate(namespace), namespace.print_config
 
@@ -107,8 +113,16 @@ def print_settings(arguments):
 
 def make_arguments(**settings):
     """`Arguments` from Python: the same names, defaults and checks as the command line."""
-    parser = build_parser()
-    return parse_arguments(to_argv(settings, known_flags(parser)))[0]
+    return parse_arguments(to_argv(settings, known_flags()))[0]
+
+
+def typed(name, value):
+    """A setting's value as the parser reads it, for example 1e-5 for the text "1e-5" that YAML gives.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return vars(build_parser().parse_known_args(to_argv({name: value}, known_flags()))[0])[name]
 
 
 def _uses_table(namespace):
@@ -116,9 +130,10 @@ def _uses_table(namespace):
     return not own and (namespace.task_name or EMBEDDED_TASK) in TASKS
 
 
-def known_flags(parser):
+@functools.cache
+def known_flags():
     """The settings that a file may hold: a dict from name, without dashes, to whether it takes a list."""
-    actions = [action for action in parser._actions if action.dest not in ("help", "print_config")]
+    actions = [action for action in build_parser()._actions if action.dest not in ("help", "print_config")]
     return {action.dest: action.nargs == "+" for action in actions}
 
 

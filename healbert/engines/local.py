@@ -1,0 +1,120 @@
+"""Worker processes on this machine, on pebble's pools: one pool of one process for each slot.
+
+A slot is a share of the CPU's threads, or a place on a GPU. Its worker keeps what it loaded from cell to cell; pebble
+ends it when a cell takes too long and starts another in its place.
+"""
+
+import concurrent.futures
+import multiprocessing
+import os
+
+from . import Failure, with_threads
+from .worker import prepare, run_cell
+
+MOST_CPU_WORKERS = 4
+
+
+def start(options):
+    """Starts the engine; see `start_engine`."""
+    return LocalEngine(options)
+
+
+def slots(options):
+    """The slots of this machine: a list of (CPU threads, GPU or None).
+
+    Args:
+        options: `Options`; ``workers`` limits or, without a GPU, sets their number.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    devices = _gpus()
+    if devices and options.cell_processes == 1:
+        places = [device for _ in range(options.cells_per_gpu) for device in devices][: options.workers]
+    elif devices:  # a cell of several processes takes all of them
+        places = [",".join(map(str, devices))]
+    else:
+        places = [None] * (options.workers or min(cores, MOST_CPU_WORKERS))
+    threads = max(1, cores // len(places) // options.cell_processes)
+    return [(threads, place) for place in places]
+
+
+def _gpus():
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    return visible.split(",")[:count] if visible and count else list(range(count))
+
+
+class LocalEngine:
+    """Runs cells in processes of this machine."""
+
+    def __init__(self, options):
+        self.slots = slots(options)
+        self.capacity = len(self.slots)
+        self._idle = dict.fromkeys(range(self.capacity))  # slot -> its pool, once it has one
+        self._busy = {}  # handle -> (slot, pool)
+
+    def submit(self, jobs):
+        return [self._submit(job) for job in jobs]
+
+    def _submit(self, job):
+        slot, pool = self._idle.popitem()
+        pool = pool or self._new_pool(*self.slots[slot])
+        handle = pool.schedule(run_cell, args=[with_threads(job, self.slots[slot][0])], timeout=job.timeout)
+        self._busy[handle] = (slot, pool)
+        return handle
+
+    def _new_pool(self, threads, device):
+        from pebble import ProcessPool
+
+        return ProcessPool(
+            max_workers=1,
+            initializer=prepare,
+            initargs=[os.getpid(), threads, device],
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def wait(self, handles, timeout):
+        done = concurrent.futures.wait(handles, timeout, concurrent.futures.FIRST_COMPLETED).done
+        for handle in done:
+            slot, pool = self._busy.pop(handle)
+            if handle.exception() is not None:  # its memory and its GPU may be in any state
+                _end(pool)
+                pool = None
+            self._idle[slot] = pool
+        return list(done)
+
+    def failure(self, handle):
+        from pebble import ProcessExpired
+
+        error = handle.exception()
+        if error is None:
+            return None
+        if isinstance(error, concurrent.futures.TimeoutError):
+            return Failure("timeout", "the cell took longer than --cell_timeout")
+        if isinstance(error, ProcessExpired):
+            return Failure("killed", f"the worker died ({_describe_exit(error.exitcode)})")
+        return Failure("exception", f"{type(error).__name__}: {error}")
+
+    def stop(self):
+        idle, busy = [pool for pool in self._idle.values() if pool], [pool for _, pool in self._busy.values()]
+        for pool in idle:
+            pool.close()
+        for pool in busy:
+            pool.stop()
+        for pool in idle + busy:
+            pool.join()
+
+
+def _end(pool):
+    pool.stop()
+    pool.join()
+
+
+def _describe_exit(code):
+    import signal
+
+    if code is not None and code < 0:
+        hint = "; out of memory?" if -code == signal.SIGKILL else ""
+        return f"signal {signal.Signals(-code).name}{hint}"
+    return f"exit status {code}"

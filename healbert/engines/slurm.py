@@ -1,0 +1,86 @@
+"""Slurm, through submitit: one array job for the sweep, requeued by Slurm and continued from the last epoch."""
+
+import os
+import pathlib
+import time
+
+from ..errors import UserError
+from . import Failure, with_threads
+from .worker import run_cell
+
+POLL = 1.0  # seconds between looks at the jobs
+
+
+def start(options):
+    """Starts the engine; see `start_engine`.
+
+    Raises:
+        UserError: if submitit is not installed, there is no Slurm here, or it does not know a parameter.
+    """
+    try:
+        import submitit
+    except ModuleNotFoundError as error:
+        raise UserError("--engine slurm needs submitit; run: pip install 'healbert[slurm]'") from error
+    parameters = dict(options.slurm)
+    cluster = parameters.pop("cluster", "slurm")
+    folder = pathlib.Path(options.folder).resolve() / ".submitit"
+    try:
+        executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
+        at_once = {"slurm_array_parallelism": options.workers} if options.workers else {}
+        executor.update_parameters(name="healbert", **at_once, **parameters)
+    except (RuntimeError, ValueError, TypeError, NameError) as error:
+        what = " ".join(str(error).split())
+        raise UserError(f"--engine slurm: {what} (without Slurm: --slurm cluster=local)") from error
+    if cluster == "slurm":
+        return SlurmEngine(executor, capacity=10**6)  # Slurm has the queue
+    workers = options.workers or 1
+    return SlurmEngine(executor, workers, threads=max(1, os.cpu_count() // workers))
+
+
+class SlurmEngine:
+    """Runs cells as jobs of an array."""
+
+    def __init__(self, executor, capacity, threads=None):
+        self.executor, self.capacity, self.threads = executor, capacity, threads
+        self._jobs = []
+
+    def submit(self, jobs):
+        handles = self.executor.map_array(SlurmCell(), [with_threads(job, self.threads) for job in jobs])
+        self._jobs += handles
+        return handles
+
+    def wait(self, handles, timeout):
+        until = time.monotonic() + timeout
+        while True:
+            done = [handle for handle in handles if handle.done()]
+            if done or time.monotonic() >= until:
+                return done
+            time.sleep(min(POLL, timeout))
+
+    def failure(self, handle):
+        from submitit.core.utils import FailedJobError
+
+        error = handle.exception()
+        if error is None:
+            return None
+        last = str(error).strip().splitlines()[-1]
+        if not isinstance(error, FailedJobError):
+            return Failure("killed", last)
+        return Failure("timeout" if "CellTimeout" in last else "exception", last)
+
+    def stop(self):
+        for handle in self._jobs:
+            if not handle.done():
+                handle.cancel()
+
+
+class SlurmCell:
+    """What a job calls. Slurm's warning before it ends a job makes submitit call `checkpoint` and queue it again."""
+
+    def __call__(self, job):
+        return run_cell(job)
+
+    def checkpoint(self, job):
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self, job)

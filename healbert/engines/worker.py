@@ -1,0 +1,156 @@
+"""What a worker does: one cell after the other, keeping what the next one can use.
+
+Imports nothing heavy: the environment has to be set before numpy and torch read it.
+"""
+
+import contextlib
+import gc
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+from ..errors import UserError
+
+_shared = {}
+
+
+class CellTimeout(Exception):
+    """The cell took longer than it may."""
+
+
+def prepare(parent, threads, device=None):
+    """Runs once in a new worker: its share of the machine, and an end when its parent ends.
+
+    Args:
+        parent: process id of the sweep.
+        threads: CPU threads for the worker.
+        device: the GPU that the worker may see.
+    """
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+    end_with(parent)
+
+
+def end_with(pid):
+    """Ends this process soon after process ``pid`` has ended, however that came about."""
+    import psutil
+
+    try:
+        watched = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        os._exit(1)
+
+    def watch():
+        while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def run_cell(job):
+    """Runs a cell; its output goes to ``log.txt`` in its folder.
+
+    Args:
+        job: a `Job`.
+
+    Returns:
+        str: the cell's status ("completed", "diverged"), or "busy" if another process is at work on it.
+
+    Raises:
+        CellTimeout: if it took longer than ``job.timeout``.
+    """
+    from ..cell import LOG_NAME
+
+    os.chdir(job.directory)  # a worker on another node starts elsewhere
+    folder = pathlib.Path(job.settings["output_dir"])
+    folder.mkdir(parents=True, exist_ok=True)
+    with _log_to(folder / LOG_NAME), _alarm(job.timeout):
+        if job.launcher == "accelerate" or job.processes > 1:
+            return _launch(job)
+        return _run_here(job)
+
+
+def _run_here(job):
+    from ..arguments import make_arguments
+    from ..cell import CellBusy
+    from ..experiment import LoadCache, run_experiment
+
+    if "cache" not in _shared:
+        _shared["cache"] = LoadCache()
+        gc.freeze()  # what was imported stays: each collection would walk through all of it
+    try:
+        return run_experiment(make_arguments(**job.settings), _shared["cache"])["status"]
+    except CellBusy:
+        return "busy"
+
+
+def _launch(job):
+    from ..arguments import known_flags, to_argv
+    from ..results import read_results
+
+    several = ["--multi_gpu"] if job.processes > 1 else []
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(job.processes), *several]
+    launch += ["--main_process_port", "0", "--module", "healbert", "run"]
+    process = subprocess.Popen(
+        [*launch, *to_argv(job.settings, known_flags())], env={**os.environ, "HEALBERT_PARENT": str(os.getpid())}
+    )
+    try:
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        raise
+    if code:
+        raise UserError(f"accelerate launch ended with status {code}")
+    return read_results(job.settings["output_dir"])["status"]
+
+
+@contextlib.contextmanager
+def _alarm(seconds):
+    # Engines that end a worker by themselves are first; this serves those that cannot.
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_):
+        raise CellTimeout(f"the cell took longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class _log_to:  # noqa: N801 - reads as a context manager
+    """Sends this process's output, of libraries in C and of child processes too, to a file; a traceback as well."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.kept = [os.dup(1), os.dup(2)]
+        log = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+
+    def __exit__(self, kind, error, trace):
+        sys.stdout.flush()
+        if error is not None:
+            traceback.print_exception(kind, error, trace, file=sys.stderr)
+        sys.stderr.flush()
+        for target, kept in zip((1, 2), self.kept, strict=True):
+            os.dup2(kept, target)
+            os.close(kept)
