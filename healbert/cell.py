@@ -128,7 +128,7 @@ def _lock(output_dir):
     path = output_dir / ".lock"
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path, timeout=0)
+        lock = filelock.FileLock(path, timeout=1)  # `is_locked` holds it for a moment
         lock.acquire()
     except filelock.Timeout as error:
         raise CellBusy(f"{output_dir} is being run by another process; wait for it, or stop it") from error

@@ -114,6 +114,17 @@ def run_script(*arguments, timeout=120, **environment):
     )
 
 
+def run_module(*arguments, timeout=120, **environment):
+    """Runs `python -m healbert` as a user would; returns the finished process with its text output."""
+    return subprocess.run(
+        [sys.executable, "-m", "healbert", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     if not SHARED_DATA.is_dir():

@@ -96,9 +96,10 @@ def parse_arguments(argv):
         if "grid" in settings or "base" in settings:
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
-    task = parser.parse_known_args(argv)[0]
-    recipe = TASKS[task.task_name or EMBEDDED_TASK].recipe if _uses_table(task) else {}
-    namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
+    namespace, unknown = parser.parse_known_args(argv)
+    recipe = TASKS[namespace.task_name or EMBEDDED_TASK].recipe if _uses_table(namespace) else {}
+    if recipe:
+        namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
     if unknown:
         flag = unknown[0].split("=")[0]
         near = did_you_mean(flag, [f"--{name}" for name in known_flags()]) if flag.startswith("-") else ""

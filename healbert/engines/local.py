@@ -12,6 +12,7 @@ from . import Failure, with_threads
 from .worker import prepare, run_cell
 
 MOST_CPU_WORKERS = 4
+GRACE = 5.0  # seconds in which a cell may end by itself once its time is over
 
 
 def start(options):
@@ -60,7 +61,8 @@ class LocalEngine:
     def _submit(self, job):
         slot, pool = self._idle.popitem()
         pool = pool or self._new_pool(*self.slots[slot])
-        handle = pool.schedule(run_cell, args=[with_threads(job, self.slots[slot][0])], timeout=job.timeout)
+        limit = job.timeout and job.timeout + GRACE
+        handle = pool.schedule(run_cell, args=[with_threads(job, self.slots[slot][0])], timeout=limit)
         self._busy[handle] = (slot, pool)
         return handle
 
@@ -90,7 +92,7 @@ class LocalEngine:
         error = handle.exception()
         if error is None:
             return None
-        if isinstance(error, concurrent.futures.TimeoutError):
+        if isinstance(error, TimeoutError):
             return Failure("timeout", "the cell took longer than --cell_timeout")
         if isinstance(error, ProcessExpired):
             return Failure("killed", f"the worker died ({_describe_exit(error.exitcode)})")
@@ -100,10 +102,9 @@ class LocalEngine:
         idle, busy = [pool for pool in self._idle.values() if pool], [pool for _, pool in self._busy.values()]
         for pool in idle:
             pool.close()
-        for pool in busy:
-            pool.stop()
-        for pool in idle + busy:
             pool.join()
+        with concurrent.futures.ThreadPoolExecutor(self.capacity) as threads:  # each takes up to three seconds
+            list(threads.map(_end, busy))
 
 
 def _end(pool):

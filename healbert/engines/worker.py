@@ -19,7 +19,7 @@ from ..errors import UserError
 _shared = {}
 
 
-class CellTimeout(Exception):
+class CellTimeout(TimeoutError):
     """The cell took longer than it may."""
 
 
@@ -114,7 +114,6 @@ def _launch(job):
 
 @contextlib.contextmanager
 def _alarm(seconds):
-    # Engines that end a worker by themselves are first; this serves those that cannot.
     if seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return

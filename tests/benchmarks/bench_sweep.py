@@ -1,0 +1,129 @@
+"""What a sweep costs beside its cells, what a second worker brings, and how fast large grids are planned.
+
+    python tests/benchmarks/bench_sweep.py
+
+1. Fifty cells of a tiny model, one worker: wall time less the time inside the cells, at most 0.5 s a cell.
+2. Small cells of the embedded model (96 docstrings, one epoch): two workers of half the threads each finish at least
+   1.5 times the cells per hour of one worker with all of them. Rounds alternate; medians are compared.
+3. 10,000 cells, half of them on disk: expanded, hashed and checked in at most 20 s.
+Exit status 1 if a target is missed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from conftest import make_rows, save_tiny_bert, write_csv
+
+PLAN = """
+import sys, time
+from healbert.grid import make_plan, read_sweep
+import transformers.training_args  # what any command pays
+start = time.perf_counter()
+plan = make_plan(read_sweep(sys.argv[1]), sys.argv[2])
+print(len(plan.cells), len(plan.in_state("completed")), time.perf_counter() - start)
+"""
+
+
+def run_sweep(path, folder, workers):
+    """Seconds of a whole `python -m healbert sweep`, and the sum of the seconds inside its cells."""
+    command = [sys.executable, "-m", "healbert", "sweep", str(path), "--output_dir", str(folder)]
+    start = time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([*command, "--workers", str(workers)], check=True, env=environment, stdout=subprocess.DEVNULL)
+    wall = time.perf_counter() - start
+    cells = [json.loads(result.read_text()) for result in pathlib.Path(folder).glob("*/results.json")]
+    return wall, sum(sum(cell["timing"].values()) for cell in cells), len(cells)
+
+
+def write_sweep(path, base, **grid):
+    path.write_text(yaml.safe_dump({"base": {"use_cpu": True, "num_train_epochs": 1, **base}, "grid": grid}))
+    return path
+
+
+def own_cost(folder):
+    base = {
+        "model_name_or_path": save_tiny_bert(folder / "tiny"),
+        "train_file": write_csv(folder / "train.csv", make_rows(96, 1)),
+        "validation_file": write_csv(folder / "validation.csv", make_rows(42, 2)),
+        "per_device_train_batch_size": 8,
+        "corrupt_level": 0.5,
+    }
+    path = write_sweep(folder / "tiny.yaml", base, corrupt_region=["bottom", "top"], seed=list(range(25)))
+    wall, inside, cells = run_sweep(path, folder / "own", workers=1)
+    cost = (wall - inside) / cells
+    print(f"{cells} tiny cells: {wall:.1f} s, inside the cells {inside:.1f} s: {cost:.2f} s a cell (at most 0.5)")
+    return cost > 0.5
+
+
+def second_worker(folder, rounds, cells):
+    base = {"max_train_samples": 96, "max_eval_samples": 96, "corrupt_level": 0.5}
+    path = write_sweep(folder / "small.yaml", base, seed=list(range(cells)))
+    rates = {1: [], 2: []}
+    for number in range(rounds):
+        for workers, found in rates.items():
+            wall, _, count = run_sweep(path, folder / f"workers{workers}-{number}", workers)
+            found.append(3600 * count / wall)
+            print(f"round {number + 1}  {workers} worker(s)  {found[-1]:7.0f} cells/h", flush=True)
+    one, two = (statistics.median(rates[workers]) for workers in (1, 2))
+    print(f"two workers reach {two / one:.2f} times the cells per hour of one (target: 1.5)")
+    return two / one < 1.5
+
+
+def large_plan(folder):
+    seeds, rates = list(range(500)), [1e-5 * k for k in range(1, 11)]
+    path = write_sweep(
+        folder / "large.yaml", {"corrupt_level": 0.5}, corrupt_region=["bottom", "top"], learning_rate=rates, seed=seeds
+    )
+    plan(path, folder / "large", half=True)
+    cells, done, seconds = plan(path, folder / "large")
+    print(f"{cells} cells, {done} of them on disk: planned in {seconds:.1f} s (at most 20)")
+    return seconds > 20 or cells != 10_000 or done != 5_000
+
+
+def plan(path, folder, half=False):
+    if half:
+        from healbert.grid import make_plan, read_sweep
+
+        for cell in make_plan(read_sweep(path), folder).cells[::2]:
+            cell.folder.mkdir(parents=True)
+            results = {
+                "schema_version": 1,
+                "status": "completed",
+                "config": cell.arguments.settings(),
+                "timing": {"heal": 1},
+            }
+            (cell.folder / "results.json").write_text(json.dumps(results))
+        return None
+    command = [sys.executable, "-c", PLAN, str(path), str(folder)]
+    done = subprocess.run(
+        command, check=True, text=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    cells, finished, seconds = done.stdout.split()
+    return int(cells), int(finished), float(seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cells", type=int, default=24)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        missed = [large_plan(folder), own_cost(folder), second_worker(folder, options.rounds, options.cells)]
+    sys.exit(int(any(missed)))
+
+
+if __name__ == "__main__":
+    main()
