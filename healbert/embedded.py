@@ -65,15 +65,21 @@ def docstrings_folder(cache_dir=None):
         cache_dir: where to keep it; default HEALBERT_CACHE, else ~/.cache/healbert.
 
     Raises:
-        UserError: if one of the libraries is not installed or holds too few docstrings.
+        UserError: if one of the libraries is not installed or holds too few docstrings, or the cache cannot be
+            written.
     """
     versions = {name: _version(distribution) for name, distribution in LIBRARIES.items()}
     key = f"{FORMAT_VERSION} {TRAIN_PER_CLASS} {VALIDATION_PER_CLASS} {SHORTEST} {LONGEST} {sorted(versions.items())}"
     root = pathlib.Path(cache_dir or os.environ.get("HEALBERT_CACHE") or "~/.cache/healbert").expanduser()
     folder = root / f"docstrings-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if not folder.is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        _build(folder, root)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            _build(folder, root)
+        except OSError as error:
+            raise UserError(
+                f"the embedded task cannot be kept in {root} ({error.strerror}); name a folder with --cache_dir"
+            ) from error
     return folder
 
 

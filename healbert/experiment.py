@@ -19,6 +19,7 @@ from .healing import HEALING, ClassificationLayer
 from .hub import work_offline_if_unreachable
 from .layers import find_layers
 from .modeling import describe_model, load_model, load_tokenizer, longest_text, resolve_model
+from .optional import check_optional
 from .plots import check_tsne, draw_stages
 from .provenance import environment
 from .tasks import EMBEDDED_TASK
@@ -129,6 +130,7 @@ class Cell:
             tokenize(task, tokenizer, arguments.data)
         set_seed(training.seed)  # the head's initialisation
         model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
+        check_optional(training, model)
         _check_lengths(task, model)
         return cls(arguments, task, tokenizer, model)
 

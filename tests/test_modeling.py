@@ -113,7 +113,7 @@ def test_missing_pooler_is_made_anew(tmp_path):
 @pytest.mark.parametrize("name", ["./nowhere", "/no/such/model", "~/no-such-model-here", "a/b/c"])
 def test_missing_folder_is_named(name):
     for refused in (load_tokenizer, lambda settings: load_model(settings, NAMES, 0)):
-        with pytest.raises(UserError, match=f"model folder {name} does not exist"):
+        with pytest.raises(UserError, match=f"model folder {name} does not exist; give a Hub id or a folder"):
             refused(ModelArguments(model_name_or_path=name))
 
 
@@ -184,6 +184,11 @@ def test_folder_that_is_no_model_is_refused(model_copy, spoil, named):
     for part in (str(model_copy), *named):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_empty_folder_is_said_to_be_no_model(tmp_path):
+    with pytest.raises(UserError, match=r"model '.*' cannot be loaded: .*config.json.*give a Hub id or a folder"):
+        load_tokenizer(ModelArguments(model_name_or_path=str(tmp_path)))
 
 
 def test_folder_without_a_tokenizer_is_refused(model_copy):
