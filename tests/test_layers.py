@@ -65,8 +65,8 @@ def test_groups_of_shared_layers_count_once_each():
 @pytest.mark.parametrize("decoder_layers", [3, 2])
 @pytest.mark.parametrize("model_class", [AutoModel, AutoModelForSequenceClassification])
 def test_several_stacks_are_refused(model_class, decoder_layers):
-    sizes = dict(d_model=16, d_ff=24, d_kv=8, num_layers=3, num_decoder_layers=decoder_layers, num_heads=2)
-    model = model_class.from_config(T5Config(**sizes, vocab_size=60))
+    depths = {"num_layers": 3, "num_decoder_layers": decoder_layers}
+    model = model_class.from_config(T5Config(d_model=16, d_ff=24, d_kv=8, num_heads=2, vocab_size=60, **depths))
     with pytest.raises(UserError, match=r"several stacks of layers \(decoder.block, encoder.block\)"):
         find_layers(model)
 
