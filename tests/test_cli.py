@@ -121,6 +121,7 @@ def test_help_explains_every_flag_once_in_groups():
     before = cpu_seconds_of_children()
     done = run_script("--help", COLUMNS="400")
     assert done.returncode == 0 and cpu_seconds_of_children() - before < 8
+    assert "docstrings: learning_rate 0.0002, num_train_epochs 4" in done.stdout  # not what stands at these flags
     options = re.findall(r"^  (?:-\w, )?--(\w+)", done.stdout, flags=re.MULTILINE)
     assert {name: options.count(name) for name in OUR_FLAGS} == dict.fromkeys(OUR_FLAGS, 1)
     headings = re.findall(r"^(\S.*):$", done.stdout, flags=re.MULTILINE)

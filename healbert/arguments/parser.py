@@ -80,12 +80,19 @@ def build_parser():
         GROUPS,
         usage="run_corrupt_glue.py [CONFIG.yaml] [--flag value ...]",
         description="Damage a pretrained transformer, heal it by fine-tuning, report what came back. "
-        "A YAML or JSON file as first argument gives defaults that flags override.",
+        "A YAML or JSON file as first argument gives defaults that flags override. Without --output_dir, results go "
+        f"to a folder under runs/ named after the settings. {_recipes()}",
         allow_abbrev=False,
     )
     parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
     parser.set_defaults(**TRAINING_DEFAULTS)
     return parser
+
+
+def _recipes():
+    tasks = {name: task.recipe for name, task in TASKS.items() if task.recipe}
+    lines = [f"{name}: {', '.join(f'{k} {v}' for k, v in recipe.items())}" for name, recipe in tasks.items()]
+    return f"Tasks with defaults of their own: {'; '.join(lines)}."
 
 
 def parse_arguments(argv):
