@@ -66,7 +66,7 @@ def open_cell(output_dir, arguments, receipt):
     """Makes the folder and writes settings.json and corruption.json, on the first process alone.
 
     Raises:
-        UserError: if the folder cannot be written.
+        UserError: if the folder cannot be written, or holds the checkpoints of something else.
     """
     if arguments.training.process_index != 0:
         return
@@ -81,7 +81,10 @@ def open_cell(output_dir, arguments, receipt):
 
 
 def _remove_cell(output_dir):
-    patterns = (*CELL_FILES, *(MODEL_FILES if (output_dir / "settings.json").exists() else ()))
+    ours = (output_dir / "settings.json").exists()
+    if not ours and any(output_dir.glob("checkpoint-*")):  # training would go on from them, and delete them
+        raise UserError(f"{output_dir} holds checkpoints that are not of a HealBERT cell; choose another --output_dir")
+    patterns = (*CELL_FILES, *(MODEL_FILES if ours else ()))
     for path in [path for pattern in patterns for path in output_dir.glob(pattern)]:
         path.unlink()
     remove_checkpoints(output_dir)

@@ -91,8 +91,9 @@ def _set_threads(arguments):
 
 
 def _prefer_local(arguments):
-    data = arguments.data
-    local_model = os.path.isdir(resolve_model(arguments.model.model_name_or_path))
+    data, model = arguments.data, arguments.model
+    names = filter(None, (model.model_name_or_path, model.tokenizer_name, model.config_name))
+    local_model = all(pathlib.Path(resolve_model(name)).exists() for name in names)
     local_data = data.train_file or data.data_root or data.task_name == EMBEDDED_TASK
     if not (local_model and (local_data or os.path.isdir(data.dataset_name or ""))):
         work_offline_if_unreachable()

@@ -233,6 +233,14 @@ def test_overwriting_replaces_the_cell_and_nothing_else(cell_copy, settings):
     assert again == read(cell_copy)
 
 
+def test_overwriting_spares_checkpoints_of_something_else(settings, tmp_path):
+    (tmp_path / "checkpoint-500").mkdir()
+    (tmp_path / "checkpoint-500" / "model.safetensors").write_text("dear")
+    with pytest.raises(UserError, match="checkpoints that are not of a HealBERT cell"):
+        run(settings, output_dir=str(tmp_path), overwrite_output_dir=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["checkpoint-500", "model.safetensors"]
+
+
 def test_overwriting_leaves_no_model_of_the_earlier_cell(settings, tmp_path):
     more = {"output_dir": str(tmp_path / "cell"), "num_train_epochs": 1}
     run(settings, save_model=True, **more)

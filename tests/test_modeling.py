@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import pytest
 import torch
@@ -208,18 +207,18 @@ def test_file_in_place_of_a_folder_is_refused(tiny_bert):
     [
         ({"model_name_or_path": "no-such/model", "task_name": "sst2"}, ["folder", "embedded"]),
         ({"task_name": "sst2"}, ["--data_root", "--train_file", "docstrings"]),
+        ({"tokenizer_name": "no-such/tokenizer"}, ["folder"]),
     ],
-    ids=["model", "dataset"],
+    ids=["model", "dataset", "tokenizer"],
 )
 def test_unreachable_hub_says_how_to_go_on(tiny_bert, tmp_path, settings, ways_on):
     settings = {"model_name_or_path": tiny_bert, "output_dir": tmp_path / "cell"} | settings
     nothing = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "empty")}
-    start = time.perf_counter()
     done = run_script(*to_flags(settings), "--use_cpu", **nothing)
-    seconds = time.perf_counter() - start
     lines = done.stderr.strip().splitlines()
     assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
     assert [line for line in lines if line.startswith("error:")] == lines[-1:]
     assert "Hub cannot be reached" in lines[-1] and all(way in lines[-1] for way in ways_on)
     assert not (tmp_path / "cell").exists()
-    assert seconds < 15, "of it about 8 are imports"
+    assert "working from the local cache" in done.stderr
+    assert "Retry" not in done.stderr, "half a minute is lost"
