@@ -43,6 +43,8 @@ def run_experiment(arguments):
     output_dir = pathlib.Path(arguments.training.output_dir)
     finished = finished_results(output_dir, arguments)
     if finished:
+        if not finished["config"]["save_model"] and arguments.training.process_index == 0:
+            remove_checkpoints(output_dir)  # a kill may have come between the results and this
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)

@@ -181,6 +181,16 @@ def test_same_cell_is_reported_from_disk(cell, settings):
     assert state_of(cell) == before
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_checkpoints_that_a_kill_left_go_with_the_next_report(cell_copy, settings, kept):
+    (cell_copy / "checkpoint-12").mkdir()
+    results = read(cell_copy)
+    results["config"]["save_model"] = kept
+    (cell_copy / "results.json").write_text(json.dumps(results))
+    assert run(settings, output_dir=str(cell_copy)) == results
+    assert (cell_copy / "checkpoint-12").exists() == kept
+
+
 @pytest.mark.parametrize("more", [{"logging_steps": 7}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
 def test_settings_without_effect_on_results_do_not_matter(cell, settings, more):
     assert run(settings, output_dir=str(cell), **more) == read(cell)
