@@ -109,7 +109,7 @@ def open_cell(output_dir, arguments, receipt):
 
     Raises:
         CellBusy: if another process is at work on the cell.
-        UserError: if the folder cannot be written.
+        UserError: if the folder cannot be written, or holds the checkpoints of something else.
     """
     if arguments.training.process_index != 0:
         yield None
@@ -175,7 +175,10 @@ def _write_start(output_dir, arguments, receipt):
 
 
 def _remove_cell(output_dir):
-    patterns = (*CELL_FILES, *(MODEL_FILES if (output_dir / "settings.json").exists() else ()))
+    ours = (output_dir / "settings.json").exists()
+    if not ours and any(output_dir.glob("checkpoint-*")):  # training would go on from them, and delete them
+        raise UserError(f"{output_dir} holds checkpoints that are not of a HealBERT cell; choose another --output_dir")
+    patterns = (*CELL_FILES, *(MODEL_FILES if ours else ()))
     for path in [path for pattern in patterns for path in output_dir.glob(pattern)]:
         path.unlink()
     remove_checkpoints(output_dir)

@@ -66,13 +66,19 @@ def docstrings_folder(cache_dir=None):
         cache_dir: where to keep it; default HEALBERT_CACHE, else ~/.cache/healbert.
 
     Raises:
-        UserError: if one of the libraries is not installed or holds too few docstrings.
+        UserError: if one of the libraries is not installed or holds too few docstrings, or the cache cannot be
+            written.
     """
     root = pathlib.Path(cache_dir or os.environ.get("HEALBERT_CACHE") or "~/.cache/healbert").expanduser()
     folder = root / f"docstrings-{docstrings_key()}"
     if not folder.is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        _build(folder, root)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            _build(folder, root)
+        except OSError as error:
+            raise UserError(
+                f"the embedded task cannot be kept in {root} ({error.strerror}); name a folder with --cache_dir"
+            ) from error
     return folder
 
 

@@ -14,8 +14,9 @@ class UserError(ValueError):
 
 def did_you_mean(name, valid):
     """Returns ``"; did you mean 'x'?"`` for the nearest of ``valid``, or an empty string."""
-    near = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    lowered = {str(v).lower(): v for v in valid}
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
+    return f"; did you mean '{lowered[near[0]]}'?" if near else ""
 
 
 def check_choice(what, name, valid):

@@ -32,6 +32,7 @@ from .healing import HEALING, ClassificationLayer
 from .hub import work_offline_if_unreachable
 from .layers import find_layers
 from .modeling import describe_model, load_model, load_tokenizer, longest_text, resolve_model
+from .optional import check_optional
 from .plots import check_tsne, draw_stages
 from .provenance import environment
 from .tasks import EMBEDDED_TASK
@@ -54,6 +55,8 @@ def run_experiment(arguments, cache=None):
     output_dir = pathlib.Path(arguments.training.output_dir)
     finished = finished_results(output_dir, arguments)
     if finished:
+        if not finished["config"]["save_model"] and arguments.training.process_index == 0:
+            remove_checkpoints(output_dir)  # a kill may have come between the results and this
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)
@@ -125,8 +128,9 @@ def _set_threads(arguments):
 
 def prefer_local(arguments):
     """Switches to the caches where the Hub is needed and out of reach."""
-    data = arguments.data
-    local_model = os.path.isdir(resolve_model(arguments.model.model_name_or_path))
+    data, model = arguments.data, arguments.model
+    names = filter(None, (model.model_name_or_path, model.tokenizer_name, model.config_name))
+    local_model = all(pathlib.Path(resolve_model(name)).exists() for name in names)
     local_data = data.train_file or data.data_root or data.task_name == EMBEDDED_TASK
     if not (local_model and (local_data or os.path.isdir(data.dataset_name or ""))):
         work_offline_if_unreachable()
@@ -180,6 +184,7 @@ class Cell:
 
         model, description = cache.get("model", [*key, seed], pretrained)
         model = copy.deepcopy(model) if cache.size else model
+        check_optional(arguments.training, model)
         _check_lengths(task, model)
         return cls(arguments, task, tokenizer, model, description)
 

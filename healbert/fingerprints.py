@@ -28,7 +28,7 @@ def local_model(name):
     if path.exists():
         return str(path)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise UserError(f"model folder {name} does not exist")
+        raise UserError(f"model folder {name} does not exist; give a Hub id or a folder that save_pretrained wrote")
     return None
 
 

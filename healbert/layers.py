@@ -46,10 +46,12 @@ def find_layers(model):
     """
     base = getattr(model, "base_model", model)
     candidates = _outermost_lists(base)
-    depth = getattr(getattr(base, "config", None), "num_hidden_layers", None)
+    config = getattr(base, "config", None)
+    depth = getattr(config, "num_hidden_layers", None)
     exact = {path: layers for path, layers in candidates.items() if len(layers) == depth}
     shared = {path: layers for path, layers in candidates.items() if depth and depth % len(layers) == 0}
-    found = exact or shared or candidates
+    # The encoder's stack and the decoder's may differ in length: neither is the one meant.
+    found = candidates if getattr(config, "is_encoder_decoder", False) else exact or shared or candidates
     if not found:
         raise UserError(
             f"no stack of layers recognised in {type(model).__name__}: it has no list of equal modules; "

@@ -10,6 +10,8 @@ from transformers import logging as hf_logging
 from .errors import UserError
 from .fingerprints import EMBEDDED_MODEL, local_model
 
+GIVE_A_MODEL = "give a Hub id or a folder that save_pretrained wrote"
+
 
 def load_tokenizer(arguments):
     """The tokenizer that `ModelArguments` name; a tokenizer without a padding token pads with its end token.
@@ -18,13 +20,14 @@ def load_tokenizer(arguments):
         UserError: if it cannot be loaded.
     """
     name = arguments.tokenizer_name or arguments.model_name_or_path
+    config = _load_config(arguments)  # first: its errors say more where a folder is no model
     with _load_errors("tokenizer", name):
         tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments))
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"tokenizer '{name}' has no vocabulary; its files are missing: give --tokenizer_name")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    positions = getattr(_load_config(arguments), "max_position_embeddings", None)
+    positions = getattr(config, "max_position_embeddings", None)
     tokenizer.model_max_length = min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
     return tokenizer
 
@@ -161,7 +164,7 @@ def _load_errors(what, name):
                 f"give a folder, or go on without the Hub with --model_name_or_path {EMBEDDED_MODEL}"
             )
         else:
-            message = f"{what} '{name}' cannot be loaded: {str(error).splitlines()[0]}"
+            message = f"{what} '{name}' cannot be loaded: {str(error).splitlines()[0]} ({GIVE_A_MODEL})"
         raise UserError(message) from error
 
 

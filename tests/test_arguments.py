@@ -135,7 +135,6 @@ UNUSUAL = {
     "max_train_samples": 20,
     "corrupt_seed": 3,
     "disable_tqdm": True,
-    "dataloader_drop_last": True,
 }
 
 
@@ -171,6 +170,12 @@ def test_a_printed_config_gives_the_same_folder(write):
 def test_refused_files(write, text, message):
     with pytest.raises(UserError, match=message):
         parse_file(write(text))
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
+    (tmp_path / "config.yaml").mkdir()
+    with pytest.raises(UserError, match="config.yaml does not exist or is not a file"):
+        parse_file(tmp_path / "config.yaml")
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):
@@ -222,9 +227,18 @@ def test_refused_command_lines(argv, message):
         ("load_best_model_at_end", False, r"--load_best_model_at_end False is not supported"),
         ("metric_for_best_model", "loss", r"--metric_for_best_model loss is not supported: .* leave it at f1_weighted"),
         ("greater_is_better", False, r"--greater_is_better False is not supported"),
+        ("dataloader_drop_last", True, r"--dataloader_drop_last True is not supported: .* leave it at False"),
+        ("eval_do_concat_batches", False, r"--eval_do_concat_batches False is not supported: .* leave it at True"),
         ("warmup_steps", -1, r"warmup_steps"),
+        ("weight_decay", -0.1, r"--weight_decay -0.1 is not a number of 0 or more"),
+        ("adam_beta1", 2, r"--adam_beta1 2.0 is not from 0 to below 1"),
+        ("dataloader_num_workers", -1, r"--dataloader_num_workers -1 is too small; use 0 or more"),
+        ("resume_from_checkpoint", "healbert", r"--resume_from_checkpoint healbert is not the folder of a checkpoint"),
+        ("accelerator_config", "missing.json", r"missing.json"),
+        ("deepspeed", "missing.json", r"deepspeed"),
         ("lr_scheduler_type", "sine", r"--lr_scheduler_type.* 'sine'"),
         ("task_name", "stsb", r"task 'stsb' is a regression"),
+        ("task_name", "SST2", r"task 'SST2' is not known; did you mean 'sst2'\?"),
         ("task_name", "imbd", r"task 'imbd' is not known; did you mean 'imdb'\? \(known: docstrings, sst2"),
         ("selection", "best_dev", r"selection 'best_dev' is not known; did you mean 'best_eval'\?"),
         ("dev_fraction", 1, r"--dev_fraction 1 is not between 0 and 1"),
@@ -352,7 +366,6 @@ def test_the_same_cell(settings):
         {"per_device_train_batch_size": 16},
         {"gradient_accumulation_steps": 2},
         {"train_sampling_strategy": "random"},
-        {"dataloader_drop_last": True},
         {"weight_decay": 0.01},
         {"warmup_steps": 10},
         {"lr_scheduler_type": "constant"},

@@ -1,7 +1,6 @@
 """The script as a user runs it: its closing table, its help, and one clear line for every mistake."""
 
 import re
-import resource
 import subprocess
 import sys
 
@@ -112,15 +111,10 @@ def test_printed_configuration_can_be_run(command, cell_flags, tmp_path):
     assert set(OUR_FLAGS) - set(yaml.safe_load(printed)) <= {"token"}
 
 
-def cpu_seconds_of_children():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def test_help_explains_every_flag_once_in_groups():
-    before = cpu_seconds_of_children()
     done = run_script("--help", COLUMNS="400")
-    assert done.returncode == 0 and cpu_seconds_of_children() - before < 8
+    assert done.returncode == 0
+    assert "docstrings: learning_rate 0.0002, num_train_epochs 4" in done.stdout  # not what stands at these flags
     options = re.findall(r"^  (?:-\w, )?--(\w+)", done.stdout, flags=re.MULTILINE)
     assert {name: options.count(name) for name in OUR_FLAGS} == dict.fromkeys(OUR_FLAGS, 1)
     headings = re.findall(r"^(\S.*):$", done.stdout, flags=re.MULTILINE)
@@ -210,11 +204,25 @@ def test_cell_of_other_settings_is_one_line(command, cell_flags):
 
 
 def test_error_of_a_real_process():
-    before = cpu_seconds_of_children()
     done = run_script("--corrupt_level", "50")
-    assert cpu_seconds_of_children() - before < 8
     assert_one_error_line(done.returncode, done.stderr, "did you mean 0.5?")
     assert done.stdout == ""
+
+
+LOADED = """
+import atexit, runpy, sys
+heavy = "datasets evaluate matplotlib pandas sklearn transformers.trainer".split()
+atexit.register(lambda: print("loaded:", *[name for name in heavy if name in sys.modules]))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("flags", [["--help"], ["--corrupt_level", "50"], ["nowhere.yaml"], ["--print_config"]])
+def test_quick_answers_load_nothing_heavy(flags):
+    command = [sys.executable, "-c", LOADED, str(ROOT / "run_corrupt_glue.py"), *flags, "--use_cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "loaded:", done.stderr
 
 
 def test_debugging_shows_the_traceback():

@@ -1,6 +1,8 @@
 """Raw data of every supported kind becomes checked splits; bad data is named in one line."""
 
+import contextlib
 import json
+import logging
 import re
 
 import numpy as np
@@ -255,6 +257,26 @@ def test_dev_part_is_held_out_of_train_and_stratified(load, put):
     assert splits["evaluation"]["id"][:] == list(range(100))
 
 
+@pytest.mark.parametrize("rows, fraction", [(6, 0.95), (1, 0.1)])
+def test_dev_part_that_would_be_all_of_train_is_refused(load, put, rows, fraction):
+    file = put("train.csv", labelled("xy", rows))
+    with pytest.raises(UserError, match=f"hold out {rows} of {rows} training examples; use a smaller --dev_fraction"):
+        load("dev", fraction, train_file=file, validation_file=file)
+
+
+@pytest.mark.parametrize("name", ["a [1].csv", "**.csv", "a?.csv", "{a,b}.csv"])
+def test_file_name_is_no_pattern(load, put, name):
+    file = put(name, GOOD)
+    put("a 1.csv", "text,label\nanother,x\nfile,y\n")
+    assert load(train_file=file, validation_file=file).splits["train"]["text"][:] == ["a b", "c d"]
+
+
+def test_cache_that_cannot_be_written_is_refused(put):
+    file = put("train.csv", GOOD)
+    with pytest.raises(UserError, match="train.csv"):
+        load_task(DataArguments(train_file=file, validation_file=file), ModelArguments(cache_dir=file))
+
+
 def test_fingerprint_changes_with_one_text_and_with_one_label(load, put):
     contents = [GOOD, GOOD, GOOD.replace("c d", "c e"), GOOD.replace("c d,y", "c d,x") + "e,y\n"]
     prints = []
@@ -273,6 +295,16 @@ def test_describe_counts_and_the_majority_baseline(load, put):
     # always "x": precision 3/4, recall 1, F1 6/7 with weight 3/4; "y" counts 0
     assert described["majority_f1_weighted"] == pytest.approx(6 / 7 * 3 / 4)
     assert json.loads(json.dumps(described)) == described
+
+
+@contextlib.contextmanager
+def logged_errors():
+    """The messages that datasets logs meanwhile."""
+    lines, handler, logger = [], logging.Handler(), logging.getLogger("datasets")
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
 
 
 BAD_FILES = {
@@ -312,8 +344,9 @@ BAD_FILES = {
 @pytest.mark.parametrize("kind, content, settings, named", BAD_FILES.values(), ids=BAD_FILES.keys())
 def test_bad_file_is_named(load, put, kind, content, settings, named):
     file = put(f"bad.{kind}", content)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError) as caught, logged_errors() as lines:
         load(train_file=file, validation_file=file, **settings)
+    assert lines == []
     for part in named:
         assert part in str(caught.value)
 

@@ -153,6 +153,12 @@ def _state(folder):
     return [(path.stat().st_ino, path.stat().st_mtime_ns) for path in (folder, *sorted(folder.iterdir()))]
 
 
+def test_cache_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be kept in .*file.*; name a folder with --cache_dir"):
+        docstrings_folder(str(tmp_path / "file"))
+
+
 @pytest.mark.slow
 def test_class_names_are_kept(built_at_once):
     from healbert.arguments import DataArguments, ModelArguments

@@ -181,6 +181,16 @@ def test_same_cell_is_reported_from_disk(cell, settings):
     assert state_of(cell) == before
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_checkpoints_that_a_kill_left_go_with_the_next_report(cell_copy, settings, kept):
+    (cell_copy / "checkpoint-12").mkdir()
+    results = read(cell_copy)
+    results["config"]["save_model"] = kept
+    (cell_copy / "results.json").write_text(json.dumps(results))
+    assert run(settings, output_dir=str(cell_copy)) == results
+    assert (cell_copy / "checkpoint-12").exists() == kept
+
+
 @pytest.mark.parametrize("more", [{"logging_steps": 7}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
 def test_settings_without_effect_on_results_do_not_matter(cell, settings, more):
     assert run(settings, output_dir=str(cell), **more) == read(cell)
@@ -231,6 +241,14 @@ def test_overwriting_replaces_the_cell_and_nothing_else(cell_copy, settings):
     assert (cell_copy / "notes.txt").read_text() == "mine"
     again = run(settings, output_dir=str(cell_copy), num_train_epochs=1)
     assert again == read(cell_copy)
+
+
+def test_overwriting_spares_checkpoints_of_something_else(settings, tmp_path):
+    (tmp_path / "checkpoint-500").mkdir()
+    (tmp_path / "checkpoint-500" / "model.safetensors").write_text("dear")
+    with pytest.raises(UserError, match="checkpoints that are not of a HealBERT cell"):
+        run(settings, output_dir=str(tmp_path), overwrite_output_dir=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["checkpoint-500", "model.safetensors"]
 
 
 def test_overwriting_leaves_no_model_of_the_earlier_cell(settings, tmp_path):

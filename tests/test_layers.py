@@ -4,7 +4,7 @@ import pytest
 import torch
 from architectures import ARCHITECTURES, LAYERS, NAMES, SIZES, build, in_layers
 from torch import nn
-from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, T5Config
+from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, T5Config, T5EncoderModel
 
 from healbert.errors import UserError
 from healbert.layers import LayerStack, embedding_parameters, find_layers, layers_hit, pooler_parameters
@@ -62,11 +62,18 @@ def test_groups_of_shared_layers_count_once_each():
     assert (len(stack.layers), stack.repeats) == (2, LAYERS // 2)
 
 
+@pytest.mark.parametrize("decoder_layers", [3, 2])
 @pytest.mark.parametrize("model_class", [AutoModel, AutoModelForSequenceClassification])
-def test_several_stacks_are_refused(model_class):
-    model = model_class.from_config(T5Config(d_model=16, d_ff=24, d_kv=8, num_layers=3, num_heads=2, vocab_size=60))
+def test_several_stacks_are_refused(model_class, decoder_layers):
+    depths = {"num_layers": 3, "num_decoder_layers": decoder_layers}
+    model = model_class.from_config(T5Config(d_model=16, d_ff=24, d_kv=8, num_heads=2, vocab_size=60, **depths))
     with pytest.raises(UserError, match=r"several stacks of layers \(decoder.block, encoder.block\)"):
         find_layers(model)
+
+
+def test_encoder_of_an_encoder_decoder_alone_is_one_stack():
+    model = T5EncoderModel(T5Config(d_model=16, d_ff=24, d_kv=8, num_layers=3, num_heads=2, vocab_size=60))
+    assert find_layers(model).path == "encoder.block"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,21 @@ FIXED = {
         "metric_for_best_model",
         "greater_is_better",
     )
-} | {"batch_eval_metrics": False, "label_names": None, "prediction_loss_only": False, "remove_unused_columns": True}
+} | {
+    "batch_eval_metrics": False,
+    "dataloader_drop_last": False,
+    "eval_do_concat_batches": True,
+    "label_names": None,
+    "prediction_loss_only": False,
+    "remove_unused_columns": True,
+}
+
+LEAST = {
+    "dataloader_num_workers": 0,
+    "gradient_accumulation_steps": 1,
+    "per_device_eval_batch_size": 1,
+    "per_device_train_batch_size": 1,
+}
 
 
 class _Parser(HfArgumentParser):
@@ -68,12 +82,19 @@ def build_parser():
         GROUPS,
         usage="run_corrupt_glue.py [CONFIG.yaml] [--flag value ...]",
         description="Damage a pretrained transformer, heal it by fine-tuning, report what came back. "
-        "A YAML or JSON file as first argument gives defaults that flags override.",
+        "A YAML or JSON file as first argument gives defaults that flags override. Without --output_dir, results go "
+        f"to a folder under runs/ named after the settings. {_recipes()}",
         allow_abbrev=False,
     )
     parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
     parser.set_defaults(**TRAINING_DEFAULTS)
     return parser
+
+
+def _recipes():
+    tasks = {name: task.recipe for name, task in TASKS.items() if task.recipe}
+    lines = [f"{name}: {', '.join(f'{k} {v}' for k, v in recipe.items())}" for name, recipe in tasks.items()]
+    return f"Tasks with defaults of their own: {'; '.join(lines)}."
 
 
 def parse_arguments(argv):
@@ -144,10 +165,10 @@ def read_config(path):
     if path.suffix not in (".yaml", ".yml", ".json"):
         raise UserError(f"'{path}' is no flag and no .yaml or .json file; flags start with --")
     if not path.is_file():
-        raise UserError(f"configuration file {path} does not exist")
+        raise UserError(f"configuration file {path} does not exist or is not a file")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"configuration file {path} cannot be read: {error}") from error
     if not isinstance(settings, dict):
         raise UserError(f"configuration file {path} does not hold 'flag: value' lines")
@@ -179,30 +200,13 @@ def to_argv(settings, known):
 
 def _instantiate(namespace):
     values = vars(namespace)
-    for name, only in FIXED.items():
-        if values[name] != only:
-            raise UserError(
-                f"--{name} {values[name]} is not supported: a cell is evaluated and kept by weighted F1 after each "
-                f"epoch; leave it at {only}"
-            )
-    if not (math.isfinite(namespace.learning_rate) and namespace.learning_rate >= 0):
-        raise UserError(f"--learning_rate {namespace.learning_rate} is not a number of 0 or more")
-    if not 0 < namespace.num_train_epochs < math.inf:
-        raise UserError(f"--num_train_epochs {namespace.num_train_epochs:g} is not above 0 and finite")
-    for name in ("seed", "data_seed"):
-        if values[name] is not None and not 0 <= values[name] < 2**32:
-            raise UserError(f"--{name} {values[name]} is not from 0 to {2**32 - 1}")
-    for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
-        if values[name] < 1:
-            raise UserError(f"--{name} {values[name]} is too small; use 1 or more")
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
-    if values["resume_from_checkpoint"] and not pathlib.Path(values["resume_from_checkpoint"]).is_dir():
-        raise UserError(f"--resume_from_checkpoint {values['resume_from_checkpoint']} is not a folder")
+    _check_training(values)
     ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
     try:
         training = TrainingArguments(**_pick(values, TrainingArguments))
-    except ValueError as error:
+    except (ValueError, ImportError, OSError) as error:  # deepspeed is not installed; a file it names is missing
         raise UserError(str(error)) from error
     if training.device.type == "cpu":
         training.dataloader_pin_memory = False  # torch warns each time otherwise
@@ -210,6 +214,32 @@ def _instantiate(namespace):
     if values["output_dir"] is None:
         training.output_dir = os.path.join("runs", arguments.name())
     return arguments
+
+
+def _check_training(values):
+    for name, only in FIXED.items():
+        if values[name] != only:
+            raise UserError(
+                f"--{name} {values[name]} is not supported: a cell is evaluated and kept by weighted F1 over all "
+                f"examples after each epoch; leave it at {only}"
+            )
+    for name in ("learning_rate", "weight_decay"):
+        if not 0 <= values[name] < math.inf:
+            raise UserError(f"--{name} {values[name]} is not a number of 0 or more")
+    for name in ("adam_beta1", "adam_beta2"):
+        if not 0 <= values[name] < 1:
+            raise UserError(f"--{name} {values[name]} is not from 0 to below 1")
+    if not 0 < values["num_train_epochs"] < math.inf:
+        raise UserError(f"--num_train_epochs {values['num_train_epochs']:g} is not above 0 and finite")
+    for name in ("seed", "data_seed"):
+        if values[name] is not None and not 0 <= values[name] < 2**32:
+            raise UserError(f"--{name} {values[name]} is not from 0 to {2**32 - 1}")
+    for name, least in LEAST.items():
+        if values[name] < least:
+            raise UserError(f"--{name} {values[name]} is too small; use {least} or more")
+    checkpoint = values["resume_from_checkpoint"]
+    if checkpoint and not (pathlib.Path(checkpoint) / "trainer_state.json").is_file():
+        raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
 
 
 def _pick(values, group):

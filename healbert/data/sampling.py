@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..errors import UserError
+
 
 def draw_samples(splits, data):
     limits = {"train": data.max_train_samples, "evaluation": data.max_eval_samples, "test": data.max_eval_samples}
@@ -14,7 +16,13 @@ def draw_samples(splits, data):
 
 
 def hold_out(train, fraction, seed):
-    held = stratified_sample(train["label"], max(1, round(fraction * len(train))), seed)
+    size = max(1, round(fraction * len(train)))
+    if size == len(train):
+        raise UserError(
+            f"--selection dev would hold out {size} of {len(train)} training examples; "
+            "use a smaller --dev_fraction or more examples"
+        )
+    held = stratified_sample(train["label"], size, seed)
     kept = np.setdiff1d(np.arange(len(train)), held)
     return {"train": train.select(kept), "dev": train.select(held)}
 

@@ -1,5 +1,7 @@
 """Opening what a task's name, a Hub id, a folder or files stand for."""
 
+import glob
+import logging
 import pathlib
 
 from .. import embedded
@@ -25,6 +27,8 @@ def _open(path, config, model, named=None, **options):
     import datasets
     from huggingface_hub.errors import HfHubHTTPError
 
+    verbosity = datasets.logging.get_verbosity()
+    datasets.logging.set_verbosity(logging.CRITICAL)  # what it logs as an error it raises, too
     try:
         return datasets.load_dataset(path, config, cache_dir=model.cache_dir, token=model.token, **options)
     except ConnectionError as error:
@@ -38,8 +42,10 @@ def _open(path, config, model, named=None, **options):
         if 'Instruction "train" corresponds to no data' in str(error):
             raise UserError(f"{named} holds no examples") from error
         raise UserError(f"{named} cannot be opened: {error}") from error  # an unknown configuration
-    except (FileNotFoundError, HfHubHTTPError) as error:  # not on the Hub, no data files
+    except (OSError, HfHubHTTPError) as error:  # not on the Hub, no data files, no room for the cache
         raise UserError(f"{named} cannot be opened: {error}") from error
+    finally:
+        datasets.logging.set_verbosity(verbosity)
 
 
 def _evaluation_split(raw, task, data):
@@ -65,7 +71,7 @@ def _open_file(path, model):
     options = {"keep_default_na": False} if builder == "csv" else {}  # the word "null" is a text, not a gap
     if kind == "tsv":
         options["sep"] = "\t"
-    rows = _open(builder, None, model, named=path, data_files=str(path), split="train", **options)
+    rows = _open(builder, None, model, named=path, data_files=glob.escape(str(path)), split="train", **options)
     if not len(rows):
         raise UserError(f"{path} holds no examples")
     return rows

@@ -4,7 +4,7 @@ import collections
 import pathlib
 import time
 
-from ..cell import LOG_NAME, SCHEMA_VERSION, log_tail
+from ..cell import LOG_NAME, SCHEMA_VERSION, log_tail, remove_checkpoints
 from ..engines import LAUNCHERS, Job, Options, start_engine
 from ..errors import UserError, check_choice
 from ..files import write_json
@@ -55,6 +55,9 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
     if not todo:
         return
     _require_writable(pathlib.Path(output_dir))
+    for cell in plan.in_state("completed", "diverged"):
+        if not cell.results["config"].get("save_model"):
+            remove_checkpoints(cell.folder)  # a kill may have come between the results and this
     check_cells(todo)
     runner = _Runner(plan, options, start_engine(engine, options), progress)
     try:

@@ -1,0 +1,32 @@
+"""Libraries that some of Trainer's settings need and that are not among the requirements."""
+
+from transformers import Trainer
+from transformers.integrations import get_reporting_integration_callbacks
+from transformers.utils import is_liger_kernel_available
+
+from .errors import UserError
+
+
+def check_optional(training, model):
+    """Asks early what Trainer would find out late: whether it can report, optimise and run as it is told to.
+
+    Args:
+        training: `transformers.TrainingArguments`.
+        model: the model that would be trained (some optimizers take it apart by module names).
+
+    Raises:
+        UserError: if a library is missing, or the setting names nothing that exists.
+    """
+    try:
+        for callback in get_reporting_integration_callbacks(training.report_to):
+            callback()
+    except (ImportError, RuntimeError, ValueError) as error:  # each integration has its own
+        raise UserError(f"--report_to {' '.join(training.report_to)} cannot be used: {error}") from error
+    try:
+        Trainer.get_optimizer_cls_and_kwargs(training, model)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"--optim {training.optim.value} or --optim_args cannot be used: {error}") from error
+    if training.use_liger_kernel and not is_liger_kernel_available():
+        raise UserError("--use_liger_kernel needs a library that is not installed; run: pip install liger-kernel")
+    if training.fsdp and training.world_size == 1:
+        raise UserError("--fsdp needs several processes; start them with accelerate launch or torchrun")
