@@ -15,7 +15,7 @@ def tsne(argv):
     parser.add_argument("--stage", choices=("damaged", "healed"), default="healed", help="what several cells show")
     parser.add_argument("--perplexity", type=float, help="in place of the cells' own")
     options = parser.parse_args(argv)
-    from .features import FeatureFile
+    from .feature_file import FeatureFile
     from .plots import check_tsne, draw_cells, draw_stages
 
     files = [FeatureFile.read(pathlib.Path(cell) / "features.npz") for cell in options.cells]

@@ -13,7 +13,8 @@ from .cell import epochs, finished_results, open_cell, pick_metrics, remove_chec
 from .corruption import corrupt
 from .data import load_task, stratified_sample, tokenize
 from .errors import UserError
-from .features import FeatureFile, check_layers, probe_by_depth, read_features, separation
+from .feature_file import FeatureFile
+from .features import check_layers, probe_by_depth, read_features, separation
 from .files import write_json
 from .healing import HEALING, ClassificationLayer
 from .hub import work_offline_if_unreachable

@@ -167,3 +167,18 @@ def test_damaged_file_shows_its_traceback_to_developers_alone(command, tmp_path,
 
 def test_missing_file_in_a_process(tmp_path):
     assert_refused(healbert("tsne", tmp_path), tmp_path / "features.npz", "does not exist; run the cell with --tsne")
+
+
+def test_missing_file_is_found_out_without_torch(tmp_path):
+    # Importing torch and transformers takes many seconds.
+    code = """
+import sys
+from healbert.cli import main
+sys.argv[1:] = ["tsne", "nowhere"]
+try:
+    main()
+finally:
+    print({"torch", "transformers"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "set()\n"), done.stderr

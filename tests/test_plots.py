@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from threadpoolctl import threadpool_limits
 
 from healbert import UserError, make_arguments, run_experiment
-from healbert.features import FeatureFile
+from healbert.feature_file import FeatureFile
 from healbert.plots import check_tsne, damage_title, draw_cells, draw_stages, embed
 from healbert.tasks import TASKS
 
