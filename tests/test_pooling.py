@@ -15,6 +15,7 @@ from conftest import ROOT, make_rows
 from safetensors.torch import load_file
 from test_data import save_bare_gpt2
 from test_modeling import SPOILED
+from torch import nn
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
 from healbert import CorruptionSpec, UserError, corrupt, make_arguments, run_experiment
@@ -119,11 +120,19 @@ def test_loss_is_the_mean_cross_entropy():
     assert output.loss == pytest.approx(by_hand.item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("name, dropout", [("bert", 0.4), ("distilbert", 0.1), ("gpt2", 0.1), ("modernbert", 0.0)])
-def test_head_drops_out_as_the_architecture_does_and_only_in_training(name, dropout):
-    options = {"hidden_dropout_prob": 0.4, "attention_probs_dropout_prob": 0.0} if name == "bert" else {}
-    model = MeanPoolingForSequenceClassification.around(build(name, head=False, **options), **LABELS).eval()
-    assert model.dropout.p == dropout
+@every_architecture
+def test_head_drops_out_as_much_as_the_architectures_own(name):
+    own = build(name)
+    inside = set(own.base_model.modules())
+    outside = [module.p for module in own.modules() if isinstance(module, nn.Dropout) and module not in inside]
+    expected = outside[-1] if outside else own.config.resid_pdrop  # GPT-2's head has none
+    assert classifier(name, "mean").dropout.p == expected
+
+
+@pytest.mark.parametrize("dropout", [0.4, 0.0])
+def test_head_drops_out_in_training_alone(dropout):
+    encoder = build("bert", head=False, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0)
+    model = MeanPoolingForSequenceClassification.around(encoder, **LABELS).eval()
     inputs = batch_of(TEXTS, pad_of(model))
     assert torch.equal(model(**inputs).logits, model(**inputs).logits)
     model.dropout.train()
