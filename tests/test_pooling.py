@@ -298,3 +298,35 @@ def test_saved_configuration_names_the_labels_and_the_encoder(reopened):
     config = json.loads(pathlib.Path(reopened["bert"][0], "config.json").read_text())
     assert config["id2label"] == {"0": "bad", "1": "good"} and config["label2id"] == {"bad": 0, "good": 1}
     assert (config["model_type"], config["encoder"]["model_type"]) == ("healbert_mean_pooling", "bert")
+
+
+OPEN_BARE = """
+import json, sys
+import torch
+import healbert.pooling
+from transformers import AutoModelForSequenceClassification
+inputs = {key: torch.tensor(value) for key, value in json.load(sys.stdin).items()}
+with torch.no_grad():
+    print(json.dumps([AutoModelForSequenceClassification.from_pretrained(folder)(**inputs).logits.tolist()
+                      for folder in sys.argv[1:]]))
+"""
+
+
+def test_every_architecture_gives_the_same_logits_in_a_fresh_process(tmp_path):
+    models, inputs = {name: classifier(name, "mean") for name in NAMES}, batch_of(TEXTS, 0)
+    for name, model in models.items():
+        model.save_pretrained(tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_BARE, *(str(tmp_path / name) for name in NAMES)],
+        input=json.dumps({key: value.tolist() for key, value in inputs.items()}),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for (name, model), found in zip(models.items(), json.loads(done.stdout.splitlines()[-1]), strict=True):
+        with torch.no_grad():
+            expected = model(**inputs).logits
+        assert np.ptp(expected.numpy(), axis=0).min() > 1e-4, "logits that are all alike prove nothing"
+        assert torch.allclose(torch.tensor(found), expected, atol=1e-5, rtol=0), name
