@@ -97,12 +97,17 @@ def probe(train, train_labels, evaluation, evaluation_labels):
     Args:
         train, evaluation: numpy (examples, features).
         train_labels, evaluation_labels: class indices (examples,).
+
+    Returns:
+        float, or None where features are not finite, which no probe can take.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if not (np.isfinite(train).all() and np.isfinite(evaluation).all()):
+        return None
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     predicted = classifier.fit(train, train_labels).predict(evaluation)
     return float(f1_score(evaluation_labels, predicted, average="weighted", zero_division=0))

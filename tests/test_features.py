@@ -208,6 +208,15 @@ def test_probe_is_weighted_f1_of_the_evaluation_examples():
     assert probe(train, labels, evaluation, np.zeros(4, int)) == pytest.approx(6 / 7)
 
 
+@pytest.mark.parametrize("spoiled", [0, 2])
+def test_features_that_are_not_finite_have_no_figures(spoiled):
+    data = [np.arange(12.0).reshape(6, 2), np.arange(6) % 2] * 2
+    assert isinstance(probe(*data), float)
+    data[spoiled] = np.full((6, 2), np.inf)
+    assert probe(*data) is None
+    assert separation(np.full((6, 2), np.nan), data[1]) == {"silhouette": None, "neighbour_agreement": None}
+
+
 @pytest.fixture(scope="module")
 def splits(tokenizer):
     return {"train": sentences(tokenizer, 96, 1), "evaluation": sentences(tokenizer, 42, 2)}
