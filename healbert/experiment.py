@@ -210,7 +210,8 @@ class Cell:
 
     def _look_inside(self, stage, probes, stages):
         if stage == "healed" and HEALING[self.arguments.cell.healing].fixed_features:
-            stages.update({"healed": stages["damaged"]} if stages else {})
+            if stages:
+                stages[stage] = stages["damaged"]
             return
         if self.layers:
             probes[stage] = probe_by_depth(self.model, self.arguments, self.task.splits, self.tokenizer, self.layers)

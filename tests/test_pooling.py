@@ -149,6 +149,15 @@ def test_pretrained_weights_are_kept_bit_for_bit(name, tmp_path):
     assert model.config.num_labels == 3 and model.config.id2label == LABELS["id2label"]
 
 
+@every_head
+def test_saved_mean_pooling_model_is_loaded_as_one(pooling, tmp_path):
+    model = classifier("bert", "mean")
+    model.save_pretrained(tmp_path)
+    again = load_model(ModelArguments(str(tmp_path), pooling=pooling), ["x", "y", "z"], 0)
+    assert again.config.id2label == {0: "x", 1: "y", 2: "z"}
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in model.state_dict().items())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_damage_is_the_same_under_either_head(name):
     spec = CorruptionSpec(level=0.5, seed=3, unit="parameter" if name == "albert" else "layer")
