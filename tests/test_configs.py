@@ -10,7 +10,7 @@ from conftest import ROOT, run_script, to_flags
 from healbert.arguments import make_arguments, parse_arguments
 from healbert.experiment import run_experiment
 
-CELLS = sorted((ROOT / "configs").glob("*.yaml")) + sorted((ROOT / "configs" / "paper").glob("*.yaml"))
+CELLS = [path for folder in (".", "paper", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
 LAUNCHES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 
 
