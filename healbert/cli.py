@@ -100,27 +100,42 @@ def tsne(argv):
     """Draw the t-SNE picture of a cell again, or of several cells side by side."""
     parser = _parser("tsne", tsne.__doc__)
     parser.add_argument("cells", nargs="+", metavar="DIR", help="folders of cells that were run with --tsne")
-    parser.add_argument("-o", "--output", help="the picture; default: tsne.png in the one folder, or here for several")
+    parser.add_argument(
+        "-o", "--output", help="the picture: png, pdf or svg; default: tsne.png in the one folder, or here for several"
+    )
     parser.add_argument("--stage", choices=("damaged", "healed"), default="healed", help="what several cells show")
     parser.add_argument("--perplexity", type=float, help="in place of the cells' own")
     options = parser.parse_args(argv)
-    from .features import FeatureFile
-    from .plots import check_tsne, draw_cells, draw_stages
+    from .feature_file import FeatureFile
+    from .plots import PICTURE_SUFFIXES, check_tsne, draw_cells, draw_stages
 
+    for cell in options.cells:
+        if pathlib.Path(cell).is_file():
+            raise UserError(f"{cell} is a file; name the folder of a cell")
+    output = _output_file(options.output, options.cells, PICTURE_SUFFIXES)
     files = [FeatureFile.read(pathlib.Path(cell) / "features.npz") for cell in options.cells]
     for file in files:
         file.perplexity = file.perplexity if options.perplexity is None else options.perplexity
-        check_tsne(file.labels, file.perplexity)
-    output = pathlib.Path(options.output or pathlib.Path(options.cells[0] if len(files) == 1 else ".") / "tsne.png")
-    if output.is_dir():
-        raise UserError(f"--output {output} is a folder; name a file")
-    if not output.parent.is_dir():
-        raise UserError(f"--output {output}: folder {output.parent} does not exist")
-    if len(files) == 1:
-        draw_stages(output, files[0])
-    else:
-        draw_cells(output, files, options.stage)
+        check_tsne(file.labels, file.perplexity, "perplexity")
+    try:
+        if len(files) == 1:
+            draw_stages(output, files[0])
+        else:
+            draw_cells(output, files, options.stage)
+    except OSError as error:
+        raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
     print(output)
+
+
+def _output_file(given, cells, suffixes):
+    path = pathlib.Path(given or pathlib.Path(cells[0] if len(cells) == 1 else ".") / "tsne.png")
+    if path.is_dir():
+        raise UserError(f"--output {path} is a folder; name a file")
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"--output {path} ends in none of {', '.join(suffixes)}; give it one of these endings")
+    if given and not path.parent.is_dir():
+        raise UserError(f"--output {path}: folder {path.parent} does not exist")
+    return path
 
 
 # name -> function(argv); its docstring is its help.

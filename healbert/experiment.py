@@ -25,7 +25,8 @@ from .cell import (
 from .corruption import corrupt
 from .data import load_task, stratified_sample, tokenize
 from .errors import UserError
-from .features import FeatureFile, check_layers, probe_by_depth, read_features, separation
+from .feature_file import FeatureFile
+from .features import check_layers, probe_by_depth, read_features, separation
 from .files import write_json
 from .fingerprints import data_fingerprint, model_fingerprint
 from .healing import HEALING, ClassificationLayer
@@ -270,7 +271,8 @@ class Cell:
 
     def _look_inside(self, stage, probes, stages):
         if stage == "healed" and HEALING[self.arguments.cell.healing].fixed_features:
-            stages.update({"healed": stages["damaged"]} if stages else {})
+            if stages:
+                stages[stage] = stages["damaged"]
             return
         if self.layers:
             probes[stage] = probe_by_depth(self.model, self.arguments, self.task.splits, self.tokenizer, self.layers)

@@ -1,37 +1,15 @@
 """What the model holds inside: the classifier's features, probes by depth, how far the classes lie apart."""
 
-import dataclasses
-import struct
-import tokenize
-import zipfile
-import zlib
-
 import numpy as np
 import torch
 from torch import nn
 
 from .errors import UserError
-from .files import atomic_path
 from .healing import classification_layer
 from .pooling import mean_of_tokens
 from .trainer import HealingTrainer
 
-FEATURES_VERSION = 1
 NEIGHBOURS = 10
-# What reading an archive raises whose bytes were changed.
-BROKEN_ARCHIVE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    TypeError,
-    NotImplementedError,
-    RuntimeError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def last_token(hidden_states, attention_mask):
@@ -119,12 +97,17 @@ def probe(train, train_labels, evaluation, evaluation_labels):
     Args:
         train, evaluation: numpy (examples, features).
         train_labels, evaluation_labels: class indices (examples,).
+
+    Returns:
+        float, or None where features are not finite, which no probe can take.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    if not (np.isfinite(train).all() and np.isfinite(evaluation).all()):
+        return None
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     predicted = classifier.fit(train, train_labels).predict(evaluation)
     return float(f1_score(evaluation_labels, predicted, average="weighted", zero_division=0))
@@ -168,68 +151,3 @@ def separation(features, labels):
         "silhouette": float(silhouette_score(features, labels)) if 1 < distinct < len(features) else None,
         "neighbour_agreement": float((labels[nearest] == labels[:, None]).mean()),
     }
-
-
-@dataclasses.dataclass
-class FeatureFile:
-    """What ``features.npz`` holds.
-
-    ``stages`` maps "damaged" and, where there is one, "healed" to numpy (examples, features); ``f1`` maps the same
-    names to weighted F1 on the whole evaluation split; ``labels`` and ``ids`` are (examples,).
-    """
-
-    stages: dict
-    f1: dict
-    labels: np.ndarray
-    ids: np.ndarray
-    label_names: list
-    task: str
-    level: float
-    region: str
-    perplexity: float
-    seed: int
-
-    def write(self, path):
-        """Writes the file atomically, as plain arrays."""
-        arrays = {f"features_{stage}": values.astype(np.float32) for stage, values in self.stages.items()}
-        arrays |= {f"f1_{stage}": value for stage, value in self.f1.items() if stage in self.stages}
-        for field in ("labels", "ids", "label_names", "task", "level", "region", "perplexity", "seed"):
-            arrays[field] = np.asarray(getattr(self, field))
-        with atomic_path(path) as name, open(name, "wb") as file:
-            np.savez_compressed(file, version=FEATURES_VERSION, **arrays)
-
-    @classmethod
-    def read(cls, path):
-        """Reads what `write` wrote.
-
-        Raises:
-            UserError: if the file is missing, damaged or of another version.
-        """
-        try:
-            with open(path, "rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            version = arrays.get("version")
-            if version is None or version.tolist() != FEATURES_VERSION:
-                raise UserError(f"{path} is of version {version}, this is for {FEATURES_VERSION}; run its cell again")
-            return cls._from_arrays(arrays)
-        except FileNotFoundError as error:
-            raise UserError(f"{path} does not exist; run the cell with --tsne") from error
-        except UserError:
-            raise
-        except BROKEN_ARCHIVE as error:
-            raise UserError(f"{path} is damaged ({error!r}); run its cell again with --tsne") from error
-
-    @classmethod
-    def _from_arrays(cls, arrays):
-        stages = [stage for stage in ("damaged", "healed") if f"features_{stage}" in arrays]
-        examples = {len(arrays[name]) for name in ("labels", "ids", *(f"features_{stage}" for stage in stages))}
-        if not stages or len(examples) > 1:
-            raise ValueError("its arrays do not go together")
-        return cls(
-            stages={stage: arrays[f"features_{stage}"] for stage in stages},
-            f1={stage: float(arrays[f"f1_{stage}"]) for stage in stages},
-            labels=arrays["labels"],
-            ids=arrays["ids"],
-            label_names=arrays["label_names"].tolist(),
-            **{name: arrays[name].item() for name in ("task", "level", "region", "perplexity", "seed")},
-        )

@@ -65,6 +65,7 @@ class ClassificationLayer(nn.Module):
 
     def forward(self, features, labels=None):
         """Logits (batch, classes) of features (batch, features); with ``labels`` (batch,), the loss too."""
-        logits = self.layer(features)
-        loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
-        return {"loss": loss, "logits": logits} if loss is not None else {"logits": logits}
+        outputs = {"logits": self.layer(features)}
+        if labels is not None:
+            outputs["loss"] = nn.functional.cross_entropy(outputs["logits"], labels)
+        return outputs

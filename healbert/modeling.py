@@ -101,9 +101,11 @@ def _own_head(name, labels, options):
 
 
 def _mean_head(name, labels, options):
-    from .pooling import MeanPoolingForSequenceClassification
+    from .pooling import MeanPoolingConfig, MeanPoolingForSequenceClassification
 
     config = options["config"]
+    if isinstance(config, MeanPoolingConfig):  # a saved one, which has the head already
+        return _own_head(name, labels, options)
     if type(config) not in AutoModelForSequenceClassification._model_mapping and not hasattr(config, "auto_map"):
         raise ValueError(f"models of type {config.model_type} do not classify texts")
     encoder, report = AutoModel.from_pretrained(name, **options)

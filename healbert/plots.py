@@ -1,5 +1,6 @@
 """t-SNE pictures of features, for one cell and for several side by side."""
 
+import pathlib
 import textwrap
 
 import numpy as np
@@ -11,18 +12,22 @@ from .files import atomic_path
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#F0E442")
 MARKERS = ("o", "^", "s", "X")
 LEGEND_WRAP, HEADING_LENGTH = 60, 40  # characters
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
-def check_tsne(labels, perplexity):
+def check_tsne(labels, perplexity, flag="tsne_perplexity"):
     """Raises `UserError` if t-SNE of examples with these labels (examples,) cannot be drawn."""
     if len(np.unique(labels)) < 2:
-        raise UserError("--tsne needs two or more classes among the examples shown; raise --tsne_samples")
+        raise UserError(
+            f"--tsne needs two or more classes, the {len(labels)} examples shown have one; "
+            "raise --tsne_samples, or leave --tsne out"
+        )
     if not perplexity > 0:
-        raise UserError(f"--tsne_perplexity {perplexity:g} is not above 0; try 30")
+        raise UserError(f"perplexity {perplexity:g} is not above 0; try 30")
     if perplexity >= len(labels):
         raise UserError(
-            f"--tsne_perplexity {perplexity:g} is too large for {len(labels)} examples; "
-            f"use at most {(len(labels) - 1) / 3:.0f}"
+            f"perplexity {perplexity:g} is too large for {len(labels)} examples and must be below that; "
+            f"try --{flag} {min(30, max(1, len(labels) // 4))}"
         )
 
 
@@ -30,8 +35,10 @@ def embed(features, perplexity, seed):
     """t-SNE (scikit-learn, started from PCA): numpy (examples, features) -> (examples, 2)."""
     from sklearn.manifold import TSNE
 
-    if not np.ptp(features, axis=0).any() or not np.isfinite(features).all():  # one point, or none: nothing to lay out
-        return np.zeros((len(features), 2)) if np.isfinite(features).all() else np.full((len(features), 2), np.nan)
+    if not np.isfinite(features).all():  # no layout: nothing is drawn
+        return np.full((len(features), 2), np.nan)
+    if not np.ptp(features, axis=0).any():  # one point
+        return np.zeros((len(features), 2))
     start = "pca" if min(features.shape) >= 2 else "random"
     return TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(features)
 
@@ -46,7 +53,7 @@ def draw_cells(path, files, stage="healed"):
     """Several cells side by side: levels across, regions down; level 0 and 1 stand in both rows.
 
     Args:
-        path: the picture to write.
+        path: the picture to write: .png, .pdf or .svg.
         files: list of `FeatureFile` with the same label names.
         stage: "healed" or "damaged".
 
@@ -72,7 +79,7 @@ def draw_cells(path, files, stage="healed"):
 
 def damage_title(file, stage):
     """What a panel shows, for example "bottom 50% damaged, after healing" over "weighted F1 0.812"."""
-    where = {0: "intact", 1: "all damaged"}.get(file.level, f"{file.region} {file.level:.0%} damaged")
+    where = {0: "intact", 1: "all damaged"}.get(file.level, f"{file.region} {100 * file.level:g}% damaged")
     when = {"damaged": "before healing", "healed": "after healing"}[stage]
     return f"{where}, {when}\nweighted F1 {file.f1[stage]:.3f}"
 
@@ -96,7 +103,7 @@ def _draw(path, panels, heading):
     figure.set_size_inches(width, height)
     figure.tight_layout(rect=(0, legend_inches / height, 1, 1))
     with atomic_path(path) as name:
-        figure.savefig(name, format="png")
+        figure.savefig(name, format=pathlib.Path(path).suffix[1:].lower())
 
 
 def _draw_legend(figure, names):

@@ -8,7 +8,11 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-DROPOUT_NAMES = ("classifier_dropout", "hidden_dropout_prob", "dropout", "resid_pdrop", "dropout_rate")
+# What configurations call the dropout of their own head; then, for those that name none, of the encoder.
+DROPOUT_NAMES = (
+    *("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout", "cls_dropout"),
+    *("hidden_dropout_prob", "dropout", "resid_pdrop"),
+)
 
 
 class MeanPoolingConfig(PreTrainedConfig):

@@ -10,7 +10,7 @@ from healbert.arguments import make_arguments, parse_arguments
 from healbert.experiment import run_experiment
 from healbert.grid import make_plan, read_sweep
 
-CELLS = sorted((ROOT / "configs").glob("*.yaml"))
+CELLS = [path for folder in (".", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
 SWEEPS = sorted((ROOT / "configs" / "paper").glob("*.yaml"))
 LAUNCHES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 

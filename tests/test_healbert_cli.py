@@ -99,14 +99,28 @@ def test_several_cells_are_drawn_side_by_side_here(command, cells, tmp_path):
     assert not any((cell / "tsne.png").exists() for cell in three)
 
 
+@pytest.mark.parametrize("ending, start", [("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG")])
+def test_picture_is_of_the_kind_that_its_name_says(command, cells, tmp_path, ending, start):
+    done = command("tsne", cells["bottom"], "-o", tmp_path / f"x.{ending}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"x.{ending}").read_bytes().startswith(start)
+
+
 REFUSED = {
     "no such folder": (["tsne", "{root}/nowhere"], ["nowhere/features.npz does not exist", "--tsne"]),
     "cell without features": (["tsne", "{bottom}", "{root}"], ["features.npz does not exist"]),
     "folder of the picture missing": (["tsne", "{bottom}", "-o", "{root}/no/x.png"], ["--output", "no does not exist"]),
-    "folder as picture": (["tsne", "{bottom}", "-o", "{root}"], ["--output"]),
+    "folder as picture": (["tsne", "{bottom}", "-o", "{root}"], ["--output", "is a folder"]),
+    "picture of another kind": (["tsne", "{bottom}", "-o", "{root}/x.jpg"], ["--output", "x.jpg", ".png, .pdf, .svg"]),
+    "picture without an ending": (["tsne", "{bottom}", "-o", "{root}/x"], ["--output", ".png, .pdf, .svg"]),
+    "folder that cannot be written": (["tsne", "{bottom}", "-o", "/proc/x.png"], ["/proc/x.png cannot be written"]),
+    "file in place of a folder": (["tsne", "{bottom}/features.npz"], ["features.npz is a file", "folder of a cell"]),
     "other labels": (["tsne", "{bottom}", "{other}"], ["different labels"]),
     "same cell twice": (["tsne", "{bottom}", "{bottom}"], ["two cells show the same damage (bottom 0.5)"]),
-    "perplexity too large": (["tsne", "{bottom}", "--perplexity", "24"], ["perplexity", "too large for 24 examples"]),
+    "perplexity too large": (
+        ["tsne", "{bottom}", "--perplexity", "24"],
+        ["perplexity 24 is too large for 24 examples", "try --perplexity 6"],
+    ),
     "perplexity of zero": (["tsne", "{bottom}", "--perplexity", "0"], ["perplexity"]),
     "negative perplexity": (["tsne", "{bottom}", "--perplexity", "-3"], ["perplexity"]),
     "perplexity that is none": (["tsne", "{bottom}", "--perplexity", "much"], ["--perplexity", "much"]),
@@ -167,3 +181,18 @@ def test_damaged_file_shows_its_traceback_to_developers_alone(command, tmp_path,
 
 def test_missing_file_in_a_process(tmp_path):
     assert_refused(healbert("tsne", tmp_path), tmp_path / "features.npz", "does not exist; run the cell with --tsne")
+
+
+def test_missing_file_is_found_out_without_torch(tmp_path):
+    # Importing torch and transformers takes many seconds.
+    code = """
+import sys
+from healbert.cli import main
+sys.argv[1:] = ["tsne", "nowhere"]
+try:
+    main()
+finally:
+    print({"torch", "transformers"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "set()\n"), done.stderr

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from threadpoolctl import threadpool_limits
 
 from healbert import UserError, make_arguments, run_experiment
-from healbert.features import FeatureFile
+from healbert.feature_file import FeatureFile
 from healbert.plots import check_tsne, damage_title, draw_cells, draw_stages, embed
 from healbert.tasks import TASKS
 
@@ -161,6 +161,19 @@ def test_stages_have_a_panel_each_with_level_region_and_f1(tmp_path, figures):
 def test_titles_of_no_and_of_all_damage_name_no_region(level, word):
     title = damage_title(make_file(level=level), "healed")
     assert title.startswith(word) and "bottom" not in title
+
+
+def test_title_has_the_level_to_the_digit():
+    assert damage_title(make_file(level=0.125), "healed").startswith("bottom 12.5% damaged")
+    assert damage_title(make_file(level=0.07), "healed").startswith("bottom 7% damaged")
+
+
+def test_features_that_are_not_finite_leave_their_panel_empty(tmp_path, figures):
+    file = make_file(stages=("damaged", "healed"))
+    file.stages["damaged"][3, 2] = np.nan
+    draw_stages(tmp_path / "tsne.png", file)
+    drawn = [[np.ma.count(scatter.get_offsets()) > 0 for scatter in axis.collections] for axis in figures[0].axes]
+    assert drawn == [[False, False], [True, True]]
 
 
 def test_embedding_follows_features_perplexity_and_seed():
@@ -326,10 +339,16 @@ def test_diverged_cell_shows_the_damaged_stage_alone(settings, tmp_path):
 # What is refused.
 
 UNUSABLE = {
-    "perplexity as large as the examples": ({"tsne_perplexity": 42}, "--tsne_perplexity 42 is too large for 42"),
-    "default perplexity for few samples": ({"tsne_perplexity": 30, "tsne_samples": 20}, "too large for 20 examples"),
-    "infinite perplexity": ({"tsne_perplexity": "inf"}, "--tsne_perplexity inf"),
-    "one class present": ({"validation_file": "one-class.csv"}, "two or more classes"),
+    "perplexity as large as the examples": (
+        {"tsne_perplexity": 42},
+        "42 is too large for 42 examples .*; try --tsne_perplexity 10",
+    ),
+    "two samples": (
+        {"tsne_samples": 2},
+        "7 is too large for 2 examples .*; try --tsne_perplexity 1$",
+    ),
+    "infinite perplexity": ({"tsne_perplexity": "inf"}, "perplexity inf is too large"),
+    "one class present": ({"validation_file": "one-class.csv"}, "two or more classes, the 42 examples shown have one"),
 }
 
 
@@ -359,7 +378,9 @@ def test_perplexity_must_be_below_the_number_of_examples(size, perplexity, fine)
         check_tsne(labels, perplexity)
         assert embed(np.random.default_rng(0).normal(size=(size, 4)), perplexity, 0).shape == (size, 2)
     else:
-        with pytest.raises(UserError, match="too large for 20 examples; use at most 6"):
+        with pytest.raises(
+            UserError, match="too large for 20 examples and must be below that; try --tsne_perplexity 5"
+        ):
             check_tsne(labels, perplexity)
 
 

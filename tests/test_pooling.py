@@ -15,6 +15,7 @@ from conftest import ROOT, make_rows
 from safetensors.torch import load_file
 from test_data import save_bare_gpt2
 from test_modeling import SPOILED
+from torch import nn
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
 from healbert import CorruptionSpec, UserError, corrupt, make_arguments, run_experiment
@@ -119,11 +120,19 @@ def test_loss_is_the_mean_cross_entropy():
     assert output.loss == pytest.approx(by_hand.item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("name, dropout", [("bert", 0.4), ("distilbert", 0.1), ("gpt2", 0.1), ("modernbert", 0.0)])
-def test_head_drops_out_as_the_architecture_does_and_only_in_training(name, dropout):
-    options = {"hidden_dropout_prob": 0.4, "attention_probs_dropout_prob": 0.0} if name == "bert" else {}
-    model = MeanPoolingForSequenceClassification.around(build(name, head=False, **options), **LABELS).eval()
-    assert model.dropout.p == dropout
+@every_architecture
+def test_head_drops_out_as_much_as_the_architectures_own(name):
+    own = build(name)
+    inside = set(own.base_model.modules())
+    outside = [module.p for module in own.modules() if isinstance(module, nn.Dropout) and module not in inside]
+    expected = outside[-1] if outside else own.config.resid_pdrop  # GPT-2's head has none
+    assert classifier(name, "mean").dropout.p == expected
+
+
+@pytest.mark.parametrize("dropout", [0.4, 0.0])
+def test_head_drops_out_in_training_alone(dropout):
+    encoder = build("bert", head=False, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0)
+    model = MeanPoolingForSequenceClassification.around(encoder, **LABELS).eval()
     inputs = batch_of(TEXTS, pad_of(model))
     assert torch.equal(model(**inputs).logits, model(**inputs).logits)
     model.dropout.train()
@@ -138,6 +147,15 @@ def test_pretrained_weights_are_kept_bit_for_bit(name, tmp_path):
     assert {key for key in saved if not key.startswith("pooler.")} == set(found)
     assert all(torch.equal(saved[key], value) for key, value in found.items())
     assert model.config.num_labels == 3 and model.config.id2label == LABELS["id2label"]
+
+
+@every_head
+def test_saved_mean_pooling_model_is_loaded_as_one(pooling, tmp_path):
+    model = classifier("bert", "mean")
+    model.save_pretrained(tmp_path)
+    again = load_model(ModelArguments(str(tmp_path), pooling=pooling), ["x", "y", "z"], 0)
+    assert again.config.id2label == {0: "x", 1: "y", 2: "z"}
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -289,3 +307,35 @@ def test_saved_configuration_names_the_labels_and_the_encoder(reopened):
     config = json.loads(pathlib.Path(reopened["bert"][0], "config.json").read_text())
     assert config["id2label"] == {"0": "bad", "1": "good"} and config["label2id"] == {"bad": 0, "good": 1}
     assert (config["model_type"], config["encoder"]["model_type"]) == ("healbert_mean_pooling", "bert")
+
+
+OPEN_BARE = """
+import json, sys
+import torch
+import healbert.pooling
+from transformers import AutoModelForSequenceClassification
+inputs = {key: torch.tensor(value) for key, value in json.load(sys.stdin).items()}
+with torch.no_grad():
+    print(json.dumps([AutoModelForSequenceClassification.from_pretrained(folder)(**inputs).logits.tolist()
+                      for folder in sys.argv[1:]]))
+"""
+
+
+def test_every_architecture_gives_the_same_logits_in_a_fresh_process(tmp_path):
+    models, inputs = {name: classifier(name, "mean") for name in NAMES}, batch_of(TEXTS, 0)
+    for name, model in models.items():
+        model.save_pretrained(tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_BARE, *(str(tmp_path / name) for name in NAMES)],
+        input=json.dumps({key: value.tolist() for key, value in inputs.items()}),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for (name, model), found in zip(models.items(), json.loads(done.stdout.splitlines()[-1]), strict=True):
+        with torch.no_grad():
+            expected = model(**inputs).logits
+        assert np.ptp(expected.numpy(), axis=0).min() > 1e-4, "logits that are all alike prove nothing"
+        assert torch.allclose(torch.tensor(found), expected, atol=1e-5, rtol=0), name
