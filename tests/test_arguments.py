@@ -316,6 +316,8 @@ def test_refused_data_files(csv_files, tmp_path, flag, name, content, message):
         {"run_name": "mine"},
         {"disable_tqdm": True},
         {"save_total_limit": 3},
+        {"activation_checkpointing": True},
+        {"eval_accumulation_steps": 4},
         {"cache_dir": "cache"},
         {"data_root": "."},
         {"token": "secret"},

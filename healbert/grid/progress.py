@@ -33,7 +33,7 @@ class Progress:
             self.live = Live(self.render(), console=self.console, refresh_per_second=2, transient=False)
             self.live.start()
         else:
-            self.console.print(f"{len(self.plan.cells)} cells, {self._done()} done; {self.workers} at a time")
+            self.console.print(f"{count_cells(len(self.plan.cells))}, {self._done()} done; {self.workers} at a time")
 
     def running(self, cell):
         self.running_since[cell.name] = time.monotonic()
@@ -79,7 +79,7 @@ class Progress:
         """The live display: progress, a row per task, the running cells."""
         done, total = self._done(), len(self.plan.cells)
         failed = len(self.plan.in_state("failed"))
-        head = f"{done} of {total} cells" + (f", {failed} failed" if failed else "") + f"; {self._pace()}"
+        head = f"{done} of {count_cells(total)}" + (f", {failed} failed" if failed else "") + f"; {self._pace()}"
         tasks = Table("task", "model", "done", "best weighted F1", "best cell", box=None, pad_edge=False)
         for (model, task), cells in _by_task(self.plan.cells).items():
             best = max((c for c in cells if healed_f1(c) is not None), key=healed_f1, default=None)
@@ -107,6 +107,11 @@ def healed_f1(cell):
     """The weighted F1 of a finished cell after healing, or None."""
     healed = ((cell.results or {}).get("metrics") or {}).get("healed")
     return healed["f1_weighted"] if healed else None
+
+
+def count_cells(number):
+    """1 cell, 2 cells."""
+    return f"{number} cell" if number == 1 else f"{number} cells"
 
 
 def format_seconds(seconds):

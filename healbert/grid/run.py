@@ -11,7 +11,7 @@ from ..files import write_json
 from ..results import load_results
 from .cells import make_plan
 from .check import check_cells
-from .progress import Progress, format_seconds
+from .progress import Progress, count_cells, format_seconds
 from .sweep_file import read_sweep
 
 
@@ -64,7 +64,7 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
         runner.run(todo)
     except KeyboardInterrupt as stopped:
         done = len(plan.in_state("completed", "diverged"))
-        raise SweepStopped(f"{done} of {len(plan.cells)} cells are finished; the same command goes on") from stopped
+        raise SweepStopped(f"{done} of {count_cells(len(plan.cells))} finished; the same command goes on") from stopped
     finally:
         runner.close()
 
@@ -185,7 +185,10 @@ def describe_plan(plan, output_dir, workers):
     """How many cells there are, how many are done, which failed, and how long the rest will take, as text."""
     counts = {state: len(plan.in_state(state)) for state in ("completed", "diverged", "failed", "todo")}
     same = f" ({plan.duplicates} more are the same experiments)" if plan.duplicates else ""
-    lines = [f"{len(plan.cells)} cells{same} in {output_dir}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)]
+    lines = [
+        f"{count_cells(len(plan.cells))}{same} in {output_dir}: "
+        + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+    ]
     for cell in plan.in_state("failed"):
         lines.append(f"failed: {cell.name}: {cell.results['error']['message']} (log: {cell.folder / LOG_NAME})")
     if counts["failed"]:
