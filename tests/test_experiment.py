@@ -13,11 +13,13 @@ import time
 import numpy as np
 import pandas
 import pytest
+import torch
 from conftest import ROOT, make_rows, to_flags, write_csv
 from safetensors.numpy import load_file
 
 from healbert import UserError, make_arguments, run_experiment
 from healbert.cell import METRICS, format_results
+from healbert.experiment import _set_threads
 
 EPOCHS = 4
 STEPS = 12  # of an epoch: 96 examples in batches of 8
@@ -173,6 +175,18 @@ def test_receipt_is_of_the_pretrained_weights(cell, tiny_bert):
     changed = [t for t in receipt["tensors"] if t["sha256_before"] != t["sha256_after"]]
     assert sum("dense.weight" in t["name"] for t in changed) == 6
     assert read(cell)["corruption"] == receipt["spec"] | receipt["summary"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_cores_are_shared_out(settings, monkeypatch, processes):
+    arguments, before = make_arguments(**settings | {"torch_num_threads": None}), torch.get_num_threads()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    try:
+        torch.set_num_threads(7)
+        _set_threads(arguments)
+        assert torch.get_num_threads() == max(1, len(os.sched_getaffinity(0)) // processes)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_same_cell_is_reported_from_disk(cell, settings):
@@ -441,10 +455,15 @@ def test_moved_cell_continues(cell, with_checkpoints, settings, tmp_path):
     assert same_outcome(moved, cell)
 
 
+def _listen_to_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background inherits that it is ignored
+
+
 def interrupt(settings, folder, number):
     """Starts the script, sends it a signal once its first checkpoint is whole; returns status and error output."""
     command = [sys.executable, str(ROOT / "run_corrupt_glue.py"), *to_flags(settings | {"output_dir": folder})]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=_listen_to_ctrl_c, **pipes) as process:
         until = time.monotonic() + 100
         while not list(folder.glob("checkpoint-*/trainer_state.json")) and process.poll() is None:
             assert time.monotonic() < until, "no checkpoint appeared"
