@@ -41,7 +41,11 @@ def finished_results(output_dir, arguments):
     Raises:
         UserError: if the folder holds a cell of other settings (named), or files that are no cell's.
     """
-    if arguments.cell.overwrite_output_dir or not output_dir.exists():
+    try:
+        there = output_dir.exists()
+    except OSError as error:  # a name that is too long
+        raise UserError(f"--output_dir {output_dir} cannot be used: {error.strerror}") from error
+    if arguments.cell.overwrite_output_dir or not there:
         return None
     if not output_dir.is_dir():
         raise UserError(f"--output_dir {output_dir} is a file; name a folder")

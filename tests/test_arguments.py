@@ -5,6 +5,7 @@ import math
 import shutil
 
 import pytest
+import torch
 import yaml
 from conftest import to_flags
 
@@ -316,6 +317,7 @@ def test_refused_data_files(csv_files, tmp_path, flag, name, content, message):
         {"run_name": "mine"},
         {"disable_tqdm": True},
         {"save_total_limit": 3},
+        pytest.param({"use_cpu": False}, marks=pytest.mark.skipif(torch.cuda.is_available(), reason="another device")),
         {"activation_checkpointing": True},
         {"eval_accumulation_steps": 4},
         {"cache_dir": "cache"},

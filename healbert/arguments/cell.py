@@ -18,7 +18,7 @@ NOT_IDENTITY = frozenset(
     """
     cache_dir token data_root preprocessing_num_workers overwrite_cache overwrite_output_dir save_model
     torch_num_threads output_dir run_name project report_to do_train do_eval do_predict disable_tqdm
-    resume_from_checkpoint debug
+    resume_from_checkpoint debug use_cpu
     log_level log_level_replica log_on_each_node logging_strategy logging_first_step logging_steps
     logging_nan_inf_filter include_num_input_tokens_seen skip_memory_metrics dataloader_num_workers
     dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
@@ -72,6 +72,7 @@ class Arguments:
             **kept,
             **sources,
             "data_fingerprint": data_fingerprint(self.data, self.model),
+            "device": self.training.device.type,
             "mixed_precision": self.training.mixed_precision,
             "schema_version": SCHEMA_VERSION,
             "world_size": processes or self.training.world_size,
