@@ -239,7 +239,7 @@ def test_folder_of_other_files_is_refused(settings, tmp_path, name, content):
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(name, content)]
 
 
-@pytest.mark.parametrize("below", ["", "/cell"])
+@pytest.mark.parametrize("below", ["", "/cell", "x" * 300])
 def test_file_in_place_of_the_folder_is_refused(settings, tmp_path, below):
     (tmp_path / "file").write_text("dear")
     with pytest.raises(UserError, match="--output_dir"):
