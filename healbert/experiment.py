@@ -1,5 +1,6 @@
 """One cell, start to end: load, damage, evaluate, heal, evaluate, write."""
 
+import copy
 import os
 import pathlib
 import time
@@ -16,6 +17,7 @@ from .cell import (
     open_cell,
     pick_metrics,
     remove_checkpoints,
+    table_rows,
     write_predictions,
 )
 from .corruption import corrupt
@@ -24,12 +26,13 @@ from .errors import UserError
 from .features import FeatureFile, check_layers, probe_by_depth, read_features, separation
 from .files import write_json
 from .healing import HEALING, ClassificationLayer
-from .hub import work_offline_if_unreachable
+from .hub.offline import require_hub_or_cache
+from .hub.push import check_push
 from .layers import find_layers
-from .modeling import describe_model, load_model, load_tokenizer, longest_text, resolve_model
+from .modeling import describe_model, load_model, load_tokenizer, longest_text, model_commit
 from .plots import check_tsne, draw_stages
 from .provenance import environment
-from .tasks import EMBEDDED_TASK
+from .tracking import Tracking
 from .trainer import Diverged, HealingTrainer, last_complete_checkpoint, token_lengths
 
 
@@ -51,7 +54,8 @@ def run_experiment(arguments):
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)
-    _prefer_local(arguments)
+    check_push(arguments)
+    require_hub_or_cache(arguments)
     clock = _Clock()
     cell = Cell.load(arguments)
     clock.lap("load")
@@ -59,8 +63,17 @@ def run_experiment(arguments):
     clock.lap("corrupt")
     open_cell(output_dir, arguments, receipt)
     HEALING[arguments.cell.healing].prepare(cell.model)
-    outcome = cell.damage_and_heal(clock)
-    results = {
+    with Tracking(arguments) as tracking:
+        tracking.settings(arguments.settings(), receipt)
+        outcome = cell.damage_and_heal(clock, tracking)
+        results = _results(arguments, cell, receipt, outcome, clock)
+        tracking.table(table_rows(results, output_dir), cell.trainer.state.global_step)
+    cell.finish(results)
+    return results
+
+
+def _results(arguments, cell, receipt, outcome, clock):
+    return {
         "schema_version": SCHEMA_VERSION,
         "config": arguments.settings(),
         "task": cell.task.describe(),
@@ -70,8 +83,6 @@ def run_experiment(arguments):
         "timing": clock.seconds,
         "environment": environment(arguments.training),
     }
-    cell.finish(results)
-    return results
 
 
 class _Clock:
@@ -95,12 +106,11 @@ def _set_threads(arguments):
         torch.set_num_threads(threads)
 
 
-def _prefer_local(arguments):
-    data = arguments.data
-    local_model = os.path.isdir(resolve_model(arguments.model.model_name_or_path))
-    local_data = data.train_file or data.data_root or data.task_name == EMBEDDED_TASK
-    if not (local_model and (local_data or os.path.isdir(data.dataset_name or ""))):
-        work_offline_if_unreachable()
+def _without_services(training):
+    # Trainer would push every epoch, track by its own lights, and pickle the token beside the checkpoints.
+    quiet = copy.copy(training)
+    quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
+    return quiet
 
 
 def _check_lengths(task, model):
@@ -116,7 +126,8 @@ class Cell:
     def __init__(self, arguments, task, tokenizer, model):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir = pathlib.Path(arguments.training.output_dir)
-        self.description = describe_model(model, arguments.model.model_name_or_path)
+        name = arguments.model.model_name_or_path
+        self.description = describe_model(model, name, model_commit(arguments.model, name))
         wanted = arguments.features.layers()
         self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
         self.pictured = self._choose_pictured() if arguments.features.tsne else None
@@ -145,11 +156,13 @@ class Cell:
         check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
         return rows.select(chosen)
 
-    def damage_and_heal(self, clock):
+    def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.trainer, splits = self._make_trainer()
+        self.trainer.add_callback(tracking)
         damaged = self.trainer.predict(splits["evaluation"], metric_key_prefix="damaged")
         metrics = {"damaged": pick_metrics(damaged.metrics, "damaged"), "healed": None}
+        tracking.metrics("damaged", metrics["damaged"], 0)
         probes, stages = {}, {}
         self._look_inside("damaged", probes, stages)
         clock.lap("evaluate_damaged")
@@ -165,6 +178,8 @@ class Cell:
             if "test" in splits:
                 metrics["test"] = self._score(splits["test"], "predictions_test.parquet")
             self._look_inside("healed", probes, stages)
+            for stage in ("healed", "test"):
+                tracking.metrics(stage, metrics.get(stage) or {}, state.global_step)
         clock.lap("evaluate_healed")
         return {
             "status": status,
@@ -183,7 +198,7 @@ class Cell:
             splits = self.task.splits
             parts = {"model": self.model, "processing_class": self.tokenizer}
         trainer = HealingTrainer(
-            args=self.arguments.training,
+            args=_without_services(self.arguments.training),
             train_dataset=splits["train"],
             eval_dataset=splits.get("dev", splits["evaluation"]),
             **parts,

@@ -11,6 +11,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from ..errors import UserError, did_you_mean
 from ..tasks import EMBEDDED_TASK, TASKS
+from ..tracking import check_trackers
 from .cell import Arguments
 from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureArguments, ModelArguments
 
@@ -26,6 +27,7 @@ TRAINING_DEFAULTS = {
     "num_train_epochs": 10,
     "per_device_eval_batch_size": 64,
     "per_device_train_batch_size": 32,
+    "project": "healbert",
     "save_strategy": "epoch",
     "save_total_limit": 1,
     "train_sampling_strategy": "group_by_length",
@@ -179,6 +181,10 @@ def _instantiate(namespace):
     for name in ("per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps"):
         if values[name] < 1:
             raise UserError(f"--{name} {values[name]} is too small; use 1 or more")
+    if namespace.hub_strategy not in ("end", "every_save"):
+        raise UserError(f"--hub_strategy {namespace.hub_strategy} is not supported: there is one push, at the end")
+    values["save_model"] |= namespace.push_to_hub  # what was not pushed can be pushed later
+    values["report_to"] = check_trackers(namespace.report_to)
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
     if values["resume_from_checkpoint"] and not pathlib.Path(values["resume_from_checkpoint"]).is_dir():
