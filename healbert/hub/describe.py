@@ -13,7 +13,6 @@ from ..fingerprints import EMBEDDED_MODEL
 from ..results import read_results
 from ..tasks import TASKS
 
-
 # Settings of this machine and this run, not of the cell.
 ELSEWHERE = {
     "output_dir",
