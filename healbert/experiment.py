@@ -3,6 +3,7 @@
 import copy
 import os
 import pathlib
+import pickle
 import time
 
 import numpy as np
@@ -215,6 +216,8 @@ class Cell:
         set_seed(training.seed)  # dropout: what was evaluated before must not change it
         try:
             self.trainer.train(resume_from_checkpoint=checkpoint)
+        except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
+            raise UserError(f"checkpoint {checkpoint} is damaged or not of this program; remove it") from error
         except Diverged:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:

@@ -145,6 +145,7 @@ def hub(tmp_path, monkeypatch):
         for name, value in values.items():
             monkeypatch.setattr(constants, name, value)
         monkeypatch.setattr(hf_api.api, "endpoint", server.endpoint)
+        monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # it keeps the endpoint of its first use
         monkeypatch.setattr(_http, "_HUB_ORIGINS", frozenset([_http._url_origin(server.endpoint)]))
         values = {"HF_ENDPOINT": server.endpoint, "HF_HUB_OFFLINE": False, "HF_UPDATE_DOWNLOAD_COUNTS": False}
         values["HF_DATASETS_CACHE"] = str(tmp_path / "datasets-cache")
@@ -153,6 +154,7 @@ def hub(tmp_path, monkeypatch):
         resolve_commit.cache_clear()
         yield server
         resolve_commit.cache_clear()
+        _http.close_session()  # the next server may get the same port
 
 
 @pytest.fixture

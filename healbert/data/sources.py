@@ -6,7 +6,7 @@ import pathlib
 from .. import embedded
 from ..errors import UserError
 from ..fingerprints import local_dataset
-from ..hub import explain, hub_is_off, resolve_commit
+from ..hub import explain, hub_is_off, refusal, resolve_commit
 from ..hub.cache import cached_dataset
 from ..tasks import EMBEDDED_TASK, TASKS, Task
 
@@ -38,8 +38,14 @@ def _open_from_hub(task, commit, data, model):
     cached = cached_dataset(task.dataset, task.config, commit, model.cache_dir) if hub_is_off() else None
     if cached:
         return cached()
-    named = f"dataset '{task.dataset}'"
-    return _open(task.dataset, task.config, model, named, revision=commit or data.data_revision)
+    revision = commit or data.data_revision
+    try:
+        return _open(task.dataset, task.config, model, revision=revision)
+    except UserError as error:
+        refused = None if hub_is_off() else refusal(task.dataset, "dataset", revision, model.token)
+        if refused is None:
+            raise
+        raise UserError(f"dataset '{task.dataset}' cannot be opened: {explain(refused)}") from error
 
 
 def _open(path, config, model, named=None, **options):

@@ -40,6 +40,23 @@ def work_offline_if_unreachable(timeout=5.0):
             sys.modules["datasets"].config.HF_HUB_OFFLINE = True
 
 
+def refusal(repo_id, kind, revision=None, token=None):
+    """Why the Hub does not hand out a repository, as `huggingface_hub`'s exception; None if it would.
+
+    Serves where a library swallows the answer. Arguments as for `resolve_commit`.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HTTPError
+
+    api = huggingface_hub.HfApi(token=token)
+    try:
+        api.auth_check(repo_id, repo_type=kind)
+        api.repo_info(repo_id, repo_type=kind, revision=revision)
+    except HTTPError as error:
+        return error
+    return None
+
+
 @functools.lru_cache(maxsize=256)  # a sweep asks for the same few repositories thousands of times
 def resolve_commit(repo_id, kind, revision=None, token=None, cache_dir=None):
     """The commit that a branch or tag of a repository stands for.
