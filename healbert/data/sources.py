@@ -53,6 +53,7 @@ def _open(path, config, model, named=None, **options):
     import datasets
     from huggingface_hub.errors import HTTPError
 
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # it would call a counter even for files of this machine
     try:
         return datasets.load_dataset(path, config, cache_dir=model.cache_dir, token=model.token, **options)
     except ConnectionError as error:
