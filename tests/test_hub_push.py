@@ -1,6 +1,7 @@
 """Pushing cells and results over HTTP to a Hub on loopback: what arrives, what is refused, what survives a failure."""
 
 import html
+import io
 import json
 import pathlib
 import re
@@ -447,3 +448,12 @@ def test_home_folder_stays_at_home(hub, cell, monkeypatch):
     files = hub.repositories["model", "writer/healed"].files()
     assert json.loads(files["results.json"])["config"]["train_file"] == "~/train.csv"
     assert not any(str(pathlib.Path.home()).encode() in content for content in files.values())
+
+
+def test_home_folder_stays_out_of_the_table(hub, cells, monkeypatch):
+    home = str(pathlib.Path(results_of(cells / "damaged")["config"]["train_file"]).parent)
+    monkeypatch.setenv("HOME", home)
+    push_results(Repository(cells, "writer/figures", "dataset", TOKEN))
+    files = hub.repositories["dataset", "writer/figures"].files()
+    assert set(pandas.read_parquet(io.BytesIO(files["results.parquet"]))["train_file"]) == {"~/train.csv"}
+    assert home not in files["README.md"].decode()

@@ -4,7 +4,7 @@ import html
 import re
 
 from ..cell import describe_damage
-from .describe import reproducing_command
+from .describe import last_part, reproducing_command
 
 PAPER = "https://arxiv.org/abs/2406.14459"
 CITATION = """@article{han2024healing,
@@ -57,7 +57,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
     """
     from huggingface_hub import ModelCard
 
-    task, model = escape(results["task"]["name"]), escape(background.base_model or results["model"]["name"])
+    task, model = escape(_task(results)), escape(background.base_model or last_part(results["model"]["name"]))
     damaged = results["corruption"]["level"] > 0
     damage = f"damaged ({escape(describe_damage(results['corruption']))}) and healed on"
     parts = [
@@ -108,8 +108,8 @@ def _eval_results(results, background):
     task, config, healed = results["task"], results["config"], results["metrics"]["healed"]
     common = {
         "task_type": "text-classification",
-        "dataset_type": background.dataset or task["name"],
-        "dataset_name": task["name"],
+        "dataset_type": background.dataset or _task(results),
+        "dataset_name": _task(results),
         "dataset_config": config["dataset_config_name"],
         "dataset_split": task["evaluation_split"],
         "dataset_revision": task["commit"],
@@ -119,6 +119,11 @@ def _eval_results(results, background):
         EvalResult(**common, metric_type="f1", metric_value=healed["f1_weighted"], **weighted),
         EvalResult(**common, metric_type="accuracy", metric_value=healed["accuracy"], metric_name="Accuracy"),
     ]
+
+
+def _task(results):
+    name = results["task"]["name"]
+    return name if results["task"]["commit"] else last_part(name)
 
 
 def _warning(damaged):
@@ -133,9 +138,11 @@ def _warning(damaged):
 def _what_was_done(results, background):
     damage, config = results["corruption"], results["config"]
     known = background.base_model
-    base = f"[{escape(known)}](https://huggingface.co/{known})" if known else escape(results["model"]["name"])
+    base = (
+        f"[{escape(known)}](https://huggingface.co/{known})" if known else escape(last_part(results["model"]["name"]))
+    )
     commit = f" at commit {results['model']['commit'][:12]}" if results["model"]["commit"] else ""
-    name = escape(results["task"]["name"])
+    name = escape(_task(results))
     data = f"[{name}](https://huggingface.co/datasets/{background.dataset})" if background.dataset else name
     data += f" at commit {results['task']['commit'][:12]}" if results["task"]["commit"] else ""
     examples = results["task"]["examples"]
@@ -244,8 +251,8 @@ def results_card(rows, repo_id, has_report):
     )
     report = "\n\n`report.html` has tables and curves; download it and open it in a browser." if has_report else ""
     counted = ", ".join(f"{escape(name)} ({n})" for name, n in rows["status"].value_counts().items())
-    tasks = ", ".join(escape(name) for name in sorted(rows["task"].dropna().unique()))
-    models = ", ".join(escape(name) for name in sorted(rows["model"].dropna().unique()))
+    tasks = ", ".join(escape(name) for name in sorted({last_part(t) for t in rows["task"].dropna()}))
+    models = ", ".join(escape(name) for name in sorted({last_part(m) for m in rows["model"].dropna()}))
     text = f"""# Results of damaging and healing language models
 
 One row for each of {len(rows):,} cells: a pretrained model is damaged in a controlled way, fine-tuned, and scored.

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 from ..arguments import NOT_IDENTITY
 from ..arguments.cell import PATHS
@@ -11,7 +12,7 @@ from ..files import jsonable, read_json
 def without_home(text):
     """``text`` as bytes, with ~ in place of the home folder, which is nobody else's business."""
     home = str(pathlib.Path.home())
-    return (text.replace(f"{home}/", "~/") if len(home) > 1 else text).encode()
+    return (re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text).encode()
 
 
 def read_remote(repository, name):
@@ -47,7 +48,7 @@ def table_for_parquet(rows):
 
 
 def _one_type(column):
-    values = column.dropna()
-    if all(isinstance(value, (bool, int, float)) for value in values) or all(isinstance(v, str) for v in values):
+    if all(isinstance(value, (bool, int, float)) for value in column.dropna()):
         return column
-    return column.map(lambda v: v if isinstance(v, str) else json.dumps(v, default=str), na_action="ignore")
+    texts = column.map(lambda v: v if isinstance(v, str) else json.dumps(v, default=str), na_action="ignore")
+    return texts.map(lambda text: without_home(text).decode(), na_action="ignore")

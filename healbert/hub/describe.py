@@ -95,11 +95,12 @@ def reproducing_command(results):
     changed = {k: v for k, v in settings.items() if k in counting and v is not None and v != defaults[k]}
     changed |= {"task_name": settings["task_name"]} if settings["task_name"] else {}
     order = sorted(changed, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
-    flags = [_flag(name, _last_part(changed[name]) if name in PATHS else changed[name]) for name in order]
+    flags = [_flag(name, last_part(changed[name]) if name in PATHS else changed[name]) for name in order]
     return " \\\n    ".join(["python -m healbert run", *flags])
 
 
-def _last_part(name):
+def last_part(name):
+    """``name`` without its folders if it is a path on this machine; a Hub id stays as it is."""
     path = pathlib.Path(name).expanduser()
     return path.name if path.is_absolute() or path.exists() or name.startswith(".") else name
 
