@@ -56,7 +56,9 @@ def run(argv):
 def push(argv):
     """Push a finished cell to the Hub as a model, or a folder of cells as a dataset of results."""
     parser = _parser("push", push.__doc__)
-    parser.add_argument("folder", metavar="DIR", help="a finished cell (with --save_model), or a folder of cells")
+    parser.add_argument(
+        "folder", type=pathlib.Path, metavar="DIR", help="a finished cell (with --save_model), or a folder of cells"
+    )
     parser.add_argument("--repo_id", help="OWNER/NAME on the Hub; default: the folder's name, under your account")
     parser.add_argument("--token", help="Hub token that may write; default: HF_TOKEN, or your login")
     parser.add_argument("--revision", help="branch; made if it does not exist")
@@ -65,15 +67,14 @@ def push(argv):
     parser.add_argument("--results_only", action="store_true", help="of a cell, too, push figures and no model")
     parser.add_argument("--overwrite", action="store_true", help="replace what another push or person put there")
     options = vars(parser.parse_args(argv))
-    intact, results_only = options.pop("intact_results"), options.pop("results_only")
-    from .hub.push import Repository, push_cell, push_results
-
-    folder = pathlib.Path(options["folder"])
+    folder, results_only = options["folder"], options.pop("results_only")
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
+    from .hub.push import Repository, push_cell, push_results
+
     if (folder / "settings.json").is_file() and not results_only:
-        address = push_cell(Repository(**options), intact)
-    elif intact:
+        address = push_cell(Repository(**options))
+    elif options["intact_results"]:
         raise UserError("--intact_results goes with the model of one cell")
     else:
         address = push_results(Repository(**options, kind="dataset"))

@@ -170,7 +170,12 @@ def test_offline_data_is_of_the_revision_that_was_asked_for(stocked, offline, tm
 def test_half_a_dataset_is_not_taken_for_the_whole(stocked, offline):  # noqa: F811
     from huggingface_hub import hf_hub_download
 
-    hf_hub_download("someone/texts", "train.parquet", repo_type="dataset")
+    rows = stocked.repositories["dataset", "someone/texts"].files()
+    parts = {f"data/train-0000{part}-of-00002.parquet": rows["train.parquet"] for part in (0, 1)}
+    parts["data/validation-00000-of-00001.parquet"] = rows["validation.parquet"]
+    stocked.create("someone/texts", "dataset", files=parts)
+    for name in ("data/train-00000-of-00002.parquet", "data/validation-00000-of-00001.parquet"):
+        hf_hub_download("someone/texts", name, repo_type="dataset")
     offline()
     with pytest.raises(UserError, match="someone/texts"):
         load_texts()

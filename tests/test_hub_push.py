@@ -136,7 +136,7 @@ def test_name_of_the_folder_under_the_own_account_is_the_default(hub, cell):
 
 @pytest.fixture
 def card(hub, cell, cells):
-    push_cell(repository_of(cell), cells / "intact")
+    push_cell(repository_of(cell, intact_results=cells / "intact"))
     return ModelCard(hub.repositories["model", "writer/healed"].files()["README.md"].decode())
 
 
@@ -257,6 +257,23 @@ def test_other_cell_there_is_refused_and_named(hub, cell, cells):
         push_cell(repository_of(cells / "intact"))
 
 
+def test_cell_of_other_data_there_is_refused(hub, cell):
+    push_cell(repository_of(cell))
+    results = results_of(cell)
+    results["task"]["fingerprint"] = "another"
+    (cell / "results.json").write_text(json.dumps(results))
+    with pytest.raises(UserError, match="another cell: other data"):
+        push_cell(repository_of(cell))
+
+
+def test_command_that_completes_a_push_repeats_its_options(cell):
+    options = {"revision": "b", "private": True, "intact_results": "a b"}
+    assert shlex.split(repository_of(cell, **options).command())[4:] == [
+        *(str(cell), "--repo_id", "writer/healed", "--revision", "b", "--private", "--intact_results", "a b")
+    ]
+    assert repository_of(cell, kind="dataset").command().endswith(" --results_only")
+
+
 def test_overwriting_leaves_nothing_of_what_was_there(hub, cell, cells):
     hub.create("writer/healed", files={"adapter_config.json": b"{}", "old/notes.txt": b"x"})
     with pytest.raises(UserError, match="other content"):
@@ -302,15 +319,15 @@ def test_cell_that_never_healed_has_nothing_to_push(hub, cell):
 
 def test_intact_cell_must_be_intact_and_of_the_same_data(hub, cell, cells, tmp_path):
     with pytest.raises(UserError, match="level 0.5, not 0"):
-        push_cell(repository_of(cell), cells / "damaged")
+        push_cell(repository_of(cell, intact_results=cells / "damaged"))
     other = shutil.copytree(cells / "intact", tmp_path / "other")
     results = results_of(other)
     results["task"]["fingerprint"] = "another"
     (other / "results.json").write_text(json.dumps(results))
     with pytest.raises(UserError, match="other data"):
-        push_cell(repository_of(cell), other)
+        push_cell(repository_of(cell, intact_results=other))
     with pytest.raises(UserError, match="holds no finished cell"):
-        push_cell(repository_of(cell), tmp_path / "nowhere")
+        push_cell(repository_of(cell, intact_results=tmp_path / "nowhere"))
 
 
 # Failures half-way

@@ -87,7 +87,7 @@ def test_tracking_changes_no_figure(cell_flags, events):
     assert plain["metrics"] == events[0]["metrics"]
 
 
-def in_process(cell_flags, tracker, read, **environment):
+def in_process(cell_flags, tracker, read, folder, **environment):
     """Runs a tracked cell and ``read`` (source that prints JSON) in a process of its own."""
     source = f"""
 import json, sys
@@ -97,7 +97,7 @@ run_experiment(make_arguments(**json.loads(sys.argv[1]), report_to="{tracker}"))
 """
     command = [sys.executable, "-c", source, json.dumps(cell_flags)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, cwd=folder)
     assert done.returncode == 0, done.stderr
     (found,) = [line.removeprefix("FOUND ") for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     return read_json(os.path.join(cell_flags["output_dir"], "results.json")), json.loads(found)
@@ -115,7 +115,7 @@ print("FOUND", json.dumps([run.name, run.config, logs], default=str))
 def test_trackio_gets_it_all_on_disk(cell_flags, tmp_path):
     pytest.importorskip("trackio")
     results, (name, config, logs) = in_process(
-        cell_flags, "trackio", READ_TRACKIO, TRACKIO_DIR=str(tmp_path / "trackio")
+        cell_flags, "trackio", READ_TRACKIO, tmp_path, TRACKIO_DIR=str(tmp_path / "trackio")
     )
     assert name.startswith("tiny-bert-train-0.5-bottom-")
     assert (config["corrupt_level"], config["receipt/layers_hit"]) == (0.5, "[0, 1]")
@@ -141,7 +141,7 @@ print("FOUND", json.dumps([run.info.run_name, run.info.status, run.data.params, 
 def test_mlflow_gets_it_all_on_disk(cell_flags, tmp_path):
     pytest.importorskip("mlflow")
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    results, (name, status, params, metrics, table) = in_process(cell_flags, "mlflow", READ_MLFLOW, **store)
+    results, (name, status, params, metrics, table) = in_process(cell_flags, "mlflow", READ_MLFLOW, tmp_path, **store)
     assert name.startswith("tiny-bert-train-0.5-bottom-") and status == "FINISHED"
     assert (params["corrupt_level"], params["receipt/layers_hit"]) == ("0.5", "[0, 1]")
     assert metrics["healed/f1_weighted"] == results["metrics"]["healed"]["f1_weighted"]
@@ -154,7 +154,7 @@ def test_wandb_gets_it_all_on_disk(cell_flags, tmp_path):
     pytest.importorskip("wandb")
     (tmp_path / "wandb").mkdir()
     offline = {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path / "wandb")}
-    in_process(cell_flags, "wandb", "print('FOUND null')", **offline)
+    in_process(cell_flags, "wandb", "print('FOUND null')", tmp_path, **offline)
     (log,) = (tmp_path / "wandb").rglob("run-*.wandb")
     content = log.read_bytes()
     for part in ("tiny-bert-train-0.5-bottom-", "receipt/layers_hit", "damaged/f1_weighted", "healed/f1_weighted"):

@@ -145,7 +145,7 @@ def _what_was_done(results, background):
     name = escape(_task(results))
     data = f"[{name}](https://huggingface.co/datasets/{background.dataset})" if background.dataset else name
     data += f" at commit {results['task']['commit'][:12]}" if results["task"]["commit"] else ""
-    examples = results["task"]["examples"]
+    examples, split = results["task"]["examples"], results["task"]["evaluation_split"]
     yield f"- **Base model**: {base}{commit} ({results['model']['parameters']:,} parameters)."
     yield f"- **Damage**: {_damage(damage)}"
     yield (
@@ -155,8 +155,8 @@ def _what_was_done(results, background):
         f"{results['best_epoch']:g}: {SELECTION[config['selection']]}."
     )
     yield (
-        f"- **Data**: {data}, {examples['train']:,} training examples; scored on {examples['evaluation']:,} examples "
-        f"of its split {escape(results['task']['evaluation_split'])}."
+        f"- **Data**: {data}, {examples['train']:,} training examples; scored on {examples['evaluation']:,} examples"
+        f"{f' of its split {escape(split)}' if split else ''}."
     )
     if results["status"] != "completed":
         yield f"- **The run {escape(results['status'])}** before its last epoch; this is the best epoch before that."

@@ -145,15 +145,15 @@ def read_finished(folder):
         raise UserError(f"{folder}: {error}") from error
     if results["status"] == "failed":
         raise UserError(f"the cell in {folder} failed; run it again")
-    return results
+    return results | {"task": {"commit": None, "evaluation_split": None} | results["task"]}  # older cells lack these
 
 
-def read_intact(folder, level_0_of=None):
+def read_intact(folder, beside=None):
     """The results of the intact cell that a card compares with.
 
     Args:
         folder: its folder; None gives None.
-        level_0_of: results of the cell that it is compared with, if there are any yet.
+        beside: results of the cell that it is compared with, if there are any yet.
 
     Raises:
         UserError: if the cell is damaged, has no healed scores, or was scored on other examples.
@@ -165,6 +165,6 @@ def read_intact(folder, level_0_of=None):
         raise UserError(f"--intact_results {folder} holds a cell of level {results['corruption']['level']:g}, not 0")
     if not results["metrics"]["healed"]:
         raise UserError(f"--intact_results {folder} holds a cell without healed scores ({results['status']})")
-    if level_0_of and results["task"]["fingerprint"] != level_0_of["task"]["fingerprint"]:
+    if beside and results["task"]["fingerprint"] != beside["task"]["fingerprint"]:
         raise UserError(f"--intact_results {folder} holds a cell of other data; its scores cannot stand beside")
     return results

@@ -37,6 +37,7 @@ class Repository:
         revision: branch; made if it does not exist.
         private: whether a new repository is private.
         overwrite: whether other content may be replaced.
+        intact_results: folder of the intact cell whose scores a model card shows beside.
     """
 
     folder: pathlib.Path
@@ -46,6 +47,7 @@ class Repository:
     revision: str | None = None
     private: bool | None = None
     overwrite: bool = False
+    intact_results: str | None = None
 
     def open(self):
         """Completes ``repo_id`` and checks that the token may write there.
@@ -65,7 +67,7 @@ class Repository:
         self.api = huggingface_hub.HfApi(token=self.token)
         with _refusals("pushing to the Hub"):
             user = self.api.whoami()
-        self.repo_id = self.repo_id or re.sub(r"[-.]{2,}", "-", pathlib.Path(self.folder).resolve().name)
+        self.repo_id = self.repo_id or re.sub(r"[-.]{2,}", "-", self.folder.resolve().name)
         self.repo_id = self.repo_id if "/" in self.repo_id else f"{user['name']}/{self.repo_id}"
         with _refusals(f"repository '{self.repo_id}'"):
             huggingface_hub.utils.validate_repo_id(self.repo_id)
@@ -77,7 +79,7 @@ class Repository:
 
     def _check_owner(self, user):
         owner = self.repo_id.partition("/")[0]
-        if user["auth"]["accessToken"].get("role") == "read":
+        if user.get("auth", {}).get("accessToken", {}).get("role") == "read":
             raise UserError(
                 f"repository '{self.repo_id}' cannot be made: the token may only read; use one that may write"
             )
@@ -93,11 +95,12 @@ class Repository:
         except (RepositoryNotFoundError, RevisionNotFoundError):
             return []
 
-    def check_content(self, settings=None):
+    def check_content(self, settings=None, fingerprint=None):
         """Checks that a push would not mix with other content.
 
         Args:
             settings: of the cell that is to go there; None for a dataset of results.
+            fingerprint: of that cell's data, if it is known yet.
 
         Raises:
             UserError: if the repository holds something else, unless ``overwrite``.
@@ -111,6 +114,7 @@ class Repository:
             else:
                 there = read_remote(self, "results.json") if {"results.json", "corruption.json"} <= set(found) else None
                 named = there and differing(there["config"], settings)
+                named = named or (there and fingerprint not in (None, there["task"]["fingerprint"]) and "other data")
                 same, held = there and not named, f"another cell: {named}" if named else ", ".join(found[:5])
         if not same:
             raise UserError(
@@ -123,6 +127,8 @@ class Repository:
         parts = ["python", "-m", "healbert", "push", str(self.folder), "--repo_id", str(self.repo_id)]
         parts += ["--revision", self.revision] if self.revision else []
         parts += ["--private"] if self.private else []
+        parts += ["--intact_results", str(self.intact_results)] if self.intact_results else []
+        parts += ["--results_only"] if self.kind == "dataset" and (self.folder / "settings.json").is_file() else []
         return shlex.join(parts)
 
     def commit(self, files, message):
@@ -208,6 +214,7 @@ def _repository_of(arguments):
         token=training.hub_token or arguments.model.token,
         revision=training.hub_revision,
         private=training.hub_private_repo,
+        intact_results=arguments.cell.intact_results,
     )
 
 
@@ -221,15 +228,14 @@ def push_experiment(arguments):
         PushError: if the push did not finish.
         UserError: if it cannot be pushed.
     """
-    return push_cell(_repository_of(arguments), arguments.cell.intact_results)
+    return push_cell(_repository_of(arguments))
 
 
-def push_cell(repository, intact_folder=None):
+def push_cell(repository):
     """Pushes a healed model with its tokenizer, receipt, results, settings and card.
 
     Args:
         repository: a `Repository`; its ``folder`` is a finished cell that kept its model.
-        intact_folder: folder of the intact cell whose scores the card shows beside.
 
     Returns:
         str: the repository's address.
@@ -238,9 +244,9 @@ def push_cell(repository, intact_folder=None):
         PushError: if the push did not finish.
         UserError: if the folder or the intact cell cannot be used, or the repository cannot be written.
     """
-    folder = pathlib.Path(repository.folder)
+    folder = repository.folder
     results = read_finished(folder)
-    intact = read_intact(intact_folder, level_0_of=results)
+    intact = read_intact(repository.intact_results, beside=results)
     if not results["metrics"]["healed"]:
         raise UserError(
             f"the cell in {folder} {results['status']} in its first epoch; there is no healed model to push"
@@ -250,7 +256,7 @@ def push_cell(repository, intact_folder=None):
             f"{folder} holds no model: it was finished without --save_model. Run it again with --save_model "
             "--overwrite_output_dir, or push its figures alone with --results_only"
         )
-    repository.open().check_content(results["config"])
+    repository.open().check_content(results["config"], results["task"]["fingerprint"])
     background = find_background(results, repository.token)
     by_class = scores_by_class(folder, results["task"]["label_names"])
     card = model_card(results, repository.repo_id, background, by_class, intact)
@@ -276,7 +282,7 @@ def push_results(repository):
     """
     from ..results import load_results
 
-    folder = pathlib.Path(repository.folder)
+    folder = repository.folder
     rows = load_results(folder)
     if rows.empty:
         raise UserError(f"{folder} holds no finished cells")
