@@ -22,10 +22,13 @@ def main():
 
     from healbert.cell import format_results
     from healbert.experiment import run_experiment
+    from healbert.hub.push import push_experiment
 
     results = run_experiment(arguments)
     if arguments.training.process_index == 0:
         print(format_results(results, arguments.training.output_dir))
+        if arguments.training.push_to_hub:
+            print(f"pushed to {push_experiment(arguments)}")
 
 
 if __name__ == "__main__":

@@ -185,6 +185,7 @@ def _remove_cell(output_dir):
     patterns = (*CELL_FILES, *(MODEL_FILES if ours else ()))
     for path in [path for pattern in patterns for path in output_dir.glob(pattern)]:
         path.unlink()
+    shutil.rmtree(output_dir / "tensorboard", ignore_errors=True)
     remove_checkpoints(output_dir)
 
 
@@ -219,14 +220,14 @@ def epochs(history):
     ]
 
 
-def format_results(results, output_dir):
-    """The closing table of a cell, as text."""
+def table_rows(results, output_dir):
+    """The closing table of a cell: a list of (name, value)."""
     metrics, damage = results["metrics"], results["corruption"]
     layers = f"{len(damage['layers_hit'])} of {damage['num_layers']} layers"
-    rows = [
+    return [
         ("task", f"{results['task']['name']} ({results['task']['examples']['evaluation']} evaluation examples)"),
         ("model", results["model"]["name"]),
-        ("damage", _describe_damage(damage)),
+        ("damage", describe_damage(damage)),
         ("hit", f"{layers}, {damage['fraction_of_model']:.1%} of the model's parameters"),
         ("majority weighted F1", f"{results['task']['majority_f1_weighted']:.4f}"),
         ("damaged weighted F1", f"{metrics['damaged']['f1_weighted']:.4f}"),
@@ -236,11 +237,17 @@ def format_results(results, output_dir):
         ("time", f"{sum(results['timing'].values()):.1f} s, of it healing {results['timing']['heal']:.1f} s"),
         ("results", str(output_dir)),
     ]
+
+
+def format_results(results, output_dir):
+    """The closing table of a cell, as text."""
+    rows = table_rows(results, output_dir)
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
-def _describe_damage(damage):
+def describe_damage(damage):
+    """The damage in a few words, from the ``corruption`` of a cell's results."""
     if damage["level"] == 0:
         return "none"
     region = "all" if damage["level"] == 1 else f"{damage['region']} {damage['level']:.0%}"

@@ -23,10 +23,13 @@ def run(argv):
 
     from .cell import format_results
     from .experiment import run_experiment
+    from .hub.push import push_experiment
 
     results = run_experiment(arguments)
     if arguments.training.process_index == 0:
         print(format_results(results, arguments.training.output_dir))
+        if arguments.training.push_to_hub:
+            print(f"pushed to {push_experiment(arguments)}")
 
 
 def sweep(argv):
@@ -138,8 +141,45 @@ def _output_file(given, cells, suffixes):
     return path
 
 
+def push(argv):
+    """Push a finished cell to the Hub as a model, or a folder of cells as a dataset of results."""
+    parser = _parser("push", push.__doc__)
+    parser.add_argument(
+        "folder", type=pathlib.Path, metavar="DIR", help="a finished cell (with --save_model), or a folder of cells"
+    )
+    parser.add_argument("--repo_id", help="OWNER/NAME on the Hub; default: the folder's name, under your account")
+    parser.add_argument("--token", help="Hub token that may write; default: HF_TOKEN, or your login")
+    parser.add_argument("--revision", help="branch; made if it does not exist")
+    parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")
+    parser.add_argument("--intact_results", metavar="DIR", help="the intact cell whose scores the card shows beside")
+    parser.add_argument("--results_only", action="store_true", help="of a cell, too, push figures and no model")
+    parser.add_argument("--overwrite", action="store_true", help="replace what another push or person put there")
+    options = vars(parser.parse_args(argv))
+    folder, results_only = options["folder"], options.pop("results_only")
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder")
+    from .hub.push import Repository, push_cell, push_results
+
+    if (folder / "settings.json").is_file() and not results_only:
+        address = push_cell(Repository(**options))
+    elif options["intact_results"]:
+        raise UserError("--intact_results goes with the model of one cell")
+    else:
+        address = push_results(Repository(**options, kind="dataset"))
+    print(f"pushed to {address}")
+
+
+def env(argv):
+    """Show versions, devices, caches and the Hub, for a report of a problem; no tokens, no home folders."""
+    _parser("env", env.__doc__).parse_args(argv)
+    from .environment import describe_environment
+
+    for name, value in describe_environment().items():
+        print(f"{name:<22}  {value}")
+
+
 # name -> function(argv); its docstring is its help.
-COMMANDS = {"run": run, "sweep": sweep, "ls": ls, "tsne": tsne}
+COMMANDS = {"run": run, "sweep": sweep, "ls": ls, "tsne": tsne, "push": push, "env": env}
 
 
 class _Parser(argparse.ArgumentParser):

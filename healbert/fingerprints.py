@@ -74,7 +74,8 @@ def data_fingerprint(data, model):
     folder = local_dataset(task, data.data_root)
     if folder:
         return _of_files(sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != "."))
-    return _of_commit(task.dataset, "dataset", None, model.token, model.cache_dir)
+    found = _of_commit(task.dataset, "dataset", data.data_revision, model.token)
+    return found or (data.data_revision and f"revision:{data.data_revision}")
 
 
 def _of_model(name, model):

@@ -3,12 +3,14 @@
 import contextlib
 import hashlib
 
+from huggingface_hub.errors import HTTPError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 from transformers import logging as hf_logging
 
 from .errors import UserError
 from .fingerprints import EMBEDDED_MODEL, local_model
+from .hub import explain, hub_is_off, resolve_commit
 
 GIVE_A_MODEL = "give a Hub id or a folder that save_pretrained wrote"
 
@@ -22,7 +24,7 @@ def load_tokenizer(arguments):
     name = arguments.tokenizer_name or arguments.model_name_or_path
     config = _load_config(arguments)  # first: its errors say more where a folder is no model
     with _load_errors("tokenizer", name):
-        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments))
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments, name))
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"tokenizer '{name}' has no vocabulary; its files are missing: give --tokenizer_name")
     if tokenizer.pad_token is None:
@@ -35,7 +37,7 @@ def load_tokenizer(arguments):
 def _load_config(arguments):
     name = arguments.config_name or arguments.model_name_or_path
     with _load_errors("model", name):
-        return AutoConfig.from_pretrained(resolve_model(name), **_hub_options(arguments))
+        return AutoConfig.from_pretrained(resolve_model(name), **_hub_options(arguments, name))
 
 
 def longest_text(model):
@@ -73,7 +75,7 @@ def load_model(arguments, label_names, pad_token_id):
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **_hub_options(arguments),
+            **_hub_options(arguments, arguments.model_name_or_path),
         )
         model, report = POOLINGS[arguments.pooling](name, labels, options)
     _require_encoder(model, report, arguments.model_name_or_path)
@@ -116,8 +118,14 @@ def _mean_head(name, labels, options):
 POOLINGS = {"cls": _own_head, "mean": _mean_head}
 
 
-def describe_model(model, name):
-    """What ``results.json`` says of the model, with a SHA-256 over the pretrained weights of its base."""
+def describe_model(model, name, commit=None):
+    """What ``results.json`` says of the model, with a SHA-256 over the pretrained weights of its base.
+
+    Args:
+        model: a transformers model.
+        name: what the user called it.
+        commit: that of its repository on the Hub.
+    """
     digest = hashlib.sha256()
     for path, tensor in sorted(model.base_model.state_dict().items()):
         digest.update(path.encode())
@@ -126,7 +134,7 @@ def describe_model(model, name):
         "name": name,
         "architecture": type(model).__name__,
         "parameters": model.num_parameters(),
-        "commit": getattr(model.config, "_commit_hash", None),
+        "commit": commit,
         "fingerprint": digest.hexdigest(),
     }
 
@@ -146,10 +154,17 @@ def resolve_model(name):
     return local_model(name) or name
 
 
-def _hub_options(arguments):
+def model_commit(arguments, name):
+    """The commit of a model repository that `ModelArguments` name; None for a folder, or if it is not known."""
+    if local_model(name):
+        return None
+    return resolve_commit(name, "model", arguments.model_revision, arguments.token, arguments.cache_dir)
+
+
+def _hub_options(arguments, name):
     return {
         "cache_dir": arguments.cache_dir,
-        "revision": arguments.model_revision,
+        "revision": model_commit(arguments, name) or arguments.model_revision,
         "token": arguments.token,
         "trust_remote_code": arguments.trust_remote_code,
     }
@@ -159,14 +174,14 @@ def _hub_options(arguments):
 def _load_errors(what, name):
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
-        if "couldn't connect" in str(error) or "offline" in str(error).lower():
+    except (OSError, ValueError, SafetensorError, HTTPError) as error:
+        if hub_is_off() and local_model(name) is None:
             message = (
                 f"{what} '{name}' is not on this machine and the Hub cannot be reached; "
                 f"give a folder, or go on without the Hub with --model_name_or_path {EMBEDDED_MODEL}"
             )
         else:
-            message = f"{what} '{name}' cannot be loaded: {str(error).splitlines()[0]} ({GIVE_A_MODEL})"
+            message = f"{what} '{name}' cannot be loaded: {explain(error)} ({GIVE_A_MODEL})"
         raise UserError(message) from error
 
 

@@ -1,14 +1,13 @@
 """Libraries that some of Trainer's settings need and that are not among the requirements."""
 
 from transformers import Trainer
-from transformers.integrations import get_reporting_integration_callbacks
 from transformers.utils import is_liger_kernel_available
 
 from .errors import UserError
 
 
 def check_optional(training, model):
-    """Asks early what Trainer would find out late: whether it can report, optimise and run as it is told to.
+    """Asks early what Trainer would find out late: whether it can optimise and run as it is told to.
 
     Args:
         training: `transformers.TrainingArguments`.
@@ -17,11 +16,6 @@ def check_optional(training, model):
     Raises:
         UserError: if a library is missing, or the setting names nothing that exists.
     """
-    try:
-        for callback in get_reporting_integration_callbacks(training.report_to):
-            callback()
-    except (ImportError, RuntimeError, ValueError) as error:  # each integration has its own
-        raise UserError(f"--report_to {' '.join(training.report_to)} cannot be used: {error}") from error
     try:
         Trainer.get_optimizer_cls_and_kwargs(training, model)
     except (ImportError, ValueError) as error:

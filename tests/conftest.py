@@ -130,3 +130,59 @@ def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip("real datasets (../shared/data) are not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A Hub on loopback that this process's clients use, with empty caches and nobody logged in."""
+    import datasets
+    import huggingface_hub.constants as constants
+    from hub_server import Hub
+    from huggingface_hub import hf_api
+    from huggingface_hub.utils import _http
+
+    from healbert.hub import resolve_commit
+
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with Hub() as server:
+        values = {
+            "ENDPOINT": server.endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": server.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(tmp_path / "hub-cache"),
+            "HF_TOKEN_PATH": str(tmp_path / "no-token"),
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+        }
+        for name, value in values.items():
+            monkeypatch.setattr(constants, name, value)
+        monkeypatch.setattr(hf_api.api, "endpoint", server.endpoint)
+        monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # it keeps the endpoint of its first use
+        monkeypatch.setattr(_http, "_HUB_ORIGINS", frozenset([_http._url_origin(server.endpoint)]))
+        values = {"HF_ENDPOINT": server.endpoint, "HF_HUB_OFFLINE": False, "HF_UPDATE_DOWNLOAD_COUNTS": False}
+        values["HF_DATASETS_CACHE"] = str(tmp_path / "datasets-cache")
+        for name, value in values.items():
+            monkeypatch.setattr(datasets.config, name, value)
+        resolve_commit.cache_clear()
+        yield server
+        resolve_commit.cache_clear()
+        _http.close_session()  # the next server may get the same port
+
+
+@pytest.fixture
+def hub_environment(hub, tmp_path):
+    """The environment of a process that uses the ``hub``; it shares the caches of this process's clients."""
+    return {
+        "HF_ENDPOINT": hub.endpoint,
+        "HF_HOME": str(tmp_path / "hf-home"),
+        "HF_HUB_CACHE": str(tmp_path / "hub-cache"),
+        "HF_DATASETS_CACHE": str(tmp_path / "datasets-cache"),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    }
+
+
+def folder_files(folder):
+    """The files of a folder as `Hub.create` takes them: a dict from path to bytes."""
+    paths = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

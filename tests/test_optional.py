@@ -8,7 +8,6 @@ from healbert import make_arguments, run_experiment
 from healbert.errors import UserError
 
 MISSING = {
-    "reporter": ({"report_to": "wandb"}, "wandb", "--report_to wandb .*pip install wandb"),
     "optimizer": ({"optim": "adamw_bnb_8bit"}, "bitsandbytes", "--optim adamw_bnb_8bit .*bitsandbytes"),
     "kernels": ({"use_liger_kernel": True}, "liger_kernel", "--use_liger_kernel .*pip install liger-kernel"),
 }
@@ -24,7 +23,6 @@ def test_library_that_is_not_installed_is_named(cell_flags, tmp_path, settings, 
 
 
 UNUSABLE = {
-    "unknown reporter": ({"report_to": "paper"}, "--report_to paper .*tensorboard"),
     "malformed options": ({"optim_args": "foo"}, "--optim_args cannot be used"),
     "sharding one process": ({"fsdp": "full_shard"}, "--fsdp needs several processes"),
 }

@@ -16,8 +16,8 @@ from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureAr
 # trades memory for time.
 NOT_IDENTITY = frozenset(
     """
-    cache_dir token data_root preprocessing_num_workers overwrite_cache overwrite_output_dir save_model
-    torch_num_threads output_dir run_name project report_to do_train do_eval do_predict disable_tqdm
+    cache_dir token data_revision data_root preprocessing_num_workers overwrite_cache overwrite_output_dir save_model
+    intact_results torch_num_threads output_dir run_name project report_to do_train do_eval do_predict disable_tqdm
     resume_from_checkpoint debug use_cpu
     log_level log_level_replica log_on_each_node logging_strategy logging_first_step logging_steps
     logging_nan_inf_filter include_num_input_tokens_seen skip_memory_metrics dataloader_num_workers

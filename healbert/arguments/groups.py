@@ -62,6 +62,9 @@ class DataArguments:
         default=None, metadata={"help": "Hub id, or a folder that datasets.load_dataset opens, in place of a task."}
     )
     dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of --dataset_name."})
+    data_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of the dataset on the Hub. Default: its main branch."}
+    )
     data_root: str | None = field(
         default=None, metadata={"help": "Take DIR/<last part of the Hub id> in place of the Hub's dataset."}
     )
@@ -114,6 +117,8 @@ class DataArguments:
             raise UserError(f"task '{self.task_name}' is a regression; only classification tasks are supported")
         if self.task_name is not None:
             check_choice("task", self.task_name, TASKS)
+        if self.data_revision and (self.train_file or self.data_root or self.task_name == EMBEDDED_TASK):
+            raise UserError(f"--data_revision {self.data_revision} goes with a dataset of the Hub; leave it out")
         if self.train_file and not (self.validation_file or self.test_file):
             raise UserError("--train_file needs a --validation_file (or --test_file) to report scores on")
         if self.data_root and not pathlib.Path(self.data_root).expanduser().is_dir():
@@ -180,7 +185,12 @@ class CellArguments:
         },
     )
     dev_fraction: float = field(default=0.1, metadata={"help": "Part of train held out by --selection dev."})
-    save_model: bool = field(default=False, metadata={"help": "Keep the healed model in the results folder."})
+    save_model: bool = field(
+        default=False, metadata={"help": "Keep the healed model in the results folder; implied by --push_to_hub."}
+    )
+    intact_results: str | None = field(
+        default=None, metadata={"help": "Folder of the intact cell (level 0) whose scores the model card shows beside."}
+    )
     overwrite_output_dir: bool = field(
         default=False, metadata={"help": "Run again even if the results folder holds a finished cell."}
     )

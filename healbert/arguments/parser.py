@@ -12,6 +12,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from ..errors import UserError, did_you_mean
 from ..tasks import EMBEDDED_TASK, TASKS
+from ..tracking import check_trackers
 from .cell import Arguments
 from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureArguments, ModelArguments
 
@@ -27,6 +28,7 @@ TRAINING_DEFAULTS = {
     "num_train_epochs": 10,
     "per_device_eval_batch_size": 64,
     "per_device_train_batch_size": 32,
+    "project": "healbert",
     "save_strategy": "epoch",
     "save_total_limit": 1,
     "train_sampling_strategy": "group_by_length",
@@ -200,6 +202,10 @@ def to_argv(settings, known):
 
 def _instantiate(namespace):
     values = vars(namespace)
+    if namespace.hub_strategy not in ("end", "every_save"):
+        raise UserError(f"--hub_strategy {namespace.hub_strategy} is not supported: there is one push, at the end")
+    values["save_model"] |= namespace.push_to_hub  # what was not pushed can be pushed later
+    values["report_to"] = check_trackers(namespace.report_to)
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
     _check_training(values)

@@ -1,5 +1,6 @@
 """Opening what a task's name, a Hub id, a folder or files stand for."""
 
+import dataclasses
 import glob
 import logging
 import pathlib
@@ -7,26 +8,54 @@ import pathlib
 from .. import embedded
 from ..errors import UserError
 from ..fingerprints import local_dataset
+from ..hub import explain, hub_is_off, refusal, resolve_commit
+from ..hub.cache import cached_dataset
 from ..tasks import EMBEDDED_TASK, TASKS, Task
 
 
 def load_raw(data, model):
+    """Opens what `DataArguments` name.
+
+    Returns:
+        tuple: the `Task`, its ``evaluation`` being the split that was found; a dict of the raw splits; where they
+        come from; and the commit of a dataset on the Hub, else None.
+
+    Raises:
+        UserError: if it cannot be opened or lacks a split.
+    """
     if data.train_file:
-        return _load_files(data, model)
+        return *_load_files(data, model), None
     task = TASKS.get(data.task_name) or Task(data.dataset_name, data.dataset_config_name, text=())
     embedded_task = data.task_name == EMBEDDED_TASK
     folder = embedded.docstrings_folder(model.cache_dir) if embedded_task else local_dataset(task, data.data_root)
     source = str(folder) if folder else "/".join(filter(None, (task.dataset, task.config)))
-    raw = _open(str(folder) if folder else task.dataset, None if folder else task.config, model)
+    commit = None if folder else resolve_commit(task.dataset, "dataset", data.data_revision, model.token)
+    raw = _open(str(folder), None, model) if folder else _open_from_hub(task, commit, data, model)
     evaluation = _evaluation_split(raw, task, data)
-    return task, {"train": raw["train"], "evaluation": raw[evaluation]}, source
+    task = dataclasses.replace(task, evaluation=evaluation)
+    return task, {"train": raw["train"], "evaluation": raw[evaluation]}, source, commit
+
+
+def _open_from_hub(task, commit, data, model):
+    cached = cached_dataset(task.dataset, task.config, commit, model.cache_dir) if hub_is_off() else None
+    if cached:
+        return cached()
+    revision = commit or data.data_revision
+    try:
+        return _open(task.dataset, task.config, model, revision=revision)
+    except UserError as error:
+        refused = None if hub_is_off() else refusal(task.dataset, "dataset", revision, model.token)
+        if refused is None:
+            raise
+        raise UserError(f"dataset '{task.dataset}' cannot be opened: {explain(refused)}") from error
 
 
 def _open(path, config, model, named=None, **options):
     named = named or f"dataset '{path}'"
     import datasets
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError
 
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # it would call a counter even for files of this machine
     verbosity = datasets.logging.get_verbosity()
     datasets.logging.set_verbosity(logging.CRITICAL)  # what it logs as an error it raises, too
     try:
@@ -42,8 +71,8 @@ def _open(path, config, model, named=None, **options):
         if 'Instruction "train" corresponds to no data' in str(error):
             raise UserError(f"{named} holds no examples") from error
         raise UserError(f"{named} cannot be opened: {error}") from error  # an unknown configuration
-    except (OSError, HfHubHTTPError) as error:  # not on the Hub, no data files, no room for the cache
-        raise UserError(f"{named} cannot be opened: {error}") from error
+    except (OSError, HTTPError) as error:  # not on the Hub, no data files, no access, no room for the cache
+        raise UserError(f"{named} cannot be opened: {explain(error)}") from error
     finally:
         datasets.logging.set_verbosity(verbosity)
 
@@ -61,8 +90,9 @@ def _evaluation_split(raw, task, data):
 def _load_files(data, model):
     files = {"train": data.train_file, "validation": data.validation_file, "test": data.test_file}
     splits = {split: _open_file(path, model) for split, path in files.items() if path}
-    splits["evaluation"] = splits.pop("validation") if "validation" in splits else splits.pop("test")
-    return Task("files", text=()), splits, " ".join(path for path in files.values() if path)
+    evaluation = "validation" if "validation" in splits else "test"
+    splits["evaluation"] = splits.pop(evaluation)
+    return Task("files", text=(), evaluation=evaluation), splits, " ".join(path for path in files.values() if path)
 
 
 def _open_file(path, model):

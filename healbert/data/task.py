@@ -18,6 +18,7 @@ class TaskData:
 
     ``train``, ``evaluation`` and, where they exist, ``dev`` and ``test`` are `datasets.Dataset` with columns
     ``id`` (row number in its source), ``label`` (class index), and the texts or, once tokenized, the model's inputs.
+    ``evaluation_split`` is the source's name of the evaluated split; ``commit`` that of a dataset on the Hub.
     """
 
     name: str
@@ -26,12 +27,16 @@ class TaskData:
     text_columns: list
     splits: dict
     fingerprint: str
+    evaluation_split: str
+    commit: str | None = None
 
     def describe(self):
         """What ``results.json`` says of the task."""
         return {
             "name": self.name,
             "source": self.source,
+            "commit": self.commit,
+            "evaluation_split": self.evaluation_split,
             "label_names": self.label_names,
             "text_columns": self.text_columns,
             "examples": {split: len(rows) for split, rows in self.splits.items()},
@@ -50,7 +55,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1):
     Raises:
         UserError: naming what is wrong with the source, its columns, texts or labels.
     """
-    task, raw, source = load_raw(data, model)
+    task, raw, source, commit = load_raw(data, model)
     columns = find_columns(raw, task, data)
     raw = {split: with_text_and_label(rows, split, *columns) for split, rows in raw.items()}
     names = label_names(raw["train"], task)
@@ -68,6 +73,8 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1):
         text_columns=columns[0],
         splits=splits,
         fingerprint=_fingerprint(splits),
+        evaluation_split=task.evaluation,
+        commit=commit,
     )
 
 

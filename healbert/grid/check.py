@@ -42,11 +42,11 @@ def _model_key(arguments):
 
 def _check_data(group):
     from ..data import load_task
-    from ..experiment import prefer_local
+    from ..hub.offline import require_hub_or_cache
 
     arguments = group[0].arguments
     try:
-        prefer_local(arguments)
+        require_hub_or_cache(arguments)
         load_task(arguments.data, arguments.model, arguments.cell.selection, arguments.cell.dev_fraction)
     except UserError as error:
         return [(cell, error) for cell in group]

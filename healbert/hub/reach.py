@@ -2,11 +2,18 @@
 
 import functools
 import os
-import pathlib
 import re
 import socket
+import sys
 import urllib.parse
 import warnings
+
+
+def hub_is_off():
+    """Whether the Hugging Face libraries work from their caches alone."""
+    import huggingface_hub.constants as constants
+
+    return constants.HF_HUB_OFFLINE
 
 
 def work_offline_if_unreachable(timeout=5.0):
@@ -19,7 +26,7 @@ def work_offline_if_unreachable(timeout=5.0):
     """
     import huggingface_hub.constants as constants
 
-    if constants.HF_HUB_OFFLINE or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+    if hub_is_off() or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
         return
     address = urllib.parse.urlsplit(constants.ENDPOINT)
     port = address.port or (443 if address.scheme == "https" else 80)
@@ -29,6 +36,25 @@ def work_offline_if_unreachable(timeout=5.0):
         warnings.warn(f"no route to {constants.ENDPOINT}; working from the local cache", stacklevel=2)
         os.environ["HF_HUB_OFFLINE"] = "1"
         constants.HF_HUB_OFFLINE = True
+        if "datasets" in sys.modules:  # it copied the setting when it was imported
+            sys.modules["datasets"].config.HF_HUB_OFFLINE = True
+
+
+def refusal(repo_id, kind, revision=None, token=None):
+    """Why the Hub does not hand out a repository, as `huggingface_hub`'s exception; None if it would.
+
+    Serves where a library swallows the answer. Arguments as for `resolve_commit`.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HTTPError
+
+    api = huggingface_hub.HfApi(token=token)
+    try:
+        api.auth_check(repo_id, repo_type=kind)
+        api.repo_info(repo_id, repo_type=kind, revision=revision)
+    except HTTPError as error:
+        return error
+    return None
 
 
 @functools.lru_cache(maxsize=256)  # a sweep asks for the same few repositories thousands of times
@@ -45,17 +71,16 @@ def resolve_commit(repo_id, kind, revision=None, token=None, cache_dir=None):
         str, or None if the Hub cannot be reached or refuses, and the cache does not say.
     """
     import huggingface_hub
-    import huggingface_hub.constants as constants
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import HFValidationError, HTTPError, RevisionResolutionError
 
     if re.fullmatch("[0-9a-f]{40}", revision or ""):
         return revision
     work_offline_if_unreachable()
-    if not constants.HF_HUB_OFFLINE:
+    api = huggingface_hub.HfApi(token=token)
+    options = {"repo_type": kind, "revision": revision, "cache_dir": cache_dir}
+    for local in (hub_is_off(), True):
         try:
-            return huggingface_hub.HfApi(token=token).repo_info(repo_id, repo_type=kind, revision=revision).sha
-        except (HTTPError, OSError):
-            pass  # what is in the cache may still be usable; if not, loading says what is wrong
-    folder = f"{kind}s--{repo_id.replace('/', '--')}"
-    cached = pathlib.Path(cache_dir or constants.HF_HUB_CACHE) / folder / "refs" / (revision or "main")
-    return cached.read_text(encoding="utf-8").strip() if cached.is_file() else None
+            return api.resolve_revision(repo_id, local_files_only=local, **options).resolved
+        except (HTTPError, OSError, HFValidationError, RevisionResolutionError):
+            continue  # what is in the cache may still be usable; if not, loading says what is wrong
+    return None
