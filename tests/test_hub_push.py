@@ -158,11 +158,12 @@ def test_base_model_and_data_of_the_hub_are_named(hub, cell):
     hub.create("someone/bert", files={"README.md": base})
     results = results_of(cell)
     results["model"] |= {"name": "someone/bert", "commit": hub.repositories["model", "someone/bert"].branches["main"]}
-    results["config"]["task_name"] = "sst2"
+    results["config"]["task_name"] = "mrpc"
     (cell / "results.json").write_text(json.dumps(results))
     push_cell(repository_of(cell))
     data = ModelCard(hub.repositories["model", "writer/healed"].files()["README.md"].decode()).data
-    assert (data.base_model, data.datasets, data.language) == ("someone/bert", ["stanfordnlp/sst2"], ["en"])
+    assert (data.base_model, data.datasets, data.language) == ("someone/bert", ["nyu-mll/glue"], ["en"])
+    assert {result.dataset_config for result in data.eval_results} == {"mrpc"}
     assert (data.license, data.license_name, data.license_link) == ("other", "own", "https://x.org")
 
 

@@ -4,6 +4,7 @@ import html
 import re
 
 from ..cell import describe_damage
+from ..tasks import TASKS
 from .describe import last_part, reproducing_command
 
 PAPER = "https://arxiv.org/abs/2406.14459"
@@ -106,11 +107,12 @@ def _eval_results(results, background):
     from huggingface_hub import EvalResult
 
     task, config, healed = results["task"], results["config"], results["metrics"]["healed"]
+    known = TASKS.get(config["task_name"])
     common = {
         "task_type": "text-classification",
         "dataset_type": background.dataset or _task(results),
         "dataset_name": _task(results),
-        "dataset_config": config["dataset_config_name"],
+        "dataset_config": known.config if known else config["dataset_config_name"],
         "dataset_split": task["evaluation_split"],
         "dataset_revision": task["commit"],
     }
