@@ -130,6 +130,7 @@ def test_processes_of_a_cell_are_part_of_it(base, tmp_path):
         ({"base": {"seed": 1}, "grid": {"seed": [1]}}, "'seed' stands in base and in grid"),
         ({"base": {"output_dir": "x"}, "grid": {"seed": [1]}}, "give the sweep's --output_dir"),
         ({"grid": {"overwrite_output_dir": [True]}}, "finished cells are kept"),
+        ({"base": {"push_to_hub": True}, "grid": {"seed": [1]}}, "python -m healbert push DIR"),
     ],
 )
 def test_refused_sweeps(sweep, message):

@@ -15,6 +15,7 @@ SECTIONS = ("base", "grid", "include", "exclude")
 NOT_IN_SWEEPS = {
     "output_dir": "each cell has a folder of its own; give the sweep's --output_dir",
     "overwrite_output_dir": "finished cells are kept; delete the folders of those that are to be run again",
+    "push_to_hub": "push the whole folder once it is done: python -m healbert push DIR",
     "resume_from_checkpoint": "cells continue by themselves",
 }
 
