@@ -15,8 +15,8 @@ class GroupContent:
     number: int
     label: str
     tags: dict
-    headlines: list
-    verdicts: list
+    restored: str
+    claims: list  # (verdict over all datasets or on the only one, verdicts on each of several)
     main: object
     recovery: object
     figures: list
@@ -133,15 +133,16 @@ def _group_content(number, results, verdicts, predictions, projections):
     from .contrasts import costs
     from .figures import make_figures
     from .tables import cost_table, main_table, tags
-    from .wording import headlines
+    from .verdicts import by_claim
+    from .wording import restored
 
     found = costs(results, predictions)
     return GroupContent(
         number=number,
         label=results.group.label,
         tags=tags(results.group),
-        headlines=headlines(verdicts, found),
-        verdicts=verdicts,
+        restored=restored(found),
+        claims=by_claim(verdicts),
         main=main_table(results),
         recovery=cost_table(results, found),
         figures=make_figures(results, Context(found, predictions, projections.of)),
@@ -182,9 +183,13 @@ def _write_csv(path, table):
 def terminal_text(content):
     """The main tables, the verdicts and the warnings, for the terminal."""
     from .markdown import text_table
+    from .wording import finding
 
     parts = [text_table(group.main) for group in content.groups]
     parts.append(text_table(content.verdicts))
-    parts += [sentence for group in content.groups for sentence in group.headlines]
+    for group in content.groups:
+        parts += [f"{group.label}:"] if len(content.groups) > 1 else []
+        parts += [group.restored] if group.restored else []
+        parts += [f"({v.claim.letter}) {v.claim.text}: {v.verdict}. {finding(v)}" for v, _ in group.claims]
     parts += [f"warning: {sentence}" for sentence in content.reproducibility.warnings]
     return "\n\n".join(parts)

@@ -2,6 +2,7 @@
 
 from ..cell import METRICS
 from .tables import Row, Table, tags
+from .wording import rate_text
 
 
 def cell_table(study):
@@ -15,7 +16,7 @@ def cell_table(study):
 def _cells(run):
     scores = [run.score(stage) for stage in ("damaged", "healed")]
     written = ["\u2013" if score is None else f"{score:.4f}" for score in scores]
-    return [run.name, run.dataset, str(run.damage), f"{run.rate:g}", run.config.get("seed"), *written, run.status]
+    return [run.name, run.dataset, str(run.damage), rate_text(run.rate), run.config.get("seed"), *written, run.status]
 
 
 def _record(run, group):

@@ -4,6 +4,7 @@ import jinja2
 import markupsafe
 
 from .figures import chart
+from .wording import finding
 
 
 def html_report(content):
@@ -16,7 +17,7 @@ def html_report(content):
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
-    environment.filters["chart"] = chart
+    environment.filters |= {"chart": chart, "finding": finding}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])

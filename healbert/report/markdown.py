@@ -6,6 +6,8 @@ import textwrap
 
 import jinja2
 
+from .wording import finding
+
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
 
@@ -66,5 +68,5 @@ def markdown_report(content):
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters |= {"text": escape, "pipes": pipe_table}
+    environment.filters |= {"text": escape, "pipes": pipe_table, "finding": finding}
     return environment.get_template("report.md.j2").render(content=content)

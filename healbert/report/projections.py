@@ -19,6 +19,8 @@ class Projections:
         return self._found[run]
 
     def _project(self, run):
+        from threadpoolctl import threadpool_limits
+
         from ..features import FeatureFile
         from ..plots import check_tsne, embed
 
@@ -32,7 +34,8 @@ class Projections:
         except UserError as error:
             self.problems.append((run.name, str(error).replace(str(run.folder) + "/", "")))
             return None
-        return file, chosen, embed(file.stages["healed"][chosen], perplexity, self.seed)
+        with threadpool_limits(1):  # so few points are laid out sooner by one thread
+            return file, chosen, embed(file.stages["healed"][chosen], perplexity, self.seed)
 
     def _choose(self, examples):
         if examples <= TSNE_EXAMPLES:

@@ -6,6 +6,7 @@ import dataclasses
 from ..cell import NOT_IDENTITY
 from .collect import INTACT, signature
 from .tables import Row, Table, tags
+from .wording import count
 
 LOG_LINES = 8
 MANY = 8  # values of a setting, beyond which only some are listed
@@ -54,7 +55,7 @@ def _counted(values):
     common = collections.Counter(values).most_common()
     if len(common) == 1:
         return common[0][0]
-    listed = ", ".join(f"{value} ({count} cells)" for value, count in common[:MANY])
+    listed = ", ".join(f"{value} ({count(cells, 'cell')})" for value, cells in common[:MANY])
     return listed + (f" and {len(common) - MANY} more" if len(common) > MANY else "")
 
 
@@ -77,9 +78,9 @@ def _settings_in_common(study):
 def _two_columns(name, title, columns, found):
     rows = [Row([key, _counted(values)], {}) for key, values in found.items()]
     records = [
-        {columns[0]: key, "value": value, "cells": count}
+        {columns[0]: key, "value": value, "cells": cells}
         for key, values in found.items()
-        for value, count in collections.Counter(values).items()
+        for value, cells in collections.Counter(values).items()
     ]
     return Table(name, title, "", columns, rows, records)
 
@@ -132,7 +133,7 @@ def _failures(study):
         rows.append(Row([run.name, run.status, run.line(), message, "\n".join(log)], tags(group, run.dataset)))
         records.append({"cell": run.name, "status": run.status, "what": run.line(), "error": message})
     columns = ["cell", "status", "what it is", "error", "last lines of its log"]
-    return Table("failures", "Cells without a score", "They are in no mean.", columns, rows, records)
+    return Table("failures", "Cells without a score", "No mean has them in it.", columns, rows, records)
 
 
 def _error(run):
@@ -164,12 +165,14 @@ def warnings(study, problems):
     found = []
     lost = collections.Counter(run.status for run in study.runs if run.status != "completed")
     if study.unfinished:
-        found.append(f"Half finished: {len(study.unfinished)} cells are begun and not finished; figures may change.")
+        found.append(
+            f"Half finished: {count(len(study.unfinished), 'cell')} begun and not finished; figures may change."
+        )
     if study.unreadable:
-        found.append(f"{len(study.unreadable)} results.json cannot be read and are left out.")
-    found += [f"{n} cells are {status}; they are in no mean." for status, n in sorted(lost.items())]
+        found.append(f"{count(len(study.unreadable), 'cell')} left out: results.json cannot be read.")
+    found += [f"{count(n, 'cell')} {status}; no mean has them in it." for status, n in sorted(lost.items())]
     if problems:
-        found.append(f"{len(problems)} files cannot be used; the intervals and figures that need them are missing.")
+        found.append(f"{count(len(problems), 'file')} of no use; the intervals and figures that need them are missing.")
     return found + _mixed(study)
 
 

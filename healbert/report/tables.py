@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .collect import ALL, INTACT, Damage
-from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent
+from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent, rate_text
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -87,7 +87,7 @@ def _score_cell(results, dataset, level, region):
     if not entry.values:
         return Cell(", ".join(lost), "no score", "lost")
     notes = [_drop_note(results, dataset, damage)] if damage != INTACT else []
-    notes.append(f"lr {entry.rate:g}")
+    notes.append(f"lr {rate_text(entry.rate)}")
     notes += lost + ([f"{entry.lost_elsewhere()} lost at other rates"] if entry.lost_elsewhere() else [])
     expected = 1 if results.intact_is_shared() and damage == INTACT else len(results.repetitions(dataset))
     gaps = expected - len(entry.values) - sum(entry.lost_here().values())

@@ -154,6 +154,14 @@ def judge(all_results, predictions, seed=0):
     return verdicts
 
 
+def by_claim(verdicts):
+    """[(verdict over all datasets or on the only one, verdicts on each of several), ...], a claim each."""
+    found = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.claim.letter, []).append(verdict)
+    return [(first, rest) for first, *rest in found.values()]
+
+
 def _judge_claim(results, predictions, claim, seed):
     blocks = [_block(results, claim, dataset) for dataset in results.datasets]
     single = [_verdict(results, predictions, claim, [block], block.dataset, seed) for block in blocks]

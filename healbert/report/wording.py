@@ -1,6 +1,6 @@
 """Figures and verdicts in words that need no statistics to be read."""
 
-from .verdicts import FAILS, HOLDS, NEGLIGIBLE, OPEN, POOLED
+from .verdicts import FAILS, HOLDS, NEGLIGIBLE, POOLED
 
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
 
@@ -22,6 +22,11 @@ def percent(value):
 def interval(pair, form=number):
     """``low to high``, or an en dash."""
     return DASH if pair is None else f"{form(pair[0])} to {form(pair[1])}"
+
+
+def rate_text(rate):
+    """A learning rate: 5e-5."""
+    return f"{rate:.4g}".replace("e-0", "e-") if isinstance(rate, (int, float)) else DASH
 
 
 def p_value(p):
@@ -109,18 +114,8 @@ def recovery_text(ratio):
     return f"{percent(ratio.value)} ({interval(ratio.interval, percent)})"
 
 
-def headlines(verdicts, costs):
-    """The sentences to quote: what healing restored, and the verdicts over all that there is."""
-    sentences = [_restored(costs)] if _restored(costs) else []
-    scopes = {verdict.scope for verdict in verdicts}
-    scope = POOLED if POOLED in scopes else None
-    for verdict in verdicts:
-        if scope in (None, verdict.scope) and verdict.verdict != OPEN:
-            sentences.append(f"{verdict.claim.text}: {verdict.verdict}. {finding(verdict)}")
-    return sentences
-
-
-def _restored(costs):
+def restored(costs):
+    """One sentence on what healing brought back, over all datasets where there are several; "" if nothing is known."""
     pooled = [cost for cost in costs if cost.dataset is None] or costs
     known = [cost for cost in pooled if cost.recovery and cost.recovery.value is not None]
     if not known:

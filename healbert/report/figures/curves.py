@@ -4,6 +4,7 @@ import numpy as np
 
 from ..collect import INTACT
 from ..tables import file_stem, tags
+from ..wording import rate_text
 from .data import BOTTOM, TOP, Figure, Lines, Panel, averaged, in_rows, in_words, style
 
 REGION_STYLE = {
@@ -105,7 +106,7 @@ def by_rate(results, _):
         series = [_rate_series(results, dataset, damage) for damage in results.damages_of(dataset)]
         rates = sorted({x for line in series for x in line.x})
         if len(rates) > 1:
-            ticks = {rate: f"{rate:g}" for rate in rates}
+            ticks = {rate: rate_text(rate) for rate in rates}
             content = Lines([s for s in series if s.x], "learning rate", "weighted F1", [], ticks, log=True)
             panels.append(_panel(dataset, content, group, dataset))
     caption = (

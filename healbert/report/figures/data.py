@@ -85,7 +85,8 @@ class Figure:
 
     @property
     def panels(self):
-        return [panel for row in self.rows for panel in row if panel]
+        """Every panel once, though it may stand in several rows."""
+        return list({id(panel): panel for row in self.rows for panel in row if panel}.values())
 
     @property
     def alt(self):
@@ -99,7 +100,8 @@ def style(position, marked=0):
 
 
 def in_rows(panels, columns=3):
-    """Panels in rows of up to ``columns``."""
+    """Panels in rows of up to ``columns``; four of them in two rows of two."""
+    columns = 2 if len(panels) == 4 and columns == 3 else columns
     return [panels[i : i + columns] for i in range(0, len(panels), columns)]
 
 

@@ -93,35 +93,32 @@ def _ends(lines):
 
 
 def _heat(heat):
-    data = []
-    rows = range(len(heat.rows))
-    parts = [[row] for row in rows] if heat.row_tags else [list(rows)]
-    for part in parts:
-        trace = {
-            "type": "heatmap",
-            "x": [safe(name) for name in heat.columns],
-            "y": [safe(heat.rows[row]) for row in part],
-            "z": [[None if math.isnan(v) else v for v in heat.values[row].tolist()] for row in part],
-            "text": [[safe(text).replace("\n", "<br>") for text in heat.texts[row]] for row in part],
-            "texttemplate": "%{text}",
-            "textfont": {"size": 11},
-            "hovertemplate": f"%{{y}}, %{{x}}<br>%{{z:.2f}} {heat.hover}<extra></extra>",
-            "hoverongaps": False,
-            "colorscale": [[i / 8, colour] for i, colour in enumerate(CIVIDIS)],
-            "zmin": heat.limits[0],
-            "zmax": heat.limits[1],
-            "showscale": False,
-            "xgap": 1,
-            "ygap": 1,
-        }
-        data.append(trace | ({"meta": heat.row_tags[part[0]]} if heat.row_tags else {}))
+    trace = {
+        "type": "heatmap",
+        "x": [safe(name) for name in heat.columns],
+        "y": [safe(name) for name in heat.rows],
+        "z": [[None if math.isnan(v) else v for v in row] for row in heat.values.tolist()],
+        "text": [[safe(text).replace("\n", "<br>") for text in row] for row in heat.texts],
+        "texttemplate": "%{text}",
+        "textfont": {"size": 11},
+        "hovertemplate": f"%{{y}}, %{{x}}<br>%{{z:.2f}} {heat.hover}<extra></extra>",
+        "hoverongaps": False,
+        "colorscale": [[i / 8, colour] for i, colour in enumerate(CIVIDIS)],
+        "zmin": heat.limits[0],
+        "zmax": heat.limits[1],
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+    }
+    if heat.row_tags:  # rows that the page's filters choose among
+        trace["meta"] = {"rows": heat.row_tags}
     axis = {"type": "category", "automargin": True, "showgrid": False, "zeroline": False}
     layout = {
         "xaxis": axis | {"title": {"text": safe(heat.x_label)}},
         "yaxis": axis | {"title": {"text": safe(heat.y_label)}, "autorange": "reversed"},
     }
     per_row = 56 if heat.row_tags else 26 if len(heat.rows) > 12 else 34
-    return {"data": data, "layout": layout, "height": max(260, per_row * len(heat.rows) + 150)}
+    return {"data": [trace], "layout": layout, "height": max(260, per_row * len(heat.rows) + 150)}
 
 
 def _scatter(scatter):

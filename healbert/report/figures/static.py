@@ -64,7 +64,7 @@ def _panel_size(figure):
     content = figure.panels[0].content
     if isinstance(content, Heat):
         labels = 0.07 * max(len(name) for name in content.rows)
-        cell = 0.95 if content.row_tags else 0.42 if len(content.columns) <= 12 else 0.2
+        cell = 0.95 if content.row_tags else 0.42 if len(content.columns) <= 12 else 0.14
         tall = 0.55 if content.row_tags else cell
         return max(2.8, cell * len(content.columns) + labels + 1), max(2.0, tall * len(content.rows) + labels + 0.7)
     if isinstance(content, Scatter):
@@ -102,9 +102,10 @@ def _draw_lines(axis, lines):
 def _draw_heat(axis, heat):
     low, high = heat.limits
     axis.imshow(np.ma.masked_invalid(heat.values), cmap="cividis", vmin=low, vmax=high, aspect="auto")
-    axis.set_xticks(range(len(heat.columns)), heat.columns, rotation=90 if max(map(len, heat.columns)) > 3 else 0)
+    upright = heat.row_tags or max(map(len, heat.columns)) <= 3
+    axis.set_xticks(range(len(heat.columns)), heat.columns, rotation=0 if upright else 90)
     axis.set_yticks(range(len(heat.rows)), heat.rows)
-    axis.tick_params(length=0, labelsize=7 if len(heat.rows) > 12 else 8)
+    axis.tick_params(length=0, labelsize=6 if len(heat.rows) > 12 else 8)
     axis.set_xlabel(heat.x_label)
     axis.set_ylabel(heat.y_label)
     for row, texts in enumerate(heat.texts):

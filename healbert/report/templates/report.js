@@ -22,13 +22,19 @@
              "hoverlabel.font.color": text, "hoverlabel.bordercolor": dark ? "#a5adb7" : "#555e68" };
   };
 
-  const visibleTraces = (spec) => spec.data.map((trace) => !trace.meta || fits(trace.meta, false));
+  // A heatmap whose rows are datasets keeps the rows that the filters choose.
+  const chosenRows = (trace) => {
+    if (!trace.meta) return trace;
+    const keep = trace.meta.rows.map((tags) => fits(tags, false));
+    const of = (list) => list.filter((_, i) => keep[i]);
+    return { ...trace, y: of(trace.y), z: of(trace.z), text: of(trace.text) };
+  };
 
   const draw = (chart) => {
     if (chart.dataset.drawn || chart.hidden) return;
     chart.dataset.drawn = "yes";
     const spec = specs.get(chart.id);
-    const data = spec.data.map((trace, i) => ({ ...trace, visible: visibleTraces(spec)[i] }));
+    const data = spec.data.map(chosenRows);
     const layout = { ...spec.layout, dragmode: false, height: spec.height };
     const buttons = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"];
     Plotly.newPlot(chart, data, layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: buttons });
@@ -48,7 +54,9 @@
     }
     for (const chart of drawn()) {
       const spec = specs.get(chart.id);
-      if (!chart.hidden && spec.data.some((trace) => trace.meta)) Plotly.restyle(chart, { visible: visibleTraces(spec) });
+      if (chart.hidden || !spec.data.some((trace) => trace.meta)) continue;
+      const { y, z, text } = chosenRows(spec.data[0]);
+      Plotly.restyle(chart, { y: [y], z: [z], text: [text] });
     }
     const shown = charts.filter((chart) => !chart.hidden).length;
     document.querySelector(".filters output").textContent = `${shown} of ${charts.length} plots`;
