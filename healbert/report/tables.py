@@ -68,8 +68,8 @@ def main_table(results):
         "dev": "has the best mean weighted F1 on the held-out part of train",
     }[group.selection]
     caption = (
-        f"Weighted F1 after healing: mean {PLUS_MINUS} standard deviation over seeds (n: how many). Under it the "
-        "difference from intact, paired by seed, then the chosen learning rate, and runs without a score, which no "
+        f"Weighted F1 after healing: mean {PLUS_MINUS} standard deviation over seeds. Under it the difference "
+        "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which no "
         f"mean has in it. Each entry is of the learning rate that {chosen}. Regions share levels 0 and 100%."
     )
     columns = ["dataset", "region", *("intact" if level == 0 else f"{100 * level:.4g}%" for level in results.levels)]
@@ -87,13 +87,13 @@ def _score_cell(results, dataset, level, region):
     if not entry.values:
         return Cell(", ".join(lost), "no score", "lost")
     notes = [_drop_note(results, dataset, damage)] if damage != INTACT else []
-    notes.append(f"lr {rate_text(entry.rate)}")
+    notes += [f"n {len(entry.values)}", f"lr {rate_text(entry.rate)}"]
     notes += lost + ([f"{entry.lost_elsewhere()} lost at other rates"] if entry.lost_elsewhere() else [])
     expected = 1 if results.intact_is_shared() and damage == INTACT else len(results.repetitions(dataset))
     gaps = expected - len(entry.values) - sum(entry.lost_here().values())
     notes += [f"{gaps} missing"] if gaps > 0 else []
     kind = "lost" if lost else "missing" if gaps > 0 else ""
-    return Cell(mean_and_spread(entry.values), "; ".join(filter(None, notes)), kind)
+    return Cell(mean_and_spread(entry.values), ", ".join(filter(None, notes)), kind)
 
 
 def _worst_first(item):
@@ -102,7 +102,7 @@ def _worst_first(item):
 
 def mean_and_spread(values):
     spread = f" {PLUS_MINUS} {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{spread} (n {len(values)})"
+    return f"{np.mean(values):.3f}{spread}"
 
 
 def _drop_note(results, dataset, damage):
@@ -158,12 +158,12 @@ def _cost_cells(cost, scratch):
     if scratch:
         share = cost.kept and cost.kept.value
         worth = _estimate_cell(cost.worth)
-        cells += [number(cost.scratch), Cell(worth.text, "; ".join(filter(None, (worth.note, _share(share)))))]
+        cells += [number(cost.scratch), Cell(worth.text, ", ".join(filter(None, (worth.note, _share(share)))))]
     return cells
 
 
 def _share(value):
-    return "" if value is None else f"{percent(value)} of all layers' worth"
+    return "" if value is None else f"{percent(value)} of all"
 
 
 def _estimate_cell(estimated):
@@ -215,7 +215,9 @@ def verdict_table(verdicts):
         "speak for the opposite, or if the interval lies below 0.01; else there is not enough data. n: pairs (dataset "
         "and seed). Detectable: the true effect that so many pairs find in four cases of five (t test, 5%)."
     )
-    return Table("verdicts", "Verdicts", caption, columns, rows, [_verdict_record(v) for v in verdicts])
+    return Table(
+        "verdicts", "Every claim on every dataset", caption, columns, rows, [_verdict_record(v) for v in verdicts]
+    )
 
 
 def _verdict_cells(verdict, many):

@@ -6,6 +6,7 @@ import math
 from ...plots import COLOURS as CLASS_COLOURS
 from .data import GREY, Heat, Lines, Scatter
 
+MANY_ROWS = 12  # of a heatmap, beyond which its labels are small
 CLASS_SYMBOLS = ("circle", "triangle-up", "square", "x")
 CIVIDIS = "#00224e #123570 #3b496c #575d6d #707173 #8a8678 #a59c74 #c3b369 #fee838".split()
 
@@ -65,6 +66,8 @@ def _lines(lines):
     x_axis = {"title": {"text": safe(lines.x_label)}, "zeroline": False}
     if lines.log:
         x_axis["type"] = "log"
+    elif not lines.ticks and _ends(lines)[1] <= 12:  # epochs, layers
+        x_axis["dtick"] = 1
     if lines.ticks:
         x_axis |= {"tickmode": "array", "tickvals": list(lines.ticks), "ticktext": list(lines.ticks.values())}
     layout = {
@@ -112,12 +115,14 @@ def _heat(heat):
     }
     if heat.row_tags:  # rows that the page's filters choose among
         trace["meta"] = {"rows": heat.row_tags}
+    many = len(heat.rows) > MANY_ROWS
     axis = {"type": "category", "automargin": True, "showgrid": False, "zeroline": False}
+    axis |= {"tickfont": {"size": 9 if many else 12}}
     layout = {
         "xaxis": axis | {"title": {"text": safe(heat.x_label)}},
         "yaxis": axis | {"title": {"text": safe(heat.y_label)}, "autorange": "reversed"},
     }
-    per_row = 56 if heat.row_tags else 26 if len(heat.rows) > 12 else 34
+    per_row = 56 if heat.row_tags else 15 if many else 34
     return {"data": [trace], "layout": layout, "height": max(260, per_row * len(heat.rows) + 150)}
 
 

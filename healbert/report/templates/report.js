@@ -29,12 +29,14 @@
     const of = (list) => list.filter((_, i) => keep[i]);
     return { ...trace, y: of(trace.y), z: of(trace.z), text: of(trace.text) };
   };
+  // Where columns are narrow, places show the figure alone.
+  const template = (chart) => (chart.clientWidth < 640 ? "%{z:.0f}" : "%{text}");
 
   const draw = (chart) => {
     if (chart.dataset.drawn || chart.hidden) return;
     chart.dataset.drawn = "yes";
     const spec = specs.get(chart.id);
-    const data = spec.data.map(chosenRows);
+    const data = spec.data.map(chosenRows).map((trace) => (trace.meta ? { ...trace, texttemplate: template(chart) } : trace));
     const layout = { ...spec.layout, dragmode: false, height: spec.height };
     const buttons = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"];
     Plotly.newPlot(chart, data, layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: buttons });
