@@ -88,13 +88,14 @@ class Maker:
             return np.where(right, labels, (labels + rng.integers(1, len(names), size=examples)) % len(names))
 
         healed = predict(target)
-        curve = [predict(target - 0.1 / 2**epoch) for epoch in range(1, self.epochs)] + [healed]
+        final = scores(labels, healed)
+        curve = [final["f1_weighted"] - 0.1 / 2**epoch for epoch in range(1, self.epochs)] + [final["f1_weighted"]]
         metrics = {
             "damaged": scores(labels, predict(1 / len(names))),
-            "healed": scores(labels, healed),
+            "healed": final,
             "per_epoch": [
-                {"epoch": float(e), "step": e * 10, **scores(labels, p), "train_loss": 1 / e}
-                for e, p in enumerate(curve, 1)
+                final | {"epoch": float(epoch), "step": epoch * 10, "f1_weighted": score, "train_loss": 1 / epoch}
+                for epoch, score in enumerate(curve, 1)
             ],
         }
         if config["selection"] == "dev":

@@ -69,8 +69,8 @@ def main_table(results):
     }[group.selection]
     caption = (
         f"Weighted F1 after healing: mean {PLUS_MINUS} standard deviation over seeds. Under it the difference "
-        "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which no "
-        f"mean has in it. Each entry is of the learning rate that {chosen}. Regions share levels 0 and 100%."
+        "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which "
+        f"no mean has in it. Each entry is of the learning rate that {chosen}. Regions share levels 0 and 100%."
     )
     columns = ["dataset", "region", *("intact" if level == 0 else f"{100 * level:.4g}%" for level in results.levels)]
     records = [_main_record(results, key) for key in results.entries]
