@@ -18,6 +18,7 @@ CONFIDENCE = 0.95
 ALPHA = 0.05
 POWER = 0.8
 RESAMPLES = 1000  # of the evaluation examples
+ROUNDING = 1e-12  # scores that differ by less are equal
 PERMUTATIONS = 9999  # all of them are taken where there are no more (up to 13 pairs)
 SMALLEST_PERMUTED = 6  # pairs; with fewer, no arrangement of signs reaches p < 0.05 (two-sided)
 
@@ -117,14 +118,18 @@ def _error_of_mean(samples, weights):
         tuple: both None if no stratum has two seeds. A stratum with one seed is given the average variance of others.
     """
     combined = [sample @ weights for sample in samples]
-    known = [(np.var(values, ddof=1), len(values) - 1) for values in combined if len(values) > 1]
+    known = [values for values in combined if len(values) > 1]
     if not known:
         return None, None
-    typical = np.mean([variance for variance, _ in known]), sum(df for _, df in known)
-    parts = [(np.var(v, ddof=1), len(v) - 1) if len(v) > 1 else typical for v in combined]
-    variances = np.array([variance / len(v) for (variance, _), v in zip(parts, combined, strict=True)])
-    total, lost = variances.sum(), sum(v**2 / df for v, (_, df) in zip(variances, parts, strict=True))
-    return float(np.sqrt(total) / len(samples)), float(total**2 / lost if lost else sum(df for _, df in known))
+    lent = (len(combined) - len(known)) / len(known)  # what each known variance stands for beside its own stratum
+    parts = np.array([_variance(values) * (1 / len(values) + lent) for values in known])
+    dfs = np.array([len(values) - 1 for values in known])
+    total, lost = parts.sum(), (parts**2 / dfs).sum()
+    return float(np.sqrt(total) / len(samples)), float(total**2 / lost if lost else dfs.sum())
+
+
+def _variance(values):
+    return 0.0 if np.ptp(values) < ROUNDING else np.var(values, ddof=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +156,8 @@ def paired_test(strata, estimated, seed=0):
     """
     values = np.concatenate([np.asarray(stratum.values, float) for stratum in strata])
     direction = int(np.sign(estimated.effect))
+    if estimated.error == 0:  # seeds that do not differ at all say nothing of others
+        return Test("none", None if direction else 1.0, direction)
     if len(values) >= SMALLEST_PERMUTED:
         weights = np.concatenate([np.full(len(s.values), 1 / (len(s.values) * len(strata))) for s in strata])
         found = stats.permutation_test(
@@ -163,8 +170,8 @@ def paired_test(strata, estimated, seed=0):
         )
         least = 2 / min(2 ** len(values), PERMUTATIONS + 1)
         return Test("paired permutation test", float(found.pvalue), direction, least)
-    if not estimated.error:  # one seed, or seeds that do not differ at all
-        return Test("none", 1.0 if estimated.error == 0 and not direction else None, direction)
+    if estimated.error is None:
+        return Test("none", None, direction)
     p = 2 * stats.t.sf(abs(estimated.effect) / estimated.error, estimated.df)
     return Test("paired t test", float(p), direction)
 

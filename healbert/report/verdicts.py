@@ -196,7 +196,9 @@ def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
         verdict.estimated = statistics.estimate(strata)
         verdict.detectable = statistics.detectable_difference(verdict.estimated.error, verdict.estimated.df)
         if claim.trend:
-            verdict.test = statistics.trend_test(np.concatenate([block.rows(results) for block in blocks]))
+            test = statistics.trend_test(np.concatenate([block.rows(results) for block in blocks]))
+            repeats = verdict.estimated.error == 0  # seeds that do not differ are no repetitions
+            verdict.test = dataclasses.replace(test, p=None) if repeats else test
         else:
             verdict.test = statistics.paired_test(strata, verdict.estimated, seed)
     verdict.notes = tuple(notes)
