@@ -54,9 +54,21 @@ def _save(figure, folder):
             for axis, panel in zip(row, line, strict=False):
                 if panel:
                     _draw(axis, panel)
+        _share_labels(axes, figure)
         _shared_legend(drawn, figure)
         drawn.savefig(pathlib.Path(folder) / f"{figure.name}.png", dpi=150)
+        drawn.set_layout_engine("none")  # laid out once for both
         drawn.savefig(pathlib.Path(folder) / f"{figure.name}.svg", metadata={"Date": None})
+
+
+def _share_labels(axes, figure):
+    """Leaves class names at the left and at the foot alone where all panels have the same."""
+    if figure.kind != "confusion":
+        return
+    for (row, column), axis in np.ndenumerate(axes):
+        below = row + 1 < len(axes) and axes[row + 1, column].get_visible()
+        axis.tick_params(labelleft=column == 0, labelbottom=not below)
+        axis.set(ylabel=axis.get_ylabel() if column == 0 else "", xlabel="" if below else axis.get_xlabel())
 
 
 def _panel_size(figure):
