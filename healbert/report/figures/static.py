@@ -56,8 +56,9 @@ def _save(figure, folder):
                     _draw(axis, panel)
         _share_labels(axes, figure)
         _shared_legend(drawn, figure)
+        drawn.get_layout_engine().execute(drawn)
+        drawn.set_layout_engine(None)  # laid out once, not again for every file
         drawn.savefig(pathlib.Path(folder) / f"{figure.name}.png", dpi=150)
-        drawn.set_layout_engine("none")  # laid out once for both
         drawn.savefig(pathlib.Path(folder) / f"{figure.name}.svg", metadata={"Date": None})
 
 
