@@ -157,7 +157,7 @@ def paired_test(strata, estimated, seed=0):
     values = np.concatenate([np.asarray(stratum.values, float) for stratum in strata])
     direction = int(np.sign(estimated.effect))
     if estimated.error == 0:  # seeds that do not differ at all say nothing of others
-        return Test("none", None if direction else 1.0, direction)
+        return Test("no test", None if direction else 1.0, direction)
     if len(values) >= SMALLEST_PERMUTED:
         weights = np.concatenate([np.full(len(s.values), 1 / (len(s.values) * len(strata))) for s in strata])
         found = stats.permutation_test(
@@ -171,7 +171,7 @@ def paired_test(strata, estimated, seed=0):
         least = 2 / min(2 ** len(values), PERMUTATIONS + 1)
         return Test("paired permutation test", float(found.pvalue), direction, least)
     if estimated.error is None:
-        return Test("none", None, direction)
+        return Test("no test", None, direction)
     p = 2 * stats.t.sf(abs(estimated.effect) / estimated.error, estimated.df)
     return Test("paired t test", float(p), direction)
 

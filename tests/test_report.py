@@ -14,6 +14,7 @@ from healbert.report.contrasts import complete, costs
 from healbert.report.entries import Results
 from healbert.report.predictions import Predictions
 from healbert.report.verdicts import FAILS, HOLDS, OPEN, judge
+from healbert.report.wording import finding
 
 EVIL = "<script>alert(1)</script>"
 
@@ -252,6 +253,13 @@ class TestVerdicts:
         assert verdict.estimated.over_seeds == pytest.approx(
             tuple(stats.ttest_1samp(differences, 0).confidence_interval())
         )
+
+    def test_a_step_up_is_named(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 200)}, noise=0.002, cost={"bottom": 0.5, "top": 0.1})
+        maker.sweep(levels=(0, 0.75, 1), regions=("bottom",), rates=(5e-5,))  # all: 0.3 lost; three quarters: 0.375
+        results, predictions = analysed(maker.root)
+        found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
+        assert "Yet from 75% to 100% the score rises by" in finding(found)
 
     def test_one_seed_is_not_enough(self, tmp_path):
         maker = Maker(tmp_path).sweep(seeds=(0,), rates=(5e-5,))

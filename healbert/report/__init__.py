@@ -73,8 +73,14 @@ def make_report(directory, output=None, seed=0):
         raise UserError(f"results folder {directory} does not exist")
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
+    fresh = not output.exists()
     _check_output(output)
-    content = make_content(directory, seed)
+    try:
+        content = make_content(directory, seed)
+    except UserError:
+        if fresh:
+            output.rmdir()
+        raise
     try:
         _write(content, output)
     except OSError as error:

@@ -18,6 +18,7 @@ DATA = (
 ).split()
 SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that varies tells the repetitions apart
 AXES = frozenset(("corrupt_level", "corrupt_region", "learning_rate", *SEEDS, *DATA))
+MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
 ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")
 
 
@@ -84,7 +85,8 @@ class Group:
 
     @property
     def label(self):
-        more = [f"{k} {v}" for k, v in self.settings.items() if k not in ALWAYS_NAMED]
+        named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
+        more = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in named.items()]
         return ", ".join([self.model, self.method, *more])
 
     @property
@@ -179,7 +181,7 @@ def varying(runs):
     values = collections.defaultdict(set)
     for run in runs:
         for name, value in run.config.items():
-            if name in AXES or name in NOT_IDENTITY or (run.damage == INTACT and name.startswith("corrupt_")):
+            if name in AXES | MEASURED | NOT_IDENTITY or (run.damage == INTACT and name.startswith("corrupt_")):
                 continue
             values[run.dataset, name].add(signature(value))
     return sorted({name for (_, name), found in values.items() if len(found) > 1})

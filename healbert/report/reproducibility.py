@@ -202,10 +202,11 @@ def _mixed_fingerprints(study):
         key = (run.dataset, *(signature(run.config.get(name)) for name in drawn))
         data[key].add(run.part("task").get("fingerprint"))
         if run.damage == INTACT or run.part("model"):
-            models[str(run.config.get("model_name_or_path"))].add(run.part("model").get("fingerprint"))
+            name = (str(run.config.get("model_name_or_path")), run.config.get("pooling"))  # which weights there are
+            models[name].add(run.part("model").get("fingerprint"))
     mixed = sorted({key[0] for key, prints in data.items() if len(prints - {None}) > 1})
     found += [f"Cells of {name} have different texts or labels (data fingerprints)." for name in mixed]
-    mixed = sorted(name for name, prints in models.items() if len(prints - {None}) > 1)
+    mixed = sorted(name for (name, _), prints in models.items() if len(prints - {None}) > 1)
     found += [f"Cells of model {name} start from different weights (model fingerprints)." for name in mixed]
     changed = [run for run in study.runs if run.part("corruption").get("untouched_bit_identical") is False]
     if changed:

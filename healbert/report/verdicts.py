@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -199,10 +200,26 @@ def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
             test = statistics.trend_test(np.concatenate([block.rows(results) for block in blocks]))
             repeats = verdict.estimated.error == 0  # seeds that do not differ are no repetitions
             verdict.test = dataclasses.replace(test, p=None) if repeats else test
+            notes += _rises(results, predictions, blocks)
         else:
             verdict.test = statistics.paired_test(strata, verdict.estimated, seed)
     verdict.notes = tuple(notes)
     return verdict
+
+
+def _rises(results, predictions, blocks):
+    """Steps to more damage at which the score surely rises, whatever the trend over all levels: a list of sentences."""
+    found = []
+    for low, high in itertools.pairwise(blocks[0].labels):
+        weights = [combine([(1, block.columns[high]), (-1, block.columns[low])]) for block in blocks]
+        step = statistics.estimate(
+            [stratum(results, predictions, b.dataset, w, b.keys) for b, w in zip(blocks, weights, strict=True)]
+        )
+        if step.over_seeds and step.interval[0] > 0:
+            levels = " to ".join(f"{100 * float(label):.4g}%" for label in (low, high))
+            ends = " to ".join(f"{end:.3f}" for end in step.interval)
+            found.append(f"yet from {levels} the score rises by {step.effect:.3f} (95% interval {ends})")
+    return found
 
 
 def _notes(results, claim, blocks):

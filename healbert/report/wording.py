@@ -26,7 +26,10 @@ def interval(pair, form=number):
 
 def rate_text(rate):
     """A learning rate: 5e-5."""
-    return f"{rate:.4g}".replace("e-0", "e-") if isinstance(rate, (int, float)) else DASH
+    if not isinstance(rate, (int, float)):
+        return DASH
+    digits, exponent = f"{rate:.3e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}" if 0 < rate < 0.01 else f"{rate:g}"
 
 
 def p_value(p):
@@ -44,7 +47,8 @@ def finding(verdict):
     if verdict.estimated is None:
         return f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no cells'}."
     where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    return f"{where}, {_effect(verdict)}. {_judgement(verdict)}"
+    rises = "".join(f" {note[0].upper()}{note[1:]}." for note in verdict.notes if note.startswith("yet "))
+    return f"{where}, {_effect(verdict)}. {_judgement(verdict)}{rises}"
 
 
 def _effect(verdict):
@@ -110,7 +114,7 @@ def recovery_text(ratio):
             f" ({interval(ratio.denominator_interval)})" if ratio.denominator_interval else ""
         )
     if ratio.interval is None:
-        return f"{percent(ratio.value)} (one seed)"
+        return f"{percent(ratio.value)} (one seed, no interval)"
     return f"{percent(ratio.value)} ({interval(ratio.interval, percent)})"
 
 
