@@ -281,9 +281,9 @@ def _fieller(samples, top, bottom):
 
 
 def example_counts(examples, seed=0, resamples=RESAMPLES):
-    """How often each evaluation example is drawn in each resample with replacement: (examples, resamples) int16."""
+    """How often each evaluation example is drawn in each resample with replacement: (examples, resamples) int32."""
     rng = np.random.default_rng(seed)
-    counts = np.empty((examples, resamples), np.int16)
+    counts = np.empty((examples, resamples), np.int32)
     for column in range(resamples):
         counts[:, column] = np.bincount(rng.integers(examples, size=examples), minlength=examples)
     return counts

@@ -31,6 +31,7 @@ class Damage(collections.namedtuple("Damage", "level region")):
         return f"{self.region or 'all'} {100 * self.level:.4g}%"
 
 
+CONSTANTS = {None: "null", True: "true", False: "false"}
 INTACT, ALL = Damage(0, ""), Damage(1, "")
 
 
@@ -173,6 +174,10 @@ def _name_datasets(runs):
 def signature(value):
     """A setting's value as text that equal values share: 10 and 10.0 are equal."""
     value = int(value) if isinstance(value, float) and value.is_integer() else value
+    if type(value) is int:  # sooner than json, for thousands of cells
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return CONSTANTS[value]
     return json.dumps(value, sort_keys=True, default=str)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..statistics import example_counts, resampled_f1
 
+KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
 AGREES = 1e-6  # weighted F1 of predictions.parquet against results.json
 
 
@@ -41,7 +42,7 @@ class Predictions:
         return read if self._agrees(run, read, classes) else None
 
     def _agrees(self, run, read, classes):
-        once = np.ones((len(read[0]), 1), np.int16)
+        once = np.ones((len(read[0]), 1), np.int32)
         found = float(resampled_f1(read[1], read[2], classes, once)[0])
         if abs(found - run.score("healed")) > AGREES:
             self._refuse(run, f"predictions.parquet gives {found:.4f}, results.json {run.score('healed'):.4f}")
@@ -75,7 +76,9 @@ class Predictions:
 
     def _counts(self, examples):
         if examples not in self._drawn:
-            self._drawn = {examples: example_counts(examples, self.seed)}  # one data set's at a time: they are large
+            while sum(counts.nbytes for counts in self._drawn.values()) > KEPT_BYTES:
+                del self._drawn[next(iter(self._drawn))]
+            self._drawn[examples] = example_counts(examples, self.seed)
         return self._drawn[examples]
 
     def confusion(self, runs):

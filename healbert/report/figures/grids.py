@@ -31,7 +31,7 @@ def recovery_map(results, context):
     damages = [damage for damage in results.damages if damage != INTACT]
     found = [[costs.get((dataset, damage)) for damage in damages] for dataset in datasets]
     values = np.array([[_recovery(cost) for cost in row] for row in found], float)
-    if not damages or np.isnan(values).all():
+    if not any(cost and cost.recovery for row in found for cost in row):
         return []
     names = unique_short([dataset or "all datasets" for dataset in datasets])
     heat = Heat(
@@ -47,7 +47,8 @@ def recovery_map(results, context):
     )
     caption = (
         "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged), with its 95% interval over paired seeds where "
-        "there are two seeds or more. Empty: no cell. Undefined: the damage took nothing that can be told from zero."
+        "there are two seeds or more. Without a figure: no cell, or undefined, as the damage took nothing that can be "
+        "told from zero (see the table)."
     )
     words = "; ".join(
         f"{name}, {damage}: {percent(cost.recovery.value)}"
@@ -55,7 +56,7 @@ def recovery_map(results, context):
         for damage, cost in zip(damages, row, strict=True)
         if cost and cost.recovery and cost.recovery.value is not None
     )
-    panel = Panel("recovery (%)", heat, tags(group), f"Recovery. {words}.")
+    panel = Panel("recovery (%)", heat, tags(group), f"Recovery. {words or 'Undefined everywhere'}.")
     title = f"Recovery: {group.label}"
     return [Figure("recovery", file_stem("recovery", group), title, caption, [[panel]], tags(group))]
 
