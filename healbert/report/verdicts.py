@@ -92,7 +92,8 @@ class Verdict:
     """One claim on one dataset or on all of them.
 
     ``estimated`` is a `statistics.Estimate` or None, ``test`` a `statistics.Test`, ``detectable`` the smallest true
-    effect that this many pairs would have found in four cases of five, ``why`` the reason of a missing verdict.
+    effect that this many pairs would have found in four cases of five, ``notes`` what was left out, ``rises`` steps at
+    which the score rises (sentences).
     """
 
     group: object
@@ -104,6 +105,7 @@ class Verdict:
     p_corrected: float | None = None
     detectable: float | None = None
     notes: tuple = ()
+    rises: tuple = ()
 
     @property
     def verdict(self):
@@ -200,7 +202,7 @@ def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
             test = statistics.trend_test(np.concatenate([block.rows(results) for block in blocks]))
             repeats = verdict.estimated.error == 0  # seeds that do not differ are no repetitions
             verdict.test = dataclasses.replace(test, p=None) if repeats else test
-            notes += _rises(results, predictions, blocks)
+            verdict.rises = tuple(_rises(results, predictions, blocks))
         else:
             verdict.test = statistics.paired_test(strata, verdict.estimated, seed)
     verdict.notes = tuple(notes)
@@ -218,7 +220,7 @@ def _rises(results, predictions, blocks):
         if step.over_seeds and step.interval[0] > 0:
             levels = " to ".join(f"{100 * float(label):.4g}%" for label in (low, high))
             ends = " to ".join(f"{end:.3f}" for end in step.interval)
-            found.append(f"yet from {levels} the score rises by {step.effect:.3f} (95% interval {ends})")
+            found.append(f"Yet from {levels} the score rises by {step.effect:.3f} (95% interval {ends}).")
     return found
 
 

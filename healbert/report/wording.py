@@ -47,8 +47,7 @@ def finding(verdict):
     if verdict.estimated is None:
         return f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no cells'}."
     where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    rises = "".join(f" {note[0].upper()}{note[1:]}." for note in verdict.notes if note.startswith("yet "))
-    return f"{where}, {_effect(verdict)}. {_judgement(verdict)}{rises}"
+    return " ".join([f"{where}, {_effect(verdict)}.", _judgement(verdict), *verdict.rises])
 
 
 def _effect(verdict):
