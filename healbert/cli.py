@@ -178,8 +178,29 @@ def env(argv):
         print(f"{name:<22}  {value}")
 
 
+def report(argv):
+    """Make tables, verdicts and figures of a folder of cells: HTML, Markdown, LaTeX, CSV, pictures."""
+    parser = _parser("report", report.__doc__)
+    parser.add_argument("directory", metavar="DIR", help="results of a sweep, finished or not, or of a single cell")
+    parser.add_argument("-o", "--output", metavar="OUT", help="the folder to write; default: report in DIR")
+    parser.add_argument("--seed", type=int, default=0, help="of resampling, permutations and t-SNE; default: 0")
+    options = parser.parse_args(argv)
+    from .report import make_report, terminal_text
+
+    content, output = make_report(options.directory, options.output, options.seed)
+    print(f"{terminal_text(content)}\n\n{output / 'report.html'}")
+
+
 # name -> function(argv); its docstring is its help.
-COMMANDS = {"run": run, "sweep": sweep, "ls": ls, "tsne": tsne, "push": push, "env": env}
+COMMANDS = {
+    "run": run,
+    "sweep": sweep,
+    "ls": ls,
+    "report": report,
+    "tsne": tsne,
+    "push": push,
+    "env": env,
+}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,0 +1,28 @@
+"""Every cell as a row, for readers who go on from there."""
+
+from ..cell import METRICS
+from .tables import Row, Table, tags
+from .wording import rate_text
+
+
+def cell_table(study):
+    """One record per cell: what it is, its scores, its time."""
+    groups = {run: group for group in study.groups for run in group.runs}
+    columns = ["cell", "dataset", "damage", "learning rate", "seed", "damaged", "healed", "status"]
+    rows = [Row(_cells(run), tags(groups[run], run.dataset)) for run in study.runs]
+    return Table("cells", "All cells", "", columns, rows, [_record(run, groups[run]) for run in study.runs])
+
+
+def _cells(run):
+    scores = [run.score(stage) for stage in ("damaged", "healed")]
+    written = ["\u2013" if score is None else f"{score:.4f}" for score in scores]
+    return [run.name, run.dataset, str(run.damage), rate_text(run.rate), run.config.get("seed"), *written, run.status]
+
+
+def _record(run, group):
+    record = {"cell": run.name, "group": group.label, "dataset": run.dataset, "level": run.damage.level}
+    record |= {"region": run.damage.region or "shared", "learning_rate": run.rate, "seed": run.config.get("seed")}
+    record |= {"corrupt_seed": run.config.get("corrupt_seed"), "status": run.status}
+    record |= {f"{stage}_{m}": run.score(stage, m) for stage in ("damaged", "healed", "dev", "test") for m in METRICS}
+    record |= {"best_epoch": run.results.get("best_epoch"), "seconds": sum(run.part("timing").values()) or None}
+    return record

@@ -1,0 +1,131 @@
+"""For every dataset and damage: the best learning rate's runs, one score per seed, and what failed."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from .collect import ALL, INTACT, Damage
+
+STAGE_OF_CHOICE = {"best_eval": "healed", "dev": "dev"}
+
+
+@dataclasses.dataclass
+class Entry:
+    """What is known of one dataset under one damage.
+
+    ``rates`` maps learning rates to {repetition: completed runs}; ``rate`` is the chosen one; ``lost`` counts runs
+    without a score by (learning rate, status).
+    """
+
+    dataset: str
+    damage: Damage
+    rates: dict
+    rate: float | None
+    lost: collections.Counter
+
+    @property
+    def runs(self):
+        """{repetition: completed runs} at the chosen learning rate."""
+        return self.rates.get(self.rate, {})
+
+    def scores(self, stage="healed", metric="f1_weighted"):
+        """{repetition: score}; several runs of a repetition (crossed seeds) count as their mean."""
+        return _scores(self.runs, stage, metric)
+
+    @property
+    def values(self):
+        return list(self.scores().values())
+
+    def lost_here(self):
+        """{status: count} of runs without a score at the chosen learning rate, or at all if none could be chosen."""
+        counts = collections.Counter()
+        for (rate, status), count in self.lost.items():
+            if self.rate is None or rate == self.rate:
+                counts[status] += count
+        return counts
+
+    def lost_elsewhere(self):
+        return sum(self.lost.values()) - sum(self.lost_here().values())
+
+
+def _scores(runs, stage, metric="f1_weighted"):
+    found = {key: [run.score(stage, metric) for run in members] for key, members in runs.items()}
+    return {key: float(np.mean(values)) for key, values in found.items() if None not in values}
+
+
+def entries(group):
+    """{(dataset, damage): Entry} of a `Group`."""
+    sorted_runs = collections.defaultdict(list)
+    for run in group.runs:
+        sorted_runs[run.dataset, run.damage].append(run)
+    return {key: _entry(group, *key, runs) for key, runs in sorted(sorted_runs.items())}
+
+
+def _entry(group, dataset, damage, runs):
+    rates, lost = {}, collections.Counter()
+    for run in runs:
+        if run.status == "completed" and run.score("healed") is not None:
+            rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
+        else:
+            lost[run.rate, "without a score" if run.status == "completed" else run.status] += 1
+    ordered = {rate: dict(sorted(rates[rate].items(), key=str)) for rate in sorted(rates)}
+    return Entry(dataset, damage, ordered, _choose(ordered, STAGE_OF_CHOICE[group.selection]), lost)
+
+
+def _choose(rates, stage):
+    """The learning rate of the best mean among those with the most repetitions; the smaller one of equals."""
+    scored = {rate: _scores(runs, stage) for rate, runs in rates.items()}
+    most = max((len(values) for values in scored.values()), default=0)
+    candidates = {rate: np.mean(list(values.values())) for rate, values in scored.items() if values}
+    candidates = {rate: mean for rate, mean in candidates.items() if len(scored[rate]) == most}
+    return max(candidates, key=candidates.get) if candidates else None
+
+
+class Results:
+    """The entries of a group and what is asked of them."""
+
+    def __init__(self, group):
+        self.group, self.entries = group, entries(group)
+        self.datasets = group.datasets
+        self.damages = sorted({damage for _, damage in self.entries}, key=damage_order)
+        self.levels = sorted({damage.level for damage in self.damages})
+        self.regions = sorted({damage.region for damage in self.damages} - {""}) or ["bottom"]
+
+    def get(self, dataset, damage):
+        """The `Entry`, or None."""
+        return self.entries.get((dataset, damage))
+
+    def scores(self, dataset, damage, stage="healed"):
+        """{repetition: score}, empty where there is none."""
+        entry = self.get(dataset, damage)
+        return entry.scores(stage) if entry else {}
+
+    def damages_of(self, dataset):
+        return [damage for damage in self.damages if (dataset, damage) in self.entries]
+
+    def repetitions(self, dataset):
+        """Every seed that some run of the dataset has, with a score or without."""
+        runs = [run for run in self.group.runs if run.dataset == dataset]
+        if self.group.repeated == "corrupt_seed":
+            runs = [run for run in runs if run.damage != INTACT] or runs
+        return sorted({self.group.repetition(run) for run in runs}, key=str)
+
+    def intact_is_shared(self):
+        """Whether one intact run stands beside several draws of the damage."""
+        return self.group.repeated == "corrupt_seed"
+
+    def on_row(self, region):
+        """The damages of a region's row, levels ascending, with the two ends that regions share."""
+        return [damage for damage in self.damages if damage.region in (region, "")]
+
+    def majority(self, dataset):
+        """Weighted F1 of always answering the commonest class, or None."""
+        runs = (run for run in self.group.runs if run.dataset == dataset)
+        found = (run.part("task").get("majority_f1_weighted") for run in runs)
+        return next((value for value in found if value is not None), None)
+
+
+def damage_order(damage):
+    """Intact first, then regions by name and levels ascending, all of it last."""
+    return ({INTACT: 0, ALL: 2}.get(damage, 1), damage.region, damage.level)

@@ -1,0 +1,164 @@
+"""Figures made of lines: score by level, by epoch, by learning rate, by depth."""
+
+import numpy as np
+
+from ..collect import INTACT
+from ..tables import file_stem, tags
+from ..wording import rate_text
+from .data import BOTTOM, TOP, Figure, Lines, Panel, averaged, in_rows, in_words, style
+
+REGION_STYLE = {
+    "bottom": {"colour": BOTTOM, "marker": "circle", "dash": "solid"},
+    "top": {"colour": TOP, "marker": "square", "dash": "dash"},
+}
+BAND = "The band is one standard deviation over seeds to either side."
+
+
+def _panel(title, lines, group, dataset=""):
+    alt = f"{title}: " + " ".join(in_words(series) for series in lines.series)
+    return Panel(title, lines, tags(group, dataset), alt)
+
+
+def _region_style(region, number):
+    return REGION_STYLE.get(region, style(number + 2))
+
+
+def by_level(results, _):
+    """Weighted F1 against level, per dataset and over all of them."""
+    group = results.group
+    panels = [_level_panel(results, [dataset], dataset, dataset) for dataset in results.datasets]
+    if len(panels) > 1:
+        panels.append(_level_panel(results, results.datasets, "mean of all datasets", ""))
+    panels = [panel for panel in panels if panel.content.series]
+    caption = (
+        "Weighted F1 after healing against the fraction of the encoder that was damaged. Dotted: the intact model "
+        f"after the same training, and always answering the commonest class. {BAND} Levels 0 and 100% are shared by "
+        "both regions. The mean of all datasets has the levels and seeds that every dataset has."
+    )
+    title = f"Score by level: {group.label}"
+    return [Figure("levels", file_stem("levels", group), title, caption, in_rows(panels), tags(group))] * bool(panels)
+
+
+def _level_panel(results, datasets, title, tag):
+    series = []
+    for number, region in enumerate(results.regions):
+        samples = {100 * damage.level: _over(results, datasets, damage) for damage in sorted(results.on_row(region))}
+        line = averaged(region, samples, **_region_style(region, number))
+        if line.x:
+            series.append(line)
+    intact, majorities = _over(results, datasets, INTACT), [results.majority(dataset) for dataset in datasets]
+    levels = [("intact", float(np.mean(intact)))] if intact else []
+    levels += [] if None in majorities else [("majority class", float(np.mean(majorities)))]
+    ticks = {100 * level: f"{100 * level:.4g}" for level in results.levels}
+    content = Lines(series, "damaged part of the encoder (%)", "weighted F1", levels, ticks)
+    return _panel(title, content, results.group, tag)
+
+
+def _over(results, datasets, damage):
+    """Scores over seeds; with several datasets, the mean over them for every seed that all have."""
+    scores = [results.scores(dataset, damage) for dataset in datasets]
+    keys = sorted(set.intersection(*(set(found) for found in scores)), key=str)
+    return [float(np.mean([found[key] for found in scores])) for key in keys]
+
+
+def by_epoch(results, _):
+    """Learning curves by level, bottom and top side by side, a row per dataset."""
+    group, rows = results.group, []
+    for dataset in results.datasets:
+        row = [_epoch_panel(results, dataset, region) for region in results.regions]
+        rows.append([panel for panel in row if panel.content.series])
+    dev = group.selection == "dev"
+    caption = (
+        f"Weighted F1 on {'the held-out part of train' if dev else 'the evaluation split'} by epoch of healing, "
+        f"at the best learning rate. {'' if dev else 'Epoch 0 is before healing. '}{BAND}"
+    )
+    rows = [row for row in rows if row]
+    title = f"Learning curves: {group.label}"
+    return [Figure("epochs", file_stem("epochs", group), title, caption, rows, tags(group))] * bool(rows)
+
+
+def _epoch_panel(results, dataset, region):
+    series = []
+    for damage in sorted(results.on_row(region)):
+        entry = results.get(dataset, damage)
+        samples = _epochs(entry, results.group.selection) if entry else {}
+        line = averaged(str(damage), samples, **style(results.levels.index(damage.level)))
+        series += [line] if line.x else []
+    return _panel(f"{dataset}, {region}", Lines(series, "epoch", "weighted F1"), results.group, dataset)
+
+
+def _epochs(entry, selection):
+    """{epoch: scores over runs}, for epochs that every run has."""
+    runs = [run for members in entry.runs.values() for run in members]
+    curves = []
+    for run in runs:
+        found = {e["epoch"]: e.get("f1_weighted") for e in run.part("metrics").get("per_epoch") or []}
+        start = {0.0: run.score("damaged")} if selection == "best_eval" else {}
+        curves.append({epoch: score for epoch, score in (start | found).items() if score is not None})
+    common = sorted(set.intersection(*map(set, curves))) if curves else []
+    return {epoch: [curve[epoch] for curve in curves] for epoch in common}
+
+
+def by_rate(results, _):
+    """Weighted F1 against the learning rate, a panel per dataset; nothing if only one was tried."""
+    group, panels = results.group, []
+    for dataset in results.datasets:
+        series = [_rate_series(results, dataset, damage) for damage in results.damages_of(dataset)]
+        rates = sorted({x for line in series for x in line.x})
+        if len(rates) > 1:
+            ticks = {rate: rate_text(rate) for rate in rates}
+            content = Lines([s for s in series if s.x], "learning rate", "weighted F1", [], ticks, log=True)
+            panels.append(_panel(dataset, content, group, dataset))
+    caption = (
+        f"Weighted F1 after healing at every learning rate tried. {BAND} Solid: bottom, intact and all; dashed: top. "
+        "Runs without a score are left out here and listed under failures."
+    )
+    title = f"Sensitivity to the learning rate: {group.label}"
+    return [Figure("rates", file_stem("rates", group), title, caption, in_rows(panels), tags(group))] * bool(panels)
+
+
+def _rate_series(results, dataset, damage):
+    rates = results.get(dataset, damage).rates
+    samples = {
+        rate: [score for run in (r for runs in found.values() for r in runs) if (score := run.score("healed"))]
+        for rate, found in rates.items()
+    }
+    return averaged(str(damage), samples, **style(results.levels.index(damage.level), damage.region == "top"))
+
+
+def by_depth(results, _):
+    """Linear probes by depth, before and after healing, where cells have them."""
+    group, rows = results.group, []
+    for dataset in results.datasets:
+        for region in results.regions:
+            row = [_depth_panel(results, dataset, region, stage) for stage in ("damaged", "healed")]
+            rows.append([panel for panel in row if panel.content.series])
+    caption = (
+        "Weighted F1 on the evaluation split of a logistic regression on the hidden states after each layer (0: the "
+        f"embeddings), before and after healing, at the best learning rate. {BAND}"
+    )
+    rows = [row for row in rows if row]
+    title = f"Probes by depth: {group.label}"
+    return [Figure("probes", file_stem("probes", group), title, caption, rows, tags(group))] * bool(rows)
+
+
+def _depth_panel(results, dataset, region, stage):
+    series = []
+    for damage in sorted(results.on_row(region)):
+        entry = results.get(dataset, damage)
+        line = averaged(
+            str(damage), _depths(entry, stage) if entry else {}, **style(results.levels.index(damage.level))
+        )
+        series += [line] if line.x else []
+    when = {"damaged": "before healing", "healed": "after healing"}[stage]
+    content = Lines(series, "layer", "weighted F1 of the probe")
+    return _panel(f"{dataset}, {region}, {when}", content, results.group, dataset)
+
+
+def _depths(entry, stage):
+    """{layer: scores over runs} of the runs that were probed."""
+    samples = {}
+    for run in (run for members in entry.runs.values() for run in members):
+        for probe in run.part("probes").get(stage) or []:
+            samples.setdefault(probe["layer"], []).append(probe["f1_weighted"])
+    return {layer: samples[layer] for layer in sorted(samples)}

@@ -1,0 +1,296 @@
+"""From cells with known effects to tables, verdicts and files."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from report_cells import Maker, add_insides
+from scipy import stats
+
+from healbert.report import make_content
+from healbert.report.collect import ALL, INTACT, Damage, collect
+from healbert.report.contrasts import complete, costs
+from healbert.report.entries import Results
+from healbert.report.predictions import Predictions
+from healbert.report.verdicts import FAILS, HOLDS, OPEN, judge
+from healbert.report.wording import finding
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Two datasets, all levels, two learning rates, three seeds; one failed and one diverged cell; some with probes."""
+    maker = Maker(tmp_path_factory.mktemp("sweep") / "cells").sweep()
+    for folder in sorted(maker.root.iterdir())[:12]:
+        add_insides(folder)
+    maker.cell("sst2", 0.5, "top", 1e-5, 0, status="failed")
+    maker.cell("emotion", 0.25, "top", 1e-5, 0, status="diverged")
+    return maker.root
+
+
+@pytest.fixture(scope="module")
+def content(sweep):
+    return make_content(sweep)
+
+
+def analysed(root):
+    """(the only group's `Results`, `Predictions`) of a folder."""
+    (group,) = collect(root).groups
+    return Results(group), Predictions(seed=0)
+
+
+def score_of(folder):
+    return json.loads((folder / "results.json").read_text())["metrics"]["healed"]["f1_weighted"]
+
+
+def verdict_of(verdicts, letter, scope):
+    (found,) = [v for v in verdicts if v.claim.letter == letter and v.scope == scope]
+    return found
+
+
+class TestGroups:
+    def test_methods_are_kept_apart_and_share_the_intact_cells(self, tmp_path):
+        maker = Maker(tmp_path).sweep(levels=(0,), seeds=(0,))
+        for method in ("zeros", "kaiming_uniform"):
+            maker.sweep(levels=(0.5, 1), seeds=(0,), corrupt_method=method)
+        groups = collect(tmp_path).groups
+        assert [group.method for group in groups] == ["kaiming_uniform", "zeros"]
+        for group in groups:
+            assert {run.config["corrupt_method"] for run in group.runs if run.damage != INTACT} == {group.method}
+            assert sum(run.damage == INTACT for run in group.runs) == 4  # two datasets, two rates
+
+    def test_models_and_poolings_are_kept_apart(self, tmp_path):
+        maker = Maker(tmp_path)
+        for model, pooling in (("org/one", "cls"), ("org/one", "mean"), ("/models/two", "cls")):
+            maker.sweep(levels=(0, 0.5), seeds=(0,), rates=(2e-5,), model_name_or_path=model, pooling=pooling)
+        labels = [group.label for group in collect(tmp_path).groups]
+        assert labels == [
+            "org/one, kaiming_uniform, pooling cls",
+            "org/one, kaiming_uniform, pooling mean",
+            "two, kaiming_uniform, pooling cls",
+        ]
+
+    def test_settings_of_a_dataset_do_not_split(self, tmp_path):
+        maker = Maker(tmp_path)
+        maker.cell("sst2", 0.5, num_train_epochs=10.0, torch_num_threads=1)
+        maker.cell("sst2", 0.5, num_train_epochs=10, torch_num_threads=2)
+        maker.cell("emotion", 0.5, num_train_epochs=4)
+        assert len(collect(tmp_path).groups) == 1
+
+    def test_files_of_the_same_name_are_two_datasets(self, tmp_path):
+        maker = Maker(tmp_path, {"a/train.csv": (["x", "y"], 50), "b/train.csv": (["x", "y"], 50)})
+        for file in maker.datasets:
+            maker.cell(file, 0.5, task_name=None, train_file=file)
+        assert collect(tmp_path).groups[0].datasets == [
+            "train (train_file a/train.csv)",
+            "train (train_file b/train.csv)",
+        ]
+
+
+class TestChoice:
+    def make(self, root, **scores):
+        """One cell per (rate, seed): score; the evaluation score is what is given, or with dev a pair."""
+        maker = Maker(root)
+        for rate, by_seed in scores.items():
+            for seed, score in enumerate(by_seed):
+                status = "completed" if score is not None else "diverged"
+                healed, dev = score if isinstance(score, tuple) else (score, None)
+                selection = "dev" if isinstance(score, tuple) else "best_eval"
+                folder = maker.cell("sst2", 0.5, "top", float(rate[1:]), seed, status, selection=selection)
+                results = json.loads((folder / "results.json").read_text())
+                if score is not None:
+                    results["metrics"]["healed"]["f1_weighted"] = healed
+                if dev is not None:
+                    results["metrics"]["dev"]["f1_weighted"] = dev
+                (folder / "results.json").write_text(json.dumps(results))
+        results, _ = analysed(root)
+        return results.get("sst2", Damage(0.5, "top"))
+
+    def test_best_mean_on_the_evaluation_split(self, tmp_path):
+        entry = self.make(tmp_path, r1=(0.7, 0.9), r2=(0.81, 0.81))
+        assert entry.rate == 2 and entry.scores() == {0: 0.81, 1: 0.81}
+
+    def test_dev_selection_chooses_by_dev(self, tmp_path):
+        entry = self.make(tmp_path, r1=((0.9, 0.5), (0.9, 0.5)), r2=((0.6, 0.7), (0.6, 0.7)))
+        assert entry.rate == 2 and entry.scores() == {0: 0.6, 1: 0.6} and entry.scores("dev") == {0: 0.7, 1: 0.7}
+
+    def test_a_rate_that_lost_seeds_does_not_win(self, tmp_path):
+        entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95, None))
+        assert entry.rate == 1 and entry.lost_elsewhere() == 1 and not entry.lost_here()
+
+    def test_nothing_but_lost_runs(self, tmp_path):
+        entry = self.make(tmp_path, r1=(None, None), r2=(None,))
+        assert entry.rate is None and entry.values == [] and entry.lost_here()["diverged"] == 3
+
+
+class TestMainTable:
+    def test_mean_spread_and_paired_drop_by_hand(self, sweep, content):
+        records = {(r["dataset"], r["level"], r["region"]): r for r in content.groups[0].main.records}
+        record = records["sst2", 0.5, "bottom"]
+        by_rate, intact = {}, {}
+        for folder in sweep.iterdir():
+            results = json.loads((folder / "results.json").read_text())
+            config = results["config"]
+            if results["status"] != "completed" or config["task_name"] != "sst2":
+                continue
+            score = results["metrics"]["healed"]["f1_weighted"]
+            if config["corrupt_level"] == 0:
+                intact.setdefault(config["learning_rate"], {})[config["seed"]] = score
+            elif (config["corrupt_level"], config["corrupt_region"]) == (0.5, "bottom"):
+                by_rate.setdefault(config["learning_rate"], {})[config["seed"]] = score
+        best = max(by_rate.values(), key=lambda scores: np.mean(list(scores.values())))
+        best_intact = max(intact.values(), key=lambda scores: np.mean(list(scores.values())))
+        assert record["healed_mean"] == pytest.approx(np.mean(list(best.values())))
+        assert record["healed_sd"] == pytest.approx(np.std(list(best.values()), ddof=1)) and record["n"] == 3
+        row = next(row for row in content.groups[0].main.rows if [c.text for c in row.cells[:2]] == ["sst2", "bottom"])
+        cell = row.cells[content.groups[0].main.columns.index("50%")]
+        drop = np.mean([best[seed] - best_intact[seed] for seed in best])
+        assert cell.text == f"{np.mean(list(best.values())):.3f} ± {np.std(list(best.values()), ddof=1):.3f}"
+        assert f"\u2212{abs(drop):.3f}, n 3, lr 5e-5" == cell.note
+
+    def test_intact_and_all_stand_in_both_rows(self, content):
+        rows = [row.cells for row in content.groups[0].main.rows if row.cells[0].text == "sst2"]
+        assert [row[1].text for row in rows] == ["bottom", "top"]
+        assert rows[0][2] == rows[1][2] and rows[0][-1] == rows[1][-1] and rows[0][3] != rows[1][3]
+
+    def test_lost_cells_are_shown(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.cell("sst2", 0.5, "top", 2e-5, 0)
+        maker.cell("sst2", 0.5, "top", 2e-5, 1, status="failed")
+        maker.cell("sst2", 0.75, "top", 2e-5, 0, status="diverged")
+        cells = make_content(tmp_path).groups[0].main.rows[0].cells
+        assert cells[2].kind == "lost" and "1 failed" in cells[2].note and "n 1" in cells[2].note
+        assert (cells[3].text, cells[3].note) == ("1 diverged", "no score")
+
+
+class TestCosts:
+    def test_recovery_by_hand(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}, noise=0.02)
+        scores = {}
+        for level in (0, 0.5, 1):
+            for seed in range(4):
+                results = json.loads((maker.cell("sst2", level, "top", seed=seed) / "results.json").read_text())
+                scores.setdefault(level, []).append(
+                    [results["metrics"][stage]["f1_weighted"] for stage in ("damaged", "healed")]
+                )
+        scores = {level: np.array(values) for level, values in scores.items()}
+        results, predictions = analysed(tmp_path)
+        found = {cost.damage: cost for cost in costs(results, predictions)}
+        cost = found[Damage(0.5, "top")]
+        top, bottom = scores[0.5][:, 1] - scores[0.5][:, 0], scores[0][:, 1] - scores[0.5][:, 0]
+        assert cost.recovery.value == pytest.approx(top.mean() / bottom.mean())
+        for end in cost.recovery.interval:
+            assert stats.ttest_1samp(top - end * bottom, 0).pvalue == pytest.approx(0.05, abs=1e-6)
+        assert cost.worth.effect == pytest.approx((scores[0.5][:, 1] - scores[1][:, 1]).mean())
+        assert cost.drop.effect == pytest.approx((scores[0][:, 1] - scores[0.5][:, 1]).mean())
+        assert (cost.damaged, cost.scratch) == pytest.approx((scores[0.5][:, 0].mean(), scores[1][:, 1].mean()))
+        assert found[ALL].worth is None and found[INTACT].drop is None
+
+    def test_denominator_near_zero_is_explained(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}, intact=0.5, cost={"top": 0.0})
+        maker.sweep(levels=(0, 0.5), regions=("top",), rates=(5e-5,))
+        cell = make_content(tmp_path).groups[0].recovery.rows[0].cells[8]
+        assert cell.text == "undefined" and "the damage took" in cell.note
+
+    def test_one_intact_run_beside_several_draws(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.cell("sst2", 0, seed=5, corrupt_seed=0)
+        for draw in range(3):
+            maker.cell("sst2", 0.5, "top", seed=5, corrupt_seed=draw)
+        results, predictions = analysed(tmp_path)
+        (cost,) = [cost for cost in costs(results, predictions) if cost.damage != INTACT]
+        assert cost.drop.pairs == 3 and cost.recovery.pairs == 3
+        verdict = verdict_of(judge([results], predictions), "a", "sst2")
+        assert any("one intact run" in note for note in verdict.notes)
+
+
+def test_largest_part_without_gaps():
+    full = dict.fromkeys((0, 1, 2), 1.0)
+    assert complete({"a": full, "b": full}) == (["a", "b"], [0, 1, 2])
+    assert complete({"a": full, "b": full, "c": {0: 1.0, 1: 1.0}}) == (["a", "b"], [0, 1, 2])
+    many = {name: {0: 1.0, 1: 1.0, 2: 1.0} for name in "abcd"} | {"e": {0: 1.0}}
+    assert complete(many) == (list("abcd"), [0, 1, 2])
+    assert complete({name: {0: 1.0} | ({1: 1.0} if name == "a" else {}) for name in "abcd"}) == (list("abcd"), [0])
+    assert complete({"a": {}}) == ([], [])
+
+
+class TestVerdicts:
+    def test_known_effects_hold(self, tmp_path):
+        maker = Maker(tmp_path, noise=0.003).sweep(rates=(5e-5,))
+        results, predictions = analysed(maker.root)
+        verdicts = judge([results], predictions)
+        for letter in ("a", "b, bottom", "b, top", "c"):
+            found = verdict_of(verdicts, letter, "all datasets")
+            assert found.verdict == HOLDS and found.estimated.basis == "seeds and examples"
+        # accuracy lost per quarter of the encoder is 0.3 / 4 from the bottom up to 75%, less at the shared end
+        assert 0.04 < verdict_of(verdicts, "b, bottom", "all datasets").estimated.effect < 0.08
+        assert verdict_of(verdicts, "c", "all datasets").estimated.effect == pytest.approx(0.075, abs=0.02)
+
+    def test_the_opposite_does_not_hold(self, tmp_path):
+        maker = Maker(tmp_path, noise=0.003, cost={"bottom": 0.1, "top": 0.3}).sweep(
+            rates=(5e-5,), levels=(0, 0.5, 0.75)
+        )
+        results, predictions = analysed(maker.root)
+        found = verdict_of(judge([results], predictions), "c", "all datasets")
+        assert found.verdict == FAILS and found.estimated.effect < 0
+
+    def test_effects_by_hand(self, sweep, content):
+        (group,) = collect(sweep).groups
+        results = Results(group)
+        verdict = verdict_of([v for pair in content.groups[0].claims for v in (pair[0], *pair[1])], "c", "sst2")
+        differences = []
+        for seed in (0, 1, 2):
+            pairs = [
+                results.scores("sst2", Damage(level, "top"))[seed]
+                - results.scores("sst2", Damage(level, "bottom"))[seed]
+                for level in (0.25, 0.5, 0.75)
+            ]
+            differences.append(np.mean(pairs))
+        assert verdict.estimated.effect == pytest.approx(np.mean(differences))
+        assert verdict.test.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+        assert verdict.estimated.over_seeds == pytest.approx(
+            tuple(stats.ttest_1samp(differences, 0).confidence_interval())
+        )
+
+    def test_a_step_up_is_named(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 200)}, noise=0.002, cost={"bottom": 0.5, "top": 0.1})
+        maker.sweep(levels=(0, 0.75, 1), regions=("bottom",), rates=(5e-5,))  # all: 0.3 lost; three quarters: 0.375
+        results, predictions = analysed(maker.root)
+        found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
+        assert "Yet from 75% to 100% the score rises by" in finding(found)
+
+    def test_one_seed_is_not_enough(self, tmp_path):
+        maker = Maker(tmp_path).sweep(seeds=(0,), rates=(5e-5,))
+        results, predictions = analysed(maker.root)
+        verdicts = judge([results], predictions)
+        assert {verdict.verdict for verdict in verdicts if verdict.scope != "all datasets"} == {OPEN}
+        assert all(verdict.detectable is None for verdict in verdicts if verdict.scope == "sst2")
+
+    def test_no_effect_seldom_holds(self, tmp_path):
+        """Twelve sweeps of equal models: 84 verdicts, of which 5% would be four."""
+        held = 0
+        for repeat in range(12):
+            maker = Maker(tmp_path / str(repeat), {"sst2": (["n", "p"], 80), "emotion": (list("abc"), 80)}, noise=0.02)
+            maker.cost, maker.count = {"bottom": 0.0, "top": 0.0}, 1000 * repeat
+            maker.sweep(levels=(0, 0.25, 0.5), rates=(5e-5,))
+            results, predictions = analysed(maker.root)
+            held += sum(verdict.verdict == HOLDS for verdict in judge([results], predictions))
+        assert held <= 6
+
+    def test_missing_predictions_leave_the_interval_over_seeds(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(rates=(5e-5,))
+        for path in tmp_path.glob("*/predictions.parquet"):
+            path.write_bytes(b"cut")
+        results, predictions = analysed(maker.root)
+        assert verdict_of(judge([results], predictions), "a", "sst2").estimated.basis == "seeds"
+        assert len(predictions.problems) == 24 and "cannot be read" in predictions.problems[0][1]
+
+    def test_predictions_of_another_run_are_refused(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        first, second = maker.cell("sst2", 0, seed=0), maker.cell("sst2", 1, seed=0)
+        shutil.copy(second / "predictions.parquet", first / "predictions.parquet")
+        results, predictions = analysed(tmp_path)
+        assert predictions.of(results.get("sst2", INTACT).runs[0][0]) is None
+        assert "results.json" in predictions.problems[0][1]
