@@ -138,7 +138,7 @@ def write_predictions(folder, labels, predictions, classes):
 
 def add_insides(folder, layers=6, examples=60, dimensions=8):
     """Gives a finished cell what --probe_layers and --tsne leave."""
-    from healbert.features import FeatureFile
+    from healbert.feature_file import FeatureFile
 
     path = folder / "results.json"
     results = json.loads(path.read_text())

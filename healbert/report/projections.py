@@ -21,7 +21,7 @@ class Projections:
     def _project(self, run):
         from threadpoolctl import threadpool_limits
 
-        from ..features import FeatureFile
+        from ..feature_file import FeatureFile
         from ..plots import check_tsne, embed
 
         try:
