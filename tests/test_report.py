@@ -255,7 +255,7 @@ class TestVerdicts:
         )
 
     def test_a_step_up_is_named(self, tmp_path):
-        maker = Maker(tmp_path, {"sst2": (["n", "p"], 200)}, noise=0.002, cost={"bottom": 0.5, "top": 0.1})
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 3000)}, noise=0.002, cost={"bottom": 0.5, "top": 0.1})
         maker.sweep(levels=(0, 0.75, 1), regions=("bottom",), rates=(5e-5,))  # all: 0.3 lost; three quarters: 0.375
         results, predictions = analysed(maker.root)
         found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
