@@ -189,9 +189,14 @@ def _remove_cell(output_dir):
 
 
 def remove_checkpoints(output_dir):
-    """Deletes the checkpoints in a folder."""
+    """Deletes the checkpoints in a folder; another process may be at it, too."""
     for folder in output_dir.glob("checkpoint-*"):
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def _unless_gone(_, path, raised):
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]
 
 
 def write_predictions(path, ids, labels, logits):
