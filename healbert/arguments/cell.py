@@ -24,7 +24,7 @@ NOT_IDENTITY = frozenset(
     dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
     dataloader_multiprocessing_context dataloader_in_order ddp_backend ddp_timeout ddp_bucket_cap_mb local_rank
     save_on_each_node enable_jit_checkpoint save_only_model save_steps save_total_limit eval_steps
-    restore_callback_states_from_checkpoint ignore_data_skip push_to_hub hub_token hub_private_repo hub_model_id
+    restore_callback_states_from_checkpoint push_to_hub hub_token hub_private_repo hub_model_id
     activation_checkpointing activation_checkpointing_kwargs gradient_checkpointing gradient_checkpointing_kwargs
     eval_accumulation_steps torch_empty_cache_steps ddp_find_unused_parameters ddp_broadcast_buffers ddp_static_graph
     hub_strategy hub_always_push hub_revision trackio_space_id trackio_bucket_id trackio_static_space_id
