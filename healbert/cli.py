@@ -52,7 +52,7 @@ def sweep(argv):
         "--slurm", action="append", default=[], metavar="KEY=VALUE", help="submitit's, such as slurm_partition=gpu"
     )
     options = vars(parser.parse_args(argv))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # ends it as Ctrl-C does
     from .grid.run import run_sweep
 
     sys.exit(run_sweep(**options))

@@ -116,7 +116,7 @@ class LocalEngine:
 
 @contextlib.contextmanager
 def _ctrl_c_held_back():
-    # A worker inherits it: one that is just starting would answer Ctrl-C with a traceback.
+    # A worker that is just starting would answer it, and the end of who starts it, with a traceback; it inherits this.
     multiprocessing.resource_tracker.ensure_running()  # lifts the block when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
