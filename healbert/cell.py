@@ -37,7 +37,7 @@ NOT_IDENTITY = frozenset(
     dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
     dataloader_multiprocessing_context dataloader_in_order ddp_backend ddp_timeout ddp_bucket_cap_mb local_rank
     save_on_each_node enable_jit_checkpoint save_only_model save_steps save_total_limit eval_steps
-    restore_callback_states_from_checkpoint ignore_data_skip push_to_hub hub_token hub_private_repo hub_model_id
+    restore_callback_states_from_checkpoint push_to_hub hub_token hub_private_repo hub_model_id
     activation_checkpointing activation_checkpointing_kwargs gradient_checkpointing gradient_checkpointing_kwargs
     eval_accumulation_steps torch_empty_cache_steps ddp_find_unused_parameters ddp_broadcast_buffers ddp_static_graph
     hub_strategy hub_always_push hub_revision trackio_space_id trackio_bucket_id trackio_static_space_id
@@ -208,9 +208,14 @@ def _remove_cell(output_dir):
 
 
 def remove_checkpoints(output_dir):
-    """Deletes the checkpoints in a folder."""
+    """Deletes the checkpoints in a folder; another process may be at it, too."""
     for folder in output_dir.glob("checkpoint-*"):
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def _unless_gone(_, path, raised):
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]
 
 
 def write_predictions(path, ids, labels, logits):

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import sys
 
 from .errors import UserError, check_choice, exit_codes
@@ -54,6 +55,7 @@ def sweep(argv):
         "--slurm", action="append", default=[], metavar="KEY=VALUE", help="submitit's, such as slurm_partition=gpu"
     )
     options = vars(parser.parse_args(argv))
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # ends it as Ctrl-C does
     from .grid.run import run_sweep
 
     sys.exit(run_sweep(**options))

@@ -152,6 +152,19 @@ def _check_lengths(task, model):
         raise UserError(f"texts of {longest} tokens are too long for the model; use --max_seq_length {most} or less")
 
 
+def choose_pictured(task, arguments):
+    """The evaluation examples in the t-SNE picture: a `datasets.Dataset`.
+
+    Raises:
+        UserError: if they cannot be drawn.
+    """
+    rows, wanted = task.splits["evaluation"], arguments.features
+    size = min(wanted.tsne_samples, len(rows))
+    chosen = stratified_sample(rows["label"], size, arguments.data.sample_seed)
+    check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
+    return rows.select(chosen)
+
+
 class Cell:
     """A loaded model, tokenizer and task on their way through one experiment."""
 
@@ -160,7 +173,7 @@ class Cell:
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
         wanted = arguments.features.layers()
         self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
-        self.pictured = self._choose_pictured() if arguments.features.tsne else None
+        self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
 
     @classmethod
     def load(cls, arguments, cache):
@@ -198,13 +211,6 @@ class Cell:
         check_optional(arguments.training, model)
         _check_lengths(task, model)
         return cls(arguments, task, tokenizer, model, description)
-
-    def _choose_pictured(self):
-        rows, wanted = self.task.splits["evaluation"], self.arguments.features
-        size = min(wanted.tsne_samples, len(rows))
-        chosen = stratified_sample(rows["label"], size, self.arguments.data.sample_seed)
-        check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
-        return rows.select(chosen)
 
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""

@@ -95,7 +95,8 @@ def _of_commit(*what):
 
 def _of_files(paths):
     stats = [path.stat() for path in paths]
-    return "files:" + _digest(tuple((str(p), s.st_size, s.st_mtime_ns) for p, s in zip(paths, stats, strict=True)))
+    changed = ((s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats)
+    return "files:" + _digest(tuple((str(p), *when) for p, when in zip(paths, changed, strict=True)))
 
 
 @functools.lru_cache(maxsize=256)  # a sweep asks for the same files thousands of times
@@ -103,7 +104,7 @@ def _digest(files):
     import xxhash
 
     digest = xxhash.xxh3_128()
-    for path, size, _ in files:
+    for path, size, *_ in files:
         digest.update(f"{pathlib.PurePath(path).name}\0{size}\0".encode())
         with open(path, "rb") as file:
             while block := file.read(1 << 20):

@@ -6,6 +6,7 @@ import warnings
 
 from .cell import METRICS, is_locked, read_results
 from .errors import UserError
+from .files import read_json
 
 LISTED = (
     "task",
@@ -115,9 +116,21 @@ def list_cells(directory):
     cells, unusable = read_cells(directory)
     rows = {folder: _summary(results) for folder, results in cells}
     for folder, reason in unusable:
-        state = ("running" if is_locked(folder) else "interrupted") if reason == "not finished" else "damaged"
-        rows[folder] = {"status": state, **dict.fromkeys(LISTED), "error": None if state != "damaged" else reason}
+        rows[folder] = _started(folder) if reason == "not finished" else _unreadable(reason)
     return [{"cell": str(folder.relative_to(directory)), **rows[folder]} for folder in sorted(rows)]
+
+
+def _started(folder):
+    settings = read_json(folder / "settings.json")
+    try:
+        status = "running" if is_locked(folder) else "interrupted"
+    except OSError:  # a place that cannot be written, where a lock cannot be tried
+        status = "unfinished"
+    return _summary({"status": status, "config": settings if isinstance(settings, dict) else {}})
+
+
+def _unreadable(reason):
+    return {"status": "damaged", **dict.fromkeys(LISTED), "error": reason}
 
 
 def _summary(results):

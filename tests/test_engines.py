@@ -17,8 +17,10 @@ import yaml
 from conftest import ROOT, run_module, save_tiny_bert
 
 from healbert.cell import is_locked
-from healbert.engines import Options, start_engine
+from healbert.engines import Job, Options, start_engine
 from healbert.engines.local import slots
+from healbert.engines.slurm import SlurmEngine
+from healbert.engines.worker import CellFailed, CellTimeout, _kill_tree, _log_to
 from healbert.errors import UserError
 from healbert.results import load_results
 
@@ -187,6 +189,28 @@ def test_ctrl_c_stops_soon_and_says_how_to_go_on(write_sweep, tmp_path):
     assert sorted(row["status"] for row in json.loads(listed.stdout)) == ["completed", "interrupted"]
 
 
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_sweep_stopped_while_its_worker_starts_leaves_no_traceback(write_sweep, tmp_path, stop):
+    path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
+    process = start_sweep(path, folder, "--workers", "1")
+    try:
+        (worker,) = wait_for(lambda: workers_of(process))
+        if stop == signal.SIGINT:  # a terminal sends it to the workers as well
+            worker.send_signal(stop)
+        process.send_signal(stop)
+        output, _ = process.communicate(timeout=10)
+    finally:
+        kill_group(process)
+    assert process.returncode == 130 and "Traceback" not in output, output
+    assert "interrupted: 0 of 1 cell finished; the same command goes on" in output
+    assert not worker.is_running()
+
+
+def workers_of(process):
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
 def test_workers_end_with_their_sweep(write_sweep, tmp_path):
     path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
     process = start_sweep(path, folder, "--workers", "1")
@@ -235,7 +259,69 @@ def test_sweep_killed_ten_times_gives_what_an_undisturbed_one_gives(write_sweep,
     assert metrics(folder) == metrics(tmp_path / "calm")
 
 
+# ---------------------------------------------------------------- workers
+
+
+def test_error_that_cannot_be_sent_reaches_the_sweep_as_text(tmp_path):
+    class Local(Exception):  # cannot be pickled
+        pass
+
+    with pytest.raises(CellFailed, match="^Local: no such thing$"), _log_to(tmp_path / "log.txt"):
+        raise Local("no such\nthing")
+    with pytest.raises(CellFailed, match="^try 3$"), _log_to(tmp_path / "log.txt"):
+        raise UserError("try 3")
+    with pytest.raises(CellTimeout), _log_to(tmp_path / "log.txt"):
+        raise CellTimeout("too long")
+
+
+def test_processes_under_a_launcher_end_with_it():
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    launcher = subprocess.Popen([sys.executable, "-c", code])
+    children = wait_for(lambda: psutil.Process(launcher.pid).children())
+    _kill_tree(launcher)
+    assert not psutil.wait_procs(children, timeout=10)[1] and launcher.poll() is not None
+
+
+def test_worker_that_dies_between_two_cells_is_replaced(cell_flags, tmp_path):
+    engine = start_engine("local", Options(folder=str(tmp_path), workers=1))
+    try:
+        for name in ("first", "second"):
+            settings = cell_flags | {"output_dir": str(tmp_path / name), "num_train_epochs": 1}
+            (handle,) = engine.submit([Job(settings, str(tmp_path))])
+            wait_for(lambda handle=handle: engine.wait([handle], timeout=1))
+            assert engine.failure(handle) is None
+            for worker in psutil.Process().children():
+                if "spawn_main" in " ".join(worker.cmdline()):
+                    worker.kill()
+            time.sleep(1)  # until pebble has seen it
+    finally:
+        engine.stop()
+    assert sorted(finished(tmp_path)) == ["first", "second"]
+
+
 # ---------------------------------------------------------------- other engines
+
+
+class Executor:
+    """What submitit's does with arrays, without Slurm; an administrator allows two jobs in one."""
+
+    def __init__(self):
+        self.arrays = []
+
+    def map_array(self, function, jobs):
+        if len(jobs) > 2:
+            raise RuntimeError("sbatch: error: Invalid job array specification")
+        self.arrays.append(len(jobs))
+        return [f"{len(self.arrays)}_{number}" for number in range(len(jobs))]
+
+
+def test_slurm_gets_arrays_of_a_size_that_it_takes(monkeypatch):
+    engine, jobs = SlurmEngine(Executor(), 10), [Job({}, "")] * 5
+    with pytest.raises(UserError, match="jobs were not accepted: sbatch: error: Invalid job array"):
+        engine.submit(jobs)
+    monkeypatch.setattr("healbert.engines.slurm.ARRAY", 2)
+    assert engine.submit(jobs) == ["1_0", "1_1", "2_0", "2_1", "3_0"]
+    assert engine.executor.arrays == [2, 2, 1]
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What a name stands for, and a fingerprint that follows its content and nothing else."""
 
 import os
+import pathlib
 import shutil
 
 import pandas
@@ -60,6 +61,14 @@ def test_what_is_not_read_from_a_model_folder_does_not_count(model, name):
     with open(os.path.join(model, name), "w", encoding="utf-8") as file:
         file.write("{}")
     assert of_model(model) == before
+
+
+def test_file_changed_in_place_with_its_old_times_counts(model):
+    before, path = of_model(model), pathlib.Path(model, "config.json")
+    stat, text = path.stat(), path.read_text()
+    path.write_text(text[:-1] + " ")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size and of_model(model) != before
 
 
 def test_tokenizer_and_configuration_of_their_own_count(model):

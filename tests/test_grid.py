@@ -1,5 +1,6 @@
 """From a sweep file to cells: what is expanded, what is the same experiment, what is refused, what is done."""
 
+import concurrent.futures
 import json
 import shutil
 
@@ -9,12 +10,13 @@ from conftest import ROOT
 from test_results import write_results
 
 from healbert.arguments import make_arguments
-from healbert.cell import is_locked, open_cell
+from healbert.cell import is_locked, open_cell, remove_checkpoints
+from healbert.engines import Failure, Options
 from healbert.errors import UserError
 from healbert.experiment import LoadCache, run_experiment
-from healbert.grid import make_plan, read_sweep
+from healbert.grid import Plan, make_plan, read_sweep
 from healbert.grid.check import check_cells
-from healbert.grid.run import describe_plan
+from healbert.grid.run import _Runner, describe_plan
 
 
 @pytest.fixture
@@ -64,6 +66,13 @@ def test_include_adds_and_exclude_takes_from_the_grid(base, tmp_path):
         (0.5, 1e-4, 42),
         (1, 3e-3, 42),
     ]
+
+
+def test_exclude_takes_cells_that_could_not_run(base, tmp_path):
+    sweep = {"base": base, "grid": {"corrupt_level": [0.5, "7"], "seed": [1, 2]}, "exclude": [{"corrupt_level": 7}]}
+    assert varying(plan(sweep, tmp_path), "corrupt_level") == [(0.5,), (0.5,)]
+    with pytest.raises(UserError, match="1 cells cannot run"):
+        plan(sweep | {"exclude": [{"corrupt_level": 7, "seed": 1}]}, tmp_path)
 
 
 def test_include_alone_is_no_grid(base, tmp_path):
@@ -164,8 +173,12 @@ def test_exclude_that_takes_everything_is_refused(base, tmp_path):
         ({"probe_layers": "9"}, "layer 9, but the model has 4"),
         ({"text_column_names": "sentence"}, "no text column 'sentence'"),
         ({"model_name_or_path": "no-such/model"}, "cannot be reached"),
+        ({"tokenizer_name": "no-such/tokenizer"}, "tokenizer 'no-such/tokenizer'"),
+        ({"tsne": True, "tsne_perplexity": 42}, "perplexity 42 is too large for 42 examples"),
+        ({"optim_args": "foo"}, "--optim_args cannot be used"),
+        ({"fsdp": "full_shard"}, "--fsdp needs several processes"),
     ],
-    ids=["layer", "column", "model"],
+    ids=["layer", "column", "model", "tokenizer", "tsne", "optimizer", "sharding"],
 )
 def test_what_shows_after_loading_is_found_before_any_cell_runs(base, tmp_path, bad, message):
     cells = plan({"base": base, "include": [{"seed": 1}, {"seed": 2, **bad}]}, tmp_path).cells
@@ -173,6 +186,11 @@ def test_what_shows_after_loading_is_found_before_any_cell_runs(base, tmp_path, 
     with pytest.raises(UserError, match=message) as caught:
         check_cells(cells)
     assert f"1 of 2 cells cannot run ({cells[1].name})" in str(caught.value)
+
+
+def test_cells_of_several_processes_may_be_sharded(base, tmp_path):
+    cells = plan({"base": base, "include": [{"fsdp": "full_shard"}]}, tmp_path).cells
+    check_cells(cells, processes=2)
 
 
 # ---------------------------------------------------------------- what is done
@@ -204,6 +222,64 @@ def test_moved_results_are_still_done(base, tmp_path):
     write_results(plan(sweep, tmp_path / "here").cells[0].folder)
     shutil.move(tmp_path / "here", tmp_path / "there")
     assert plan(sweep, tmp_path / "there").cells[0].state == "completed"
+
+
+class FailingEngine:
+    """Fails every cell, after ``meanwhile(job)``."""
+
+    capacity = 1
+
+    def __init__(self, meanwhile=lambda job: None):
+        self.meanwhile, self.jobs = meanwhile, []
+
+    def submit(self, jobs):
+        self.jobs += jobs
+        return [len(self.jobs)]
+
+    def wait(self, handles, timeout):
+        self.meanwhile(self.jobs[-1])
+        return handles
+
+    def failure(self, handle):
+        return Failure("killed", "the worker died")
+
+
+def run_with(engine, cells):
+    _Runner(Plan(cells), Options(folder=""), engine, None).run(cells)
+
+
+def test_failure_does_not_replace_what_another_sweep_has_finished(base, tmp_path):
+    (cell,) = plan({"base": base, "grid": {"seed": [1]}}, tmp_path).cells
+    run_with(FailingEngine(lambda job: write_results(cell.folder)), [cell])
+    assert cell.state == "completed" and cell.look() == "completed"
+
+
+def test_cell_that_another_sweep_failed_since_the_plan_is_left_alone(base, tmp_path):
+    sweep = {"base": base, "grid": {"seed": [1, 2]}}
+    write_results(plan(sweep, tmp_path).cells[0].folder, status="failed")
+    before, since = plan(sweep, tmp_path).cells
+    write_results(since.folder, status="failed", error={"message": "elsewhere"})
+    engine = FailingEngine()
+    run_with(engine, [before, since])
+    assert [job.settings["seed"] for job in engine.jobs] == [1], "the failed one of old is tried again, once"
+    assert since.results["error"]["message"] == "elsewhere"
+
+
+def test_failure_that_cannot_be_written_down_does_not_stop_the_sweep(base, tmp_path):
+    first, second = plan({"base": base, "grid": {"seed": [1, 2]}}, tmp_path).cells
+    first.folder.write_text("a file where the cell's folder should be")
+    run_with(FailingEngine(), [first, second])
+    assert [cell.state for cell in (first, second)] == ["failed", "failed"]
+    assert "cannot be written" in first.results["error"]["message"] and second.look() == "failed"
+
+
+def test_two_processes_may_delete_the_same_checkpoints(tmp_path):
+    for number in range(200):
+        (tmp_path / "checkpoint-1" / str(number)).mkdir(parents=True)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        for done in [threads.submit(remove_checkpoints, tmp_path) for _ in range(4)]:
+            done.result()
+    assert not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- cells of one process

@@ -66,6 +66,8 @@ def test_live_table_has_tasks_best_cell_and_running_cells(plan):
     console.print(progress.render())
     progress.stop()
     text = console.file.getvalue()
+    bar, header, row = text.splitlines()[1:4]
+    assert bar.strip(" ━╸╺") == "" and header.startswith("task ") and row.startswith("train.csv ")
     assert "2 of 4 cells" in text and "0:00:20 left" in text and "2/4" in text
     assert "0.9000" in text and plan.cells[1].name in text and plan.cells[2].name in text
     assert "0.7000" not in text and progress.live is None

@@ -8,7 +8,7 @@ from healbert import load_results
 from healbert.arguments import make_arguments
 from healbert.errors import UserError
 from healbert.experiment import run_experiment
-from healbert.results import cell_folders, read_cells, read_results
+from healbert.results import cell_folders, list_cells, read_cells, read_results
 
 
 def write_results(folder, **changes):
@@ -93,6 +93,20 @@ def test_what_cannot_be_used_is_named(tmp_path):
     with pytest.warns(UserWarning) as warned:
         assert len(load_results(tmp_path)) == 1
     assert len(warned) == 3
+
+
+def test_listed_cell_that_is_not_finished_has_its_settings(tmp_path, monkeypatch):
+    (tmp_path / "started").mkdir()
+    (tmp_path / "started" / "settings.json").write_text('{"task_name": "sst2", "corrupt_level": 0.5, "seed": 3}')
+    (row,) = list_cells(tmp_path)
+    assert (row["status"], row["task"], row["corrupt_level"], row["seed"]) == ("interrupted", "sst2", 0.5, 3)
+    assert row["healed_f1_weighted"] is None
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("healbert.results.is_locked", refuse)  # root, which tests may run as, is let in everywhere
+    assert list_cells(tmp_path)[0]["status"] == "unfinished"
 
 
 def test_folder_that_does_not_exist_is_refused(tmp_path):

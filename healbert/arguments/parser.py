@@ -47,6 +47,7 @@ FIXED = {
 } | {
     "batch_eval_metrics": False,
     "dataloader_drop_last": False,
+    "dataloader_in_order": True,
     "eval_do_concat_batches": True,
     "label_names": None,
     "prediction_loss_only": False,

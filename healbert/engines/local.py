@@ -5,11 +5,15 @@ ends it when a cell takes too long and starts another in its place.
 """
 
 import concurrent.futures
+import contextlib
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
 
 from . import Failure, with_threads
-from .worker import prepare, run_cell
+from .worker import CellFailed, describe_error, prepare, run_cell
 
 MOST_CPU_WORKERS = 4
 GRACE = 5.0  # seconds in which a cell may end by itself once its time is over
@@ -59,11 +63,15 @@ class LocalEngine:
         return [self._submit(job) for job in jobs]
 
     def _submit(self, job):
-        slot, pool = self._idle.popitem()
-        pool = pool or self._new_pool(*self.slots[slot])
-        limit = job.timeout and job.timeout + GRACE
-        handle = pool.schedule(run_cell, args=[with_threads(job, self.slots[slot][0])], timeout=limit)
-        self._busy[handle] = (slot, pool)
+        with _ctrl_c_held_back():
+            slot, pool = self._idle.popitem()
+            if pool and not pool.active:  # its worker died between two cells
+                _end(pool)
+                pool = None
+            pool = pool or self._new_pool(*self.slots[slot])
+            limit = job.timeout and job.timeout + GRACE
+            handle = pool.schedule(run_cell, args=[with_threads(job, self.slots[slot][0])], timeout=limit)
+            self._busy[handle] = (slot, pool)
         return handle
 
     def _new_pool(self, threads, device):
@@ -96,15 +104,25 @@ class LocalEngine:
             return Failure("timeout", "the cell took longer than --cell_timeout")
         if isinstance(error, ProcessExpired):
             return Failure("killed", f"the worker died ({_describe_exit(error.exitcode)})")
-        return Failure("exception", f"{type(error).__name__}: {error}")
+        if isinstance(error, BrokenProcessPool):
+            return Failure("killed", "the worker died before it began the cell")
+        return Failure("exception", str(error) if isinstance(error, CellFailed) else describe_error(error))
 
     def stop(self):
-        idle, busy = [pool for pool in self._idle.values() if pool], [pool for _, pool in self._busy.values()]
-        for pool in idle:
-            pool.close()
-            pool.join()
+        pools = [pool for pool in self._idle.values() if pool] + [pool for _, pool in self._busy.values()]
         with concurrent.futures.ThreadPoolExecutor(self.capacity) as threads:  # each takes up to three seconds
-            list(threads.map(_end, busy))
+            list(threads.map(_end, pools))
+
+
+@contextlib.contextmanager
+def _ctrl_c_held_back():
+    # A worker that is just starting would answer it, and the end of who starts it, with a traceback; it inherits this.
+    multiprocessing.resource_tracker.ensure_running()  # lifts the block when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(pool):
@@ -113,8 +131,6 @@ def _end(pool):
 
 
 def _describe_exit(code):
-    import signal
-
     if code is not None and code < 0:
         hint = "; out of memory?" if -code == signal.SIGKILL else ""
         return f"signal {signal.Signals(-code).name}{hint}"

@@ -76,7 +76,7 @@ class RayEngine:
             self.ray.get(handle)
         except RayTaskError as error:
             kind = "timeout" if isinstance(error.cause, CellTimeout) else "exception"
-            return Failure(kind, f"{type(error.cause).__name__}: {error.cause}")
+            return Failure(kind, str(error.cause))
         except RayError as error:
             return Failure("killed", f"Ray lost the worker {RETRIES + 1} times ({type(error).__name__})")
         return None

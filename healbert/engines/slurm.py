@@ -1,4 +1,4 @@
-"""Slurm, through submitit: one array job for the sweep, requeued by Slurm and continued from the last epoch."""
+"""Slurm, through submitit: array jobs, requeued by Slurm and continued from the last epoch."""
 
 import os
 import pathlib
@@ -9,6 +9,7 @@ from . import Failure, with_threads
 from .worker import run_cell
 
 POLL = 1.0  # seconds between looks at the jobs
+ARRAY = 1000  # jobs of one array: Slurm's MaxArraySize is 1001 unless an administrator raised it
 
 
 def start(options):
@@ -45,8 +46,15 @@ class SlurmEngine:
         self._jobs = []
 
     def submit(self, jobs):
-        handles = self.executor.map_array(SlurmCell(), [with_threads(job, self.threads) for job in jobs])
-        self._jobs += handles
+        jobs, handles = [with_threads(job, self.threads) for job in jobs], []
+        for start in range(0, len(jobs), ARRAY):
+            try:
+                handles += self.executor.map_array(SlurmCell(), jobs[start : start + ARRAY])
+            except (RuntimeError, OSError) as error:  # sbatch refuses a parameter, or Slurm does not answer
+                raise UserError(
+                    f"--engine slurm: the jobs were not accepted: {' '.join(str(error).split())}"
+                ) from error
+            self._jobs += handles[start:]
         return handles
 
     def wait(self, handles, timeout):
@@ -66,7 +74,8 @@ class SlurmEngine:
         last = str(error).strip().splitlines()[-1]
         if not isinstance(error, FailedJobError):
             return Failure("killed", last)
-        return Failure("timeout" if "CellTimeout" in last else "exception", last)
+        raised, _, message = last.partition(": ")
+        return Failure("timeout" if "CellTimeout" in raised else "exception", message or last)
 
     def stop(self):
         for handle in self._jobs:

@@ -23,6 +23,10 @@ class CellTimeout(TimeoutError):
     """The cell took longer than it may."""
 
 
+class CellFailed(Exception):
+    """What a cell raised, as text: not every exception survives the way to another process."""
+
+
 def prepare(parent, threads, device=None):
     """Runs once in a new worker: its share of the machine, and an end when its parent ends.
 
@@ -66,6 +70,7 @@ def run_cell(job):
 
     Raises:
         CellTimeout: if it took longer than ``job.timeout``.
+        CellFailed: if it raised anything else.
     """
     from ..cell import LOG_NAME
 
@@ -96,6 +101,7 @@ def _launch(job):
     from ..arguments import known_flags, to_argv
     from ..results import read_results
 
+    begin = os.fstat(1).st_size  # of the log
     several = ["--multi_gpu"] if job.processes > 1 else []
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(job.processes), *several]
     launch += ["--main_process_port", "0", "--module", "healbert", "run"]
@@ -105,11 +111,32 @@ def _launch(job):
     try:
         code = process.wait()
     except BaseException:
-        process.terminate()
+        _kill_tree(process)
         raise
     if code:
-        raise UserError(f"accelerate launch ended with status {code}")
+        raise UserError(_last_error(job, begin) or f"accelerate launch ended with status {code}")
     return read_results(job.settings["output_dir"])["status"]
+
+
+def _kill_tree(process):
+    # accelerate launch does not take its children with it.
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+    process.kill()
+    process.wait()
+
+
+def _last_error(job, begin):
+    from ..cell import LOG_NAME
+
+    with open(pathlib.Path(job.settings["output_dir"]) / LOG_NAME, encoding="utf-8", errors="replace") as log:
+        log.seek(begin)
+        errors = [line.removeprefix("error: ").strip() for line in log if line.startswith("error: ")]
+    return errors[-1] if errors else None
 
 
 @contextlib.contextmanager
@@ -131,7 +158,10 @@ def _alarm(seconds):
 
 
 class _log_to:  # noqa: N801 - reads as a context manager
-    """Sends this process's output, of libraries in C and of child processes too, to a file; a traceback as well."""
+    """Sends this process's output, of libraries in C and of child processes too, to a file; a traceback as well.
+
+    An error leaves it as a `CellFailed`.
+    """
 
     def __init__(self, path):
         self.path = path
@@ -153,3 +183,11 @@ class _log_to:  # noqa: N801 - reads as a context manager
         for target, kept in zip((1, 2), self.kept, strict=True):
             os.dup2(kept, target)
             os.close(kept)
+        if isinstance(error, Exception) and not isinstance(error, CellTimeout):
+            raise CellFailed(describe_error(error)) from None
+
+
+def describe_error(error):
+    """An exception as one line; of a `UserError`, its message alone."""
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return kind + " ".join(str(error).split())

@@ -17,7 +17,8 @@ class PlannedCell:
     """One cell of a sweep.
 
     ``settings`` are the flags that the sweep gives it, ``arguments`` all that follow from them, ``folder`` its
-    results folder, and ``state`` one of "todo", "completed", "diverged" and "failed".
+    results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells one writing of
+    its ``results.json`` from another.
     """
 
     settings: dict
@@ -25,6 +26,7 @@ class PlannedCell:
     folder: pathlib.Path
     state: str = "todo"
     results: dict | None = None
+    written: tuple | None = None
 
     @property
     def name(self):
@@ -33,10 +35,11 @@ class PlannedCell:
     def look(self):
         """Reads the state from disk; what cannot be read is to be done again."""
         try:
-            self.results = read_results(self.folder)
+            stat = (self.folder / "results.json").stat()
+            self.results, self.written = read_results(self.folder), (stat.st_ino, stat.st_mtime_ns)
             self.state = self.results["status"]
         except (OSError, ValueError):
-            self.results, self.state = None, "todo"
+            self.results, self.written, self.state = None, None, "todo"
         return self.state
 
     def runs_elsewhere(self):
@@ -90,7 +93,8 @@ def make_plan(sweep, output_dir, processes=1):
                 continue
             name = arguments.name(processes)
         except UserError as error:
-            refused.append((settings, error))
+            if not (from_grid and _is_excluded_as_given(settings, exclude)):
+                refused.append((settings, error))
             continue
         total += 1
         cells.setdefault(name, PlannedCell(settings, arguments, output_dir / name))
@@ -108,10 +112,17 @@ def _typed_values(key, value):
 
 
 def _is_excluded(arguments, exclude):
-    if not exclude:
-        return False
-    settings = arguments.settings()
-    return any(all(settings[key] in values for key, values in entry.items()) for entry in exclude)
+    return bool(exclude) and _matches(arguments.settings(), exclude)
+
+
+def _is_excluded_as_given(settings, exclude):
+    # What cannot run is often why it is excluded.
+    named = settings.keys() & {key for entry in exclude for key in entry}
+    return _matches({key: typed(key, settings[key]) for key in named}, exclude)
+
+
+def _matches(settings, exclude):
+    return any(all(key in settings and settings[key] in values for key, values in entry.items()) for entry in exclude)
 
 
 def _describe_refused(refused, sweep):

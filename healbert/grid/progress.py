@@ -1,13 +1,14 @@
 """What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
 
 import datetime
+import pathlib
 import sys
 import time
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 SHOWN = 12  # running cells in the live table
@@ -80,18 +81,25 @@ class Progress:
         done, total = self._done(), len(self.plan.cells)
         failed = len(self.plan.in_state("failed"))
         head = f"{done} of {count_cells(total)}" + (f", {failed} failed" if failed else "") + f"; {self._pace()}"
-        tasks = Table("task", "model", "done", "best weighted F1", "best cell", box=None, pad_edge=False)
+        bar = Table.grid()  # by itself it does not end its line
+        bar.add_row(ProgressBar(total=total, completed=done, width=60))
+        best_cell = Column("best cell", overflow="fold")  # a name that is cut short names nothing
+        tasks = Table("task", "model", "done", "best weighted F1", best_cell, box=None, pad_edge=False)
         for (model, task), cells in _by_task(self.plan.cells).items():
             best = max((c for c in cells if healed_f1(c) is not None), key=healed_f1, default=None)
             count = f"{sum(c.state != 'todo' for c in cells)}/{len(cells)}"
             score, name = (f"{healed_f1(best):.4f}", best.name) if best else ("-", "-")
-            tasks.add_row(Text(str(task)), Text(str(model)), count, score, Text(name))
-        running = Table("running", "for", box=None, pad_edge=False)
+            tasks.add_row(_last_part(task), _last_part(model), count, score, Text(name))
+        running = Table(Column("running", overflow="fold"), "for", box=None, pad_edge=False)
         for name, since in list(self.running_since.items())[:SHOWN]:
             running.add_row(Text(name), format_seconds(time.monotonic() - since))
         if len(self.running_since) > SHOWN:
             running.add_row(f"and {len(self.running_since) - SHOWN} more", "")
-        return Group(Text(head), ProgressBar(total=total, completed=done, width=60), tasks, running)
+        return Group(Text(head), bar, tasks, *([running] if self.running_since else []))
+
+
+def _last_part(name):
+    return Text(pathlib.PurePath(name).name)
 
 
 def _by_task(cells):

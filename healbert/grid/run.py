@@ -58,7 +58,7 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
     for cell in plan.in_state("completed", "diverged"):
         if not cell.results["config"].get("save_model"):
             remove_checkpoints(cell.folder)  # a kill may have come between the results and this
-    check_cells(todo)
+    check_cells(todo, options.cell_processes)
     runner = _Runner(plan, options, start_engine(engine, options), progress)
     try:
         runner.run(todo)
@@ -74,7 +74,7 @@ def _require_writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another sweep may have been quicker
     except OSError as error:
         raise UserError(f"results folder {folder} cannot be written: {error.strerror}") from error
 
@@ -84,7 +84,6 @@ class _Runner:
 
     def __init__(self, plan, options, engine, progress):
         self.plan, self.options, self.engine, self.progress = plan, options, engine, progress
-        self.started = time.time()
         self.waiting, self.running, self.elsewhere = collections.deque(), {}, []
 
     def run(self, cells):
@@ -108,6 +107,7 @@ class _Runner:
             elif cell.runs_elsewhere():
                 self.elsewhere.append(cell)
             else:
+                cell.state = "todo"  # also a failed one that is tried again
                 batch.append(cell)
         handles = self.engine.submit([self._job(cell) for cell in batch]) if batch else []
         for handle, cell in zip(handles, batch, strict=True):
@@ -115,11 +115,9 @@ class _Runner:
             self._show("running", cell)
 
     def _settled(self, cell):
-        """Whether another sweep has dealt with the cell since this one began."""
-        state = cell.look()
-        if state == "failed":
-            return (cell.folder / "results.json").stat().st_mtime > self.started
-        return state != "todo"
+        """Whether another sweep has dealt with the cell since the plan was made."""
+        known, state = cell.written, cell.look()
+        return state in ("completed", "diverged") or (state == "failed" and cell.written != known)
 
     def _job(self, cell):
         settings = {**cell.settings, "output_dir": str(cell.folder.resolve()), "disable_tqdm": True}
@@ -136,9 +134,9 @@ class _Runner:
             if cell.runs_elsewhere():
                 self.elsewhere.append(cell)
                 continue
-            if failure:
+            if cell.look() not in ("completed", "diverged") and failure:
                 _record_failure(cell, failure)
-            if cell.look() == "todo":  # given up by whoever had it
+            if cell.state == "todo":  # given up by whoever had it
                 self.waiting.append(cell)
             else:
                 self._show("finished", cell)
@@ -156,13 +154,19 @@ class _Runner:
 
 
 def _record_failure(cell, failure):
-    results = {
+    message = failure.message
+    cell.state = "failed"
+    cell.results = {
         "schema_version": SCHEMA_VERSION,
         "status": "failed",
         "config": cell.arguments.settings(),
-        "error": {"kind": failure.kind, "message": failure.message, "log_tail": log_tail(cell.folder)},
+        "error": {"kind": failure.kind, "message": message, "log_tail": log_tail(cell.folder)},
     }
-    write_json(cell.folder / "results.json", results)
+    try:
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        write_json(cell.folder / "results.json", cell.results)
+    except OSError as error:  # a full disk: the sweep still says which cells failed
+        cell.results["error"]["message"] = f"{message}; {cell.folder} cannot be written: {error.strerror}"
 
 
 def run_sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, **options):
