@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 
 from healbert import UserError, make_arguments, run_experiment
 from healbert.cell import METRICS, format_results
-from healbert.experiment import _set_threads
+from healbert.experiment.run import _set_threads
 
 EPOCHS = 4
 STEPS = 12  # of an epoch: 96 examples in batches of 8

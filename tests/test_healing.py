@@ -16,7 +16,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_
 
 from healbert import HealingTrainer, UserError, corrupt, make_arguments, run_experiment
 from healbert.cell import METRICS, epochs
-from healbert.experiment import Cell
+from healbert.experiment.loading import LoadCache, load
+from healbert.experiment.stages import Cell
 from healbert.healing import HEALING, ClassificationLayer, classification_layer
 from healbert.modeling import load_model
 
@@ -162,7 +163,7 @@ def keep_in_evaluation_mode(model):
 def step_the_whole_model(settings):
     """A linear probe that passes every batch through the whole frozen model: per-epoch metrics and logits."""
     arguments = make_arguments(**settings | {"output_dir": settings["output_dir"] + "-slow"})
-    cell = Cell.load(arguments)
+    cell = Cell(arguments, *load(arguments, LoadCache(0)))
     corrupt(cell.model, arguments.corruption.spec())
     cell.model.requires_grad_(False)
     classification_layer(cell.model).requires_grad_(True)

@@ -65,7 +65,7 @@ def _open_data(arguments):
 
 
 def _check_data(task, arguments):
-    from ..experiment import choose_pictured
+    from ..experiment.loading import choose_pictured
 
     if arguments.features.tsne:
         choose_pictured(task, arguments)

@@ -1,141 +1,28 @@
-"""One cell, start to end: load, damage, evaluate, heal, evaluate, write."""
+"""A model on its way through a cell: damaged, evaluated, healed, evaluated, looked into."""
 
 import copy
-import dataclasses
-import json
-import os
 import pathlib
 import pickle
-import time
 
 import numpy as np
-import torch
 from transformers import default_data_collator, set_seed
-from transformers import logging as hf_logging
 
-from .cell import (
-    SCHEMA_VERSION,
+from ..cell import (
     epochs,
-    finished_results,
     log_tail,
-    open_cell,
     pick_metrics,
     remove_checkpoints,
-    table_rows,
     write_predictions,
 )
-from .corruption import corrupt
-from .data import load_task, stratified_sample, tokenize
-from .errors import UserError
-from .feature_file import FeatureFile
-from .features import check_layers, probe_by_depth, read_features, separation
-from .files import write_json
-from .fingerprints import data_fingerprint, model_fingerprint
-from .healing import HEALING, ClassificationLayer
-from .hub.offline import require_hub_or_cache
-from .hub.push import check_push
-from .layers import find_layers
-from .modeling import describe_model, load_model, load_tokenizer, longest_text, model_commit
-from .optional import check_optional
-from .plots import check_tsne, draw_stages
-from .provenance import environment
-from .tracking import Tracking
-from .trainer import Diverged, HealingTrainer, last_complete_checkpoint, token_lengths
-
-
-def run_experiment(arguments, cache=None):
-    """Runs one cell, continues an interrupted one, or reports a finished one from disk.
-
-    Args:
-        arguments: `Arguments` (see `make_arguments`).
-        cache: a `LoadCache` that cells of one process share; figures are the same with and without.
-
-    Returns:
-        dict: what ``results.json`` holds.
-
-    Raises:
-        UserError: if something that the user gave cannot be used; nothing on disk is overwritten then.
-    """
-    output_dir = pathlib.Path(arguments.training.output_dir)
-    finished = finished_results(output_dir, arguments)
-    if finished:
-        if not finished["config"]["save_model"] and arguments.training.process_index == 0:
-            remove_checkpoints(output_dir)  # a kill may have come between the results and this
-        return finished
-    hf_logging.disable_progress_bar()  # of loading and saving; training has its own
-    _set_threads(arguments)
-    check_push(arguments)
-    require_hub_or_cache(arguments)
-    clock = _Clock()
-    cell = Cell.load(arguments, cache or LoadCache(0))
-    clock.lap("load")
-    receipt = corrupt(cell.model, arguments.corruption.spec())
-    clock.lap("corrupt")
-    with open_cell(output_dir, arguments, receipt) as finished:
-        if finished:
-            return finished
-        HEALING[arguments.cell.healing].prepare(cell.model)
-        with Tracking(arguments) as tracking:
-            tracking.settings(arguments.settings(), receipt)
-            outcome = cell.damage_and_heal(clock, tracking)
-            results = _results(arguments, cell, receipt, outcome, clock)
-            tracking.table(table_rows(results, output_dir), cell.trainer.state.global_step)
-        cell.finish(results)
-        return results
-
-
-def _results(arguments, cell, receipt, outcome, clock):
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "config": arguments.settings(),
-        "task": cell.task.describe(),
-        "model": cell.description,
-        "corruption": receipt.to_dict()["spec"] | receipt.summary,
-        **outcome,
-        "timing": clock.seconds,
-        "environment": environment(arguments.training),
-    }
-
-
-class LoadCache:
-    """What the cells of one process load: the last tasks, tokenized, and the last models.
-
-    Args:
-        size: how many of each are kept; 0 for none.
-    """
-
-    def __init__(self, size=2):
-        self.size, self._kept = size, {"task": {}, "model": {}}
-
-    def get(self, kind, key, make):
-        """What ``make()`` returned for this key before, or returns now; the least recently used is forgotten."""
-        kept, key = self._kept[kind], json.dumps(key, sort_keys=True, default=str)
-        value = kept.pop(key) if key in kept else make()
-        kept[key] = value
-        for old in list(kept)[: max(0, len(kept) - self.size)]:
-            del kept[old]
-        return value
-
-
-class _Clock:
-    """Seconds spent in each stage."""
-
-    def __init__(self):
-        self.seconds, self._last = {}, time.perf_counter()
-
-    def lap(self, stage):
-        now = time.perf_counter()
-        self.seconds[stage], self._last = round(now - self._last, 3), now
-
-
-def _set_threads(arguments):
-    # accelerate launch sets OMP_NUM_THREADS=1, which would leave most of a CPU idle.
-    training, threads = arguments.training, arguments.cell.torch_num_threads
-    if threads is None and training.device.type == "cpu":
-        local_processes = int(os.environ.get("LOCAL_WORLD_SIZE", training.world_size))
-        threads = max(1, len(os.sched_getaffinity(0)) // local_processes)
-    if threads is not None:
-        torch.set_num_threads(threads)
+from ..errors import UserError
+from ..feature_file import FeatureFile
+from ..features import check_layers, probe_by_depth, read_features, separation
+from ..files import write_json
+from ..healing import HEALING, ClassificationLayer
+from ..layers import find_layers
+from ..plots import draw_stages
+from ..trainer import Diverged, HealingTrainer, last_complete_checkpoint
+from .loading import choose_pictured
 
 
 def _without_services(training):
@@ -143,26 +30,6 @@ def _without_services(training):
     quiet = copy.copy(training)
     quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
     return quiet
-
-
-def _check_lengths(task, model):
-    most = longest_text(model)
-    longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
-    if most and longest > most:
-        raise UserError(f"texts of {longest} tokens are too long for the model; use --max_seq_length {most} or less")
-
-
-def choose_pictured(task, arguments):
-    """The evaluation examples in the t-SNE picture: a `datasets.Dataset`.
-
-    Raises:
-        UserError: if they cannot be drawn.
-    """
-    rows, wanted = task.splits["evaluation"], arguments.features
-    size = min(wanted.tsne_samples, len(rows))
-    chosen = stratified_sample(rows["label"], size, arguments.data.sample_seed)
-    check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
-    return rows.select(chosen)
 
 
 class Cell:
@@ -174,43 +41,6 @@ class Cell:
         wanted = arguments.features.layers()
         self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
-
-    @classmethod
-    def load(cls, arguments, cache):
-        """Loads what the arguments name and checks what depends on it.
-
-        Args:
-            arguments: `Arguments`.
-            cache: a `LoadCache`.
-
-        Raises:
-            UserError: if any of it cannot be used.
-        """
-        run, seed = arguments.cell, arguments.training.seed
-        sources = [data_fingerprint(arguments.data, arguments.model), model_fingerprint(arguments.model)]
-        key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources]
-
-        def task_and_tokenizer():
-            tokenizer = load_tokenizer(arguments.model)
-            with arguments.training.main_process_first(desc="loading the task"):
-                task = load_task(arguments.data, arguments.model, run.selection, run.dev_fraction)
-                tokenize(task, tokenizer, arguments.data)
-            return task, tokenizer
-
-        task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
-
-        name = arguments.model.model_name_or_path
-
-        def pretrained():
-            set_seed(seed)  # the head's initialisation
-            model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
-            return model, describe_model(model, name, model_commit(arguments.model, name))
-
-        model, description = cache.get("model", [*key, seed], pretrained)
-        model = copy.deepcopy(model) if cache.size else model
-        check_optional(arguments.training, model)
-        _check_lengths(task, model)
-        return cls(arguments, task, tokenizer, model, description)
 
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""

@@ -1,0 +1,96 @@
+"""What a cell loads, and what cells of one process share of it."""
+
+import copy
+import dataclasses
+import json
+
+import numpy as np
+from transformers import set_seed
+
+from ..data import load_task, stratified_sample, tokenize
+from ..errors import UserError
+from ..fingerprints import data_fingerprint, model_fingerprint
+from ..modeling import describe_model, load_model, load_tokenizer, longest_text, model_commit
+from ..optional import check_optional
+from ..plots import check_tsne
+from ..trainer import token_lengths
+
+
+class LoadCache:
+    """What the cells of one process load: the last tasks, tokenized, and the last models.
+
+    Args:
+        size: how many of each are kept; 0 for none.
+    """
+
+    def __init__(self, size=2):
+        self.size, self._kept = size, {"task": {}, "model": {}}
+
+    def get(self, kind, key, make):
+        """What ``make()`` returned for this key before, or returns now; the least recently used is forgotten."""
+        kept, key = self._kept[kind], json.dumps(key, sort_keys=True, default=str)
+        value = kept.pop(key) if key in kept else make()
+        kept[key] = value
+        for old in list(kept)[: max(0, len(kept) - self.size)]:
+            del kept[old]
+        return value
+
+
+def load(arguments, cache):
+    """Loads what the arguments name and checks what depends on it.
+
+    Args:
+        arguments: `Arguments`.
+        cache: a `LoadCache`.
+
+    Returns:
+        tuple: a tokenized `TaskData`, its tokenizer, the pretrained model with a new head, what is said of the model.
+
+    Raises:
+        UserError: if any of it cannot be used.
+    """
+    run, seed = arguments.cell, arguments.training.seed
+    sources = [data_fingerprint(arguments.data, arguments.model), model_fingerprint(arguments.model)]
+    key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources]
+
+    def task_and_tokenizer():
+        tokenizer = load_tokenizer(arguments.model)
+        with arguments.training.main_process_first(desc="loading the task"):
+            task = load_task(arguments.data, arguments.model, run.selection, run.dev_fraction)
+            tokenize(task, tokenizer, arguments.data)
+        return task, tokenizer
+
+    task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
+
+    name = arguments.model.model_name_or_path
+
+    def pretrained():
+        set_seed(seed)  # the head's initialisation
+        model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
+        return model, describe_model(model, name, model_commit(arguments.model, name))
+
+    model, description = cache.get("model", [*key, seed], pretrained)
+    model = copy.deepcopy(model) if cache.size else model
+    check_optional(arguments.training, model)
+    _check_lengths(task, model)
+    return task, tokenizer, model, description
+
+
+def _check_lengths(task, model):
+    most = longest_text(model)
+    longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
+    if most and longest > most:
+        raise UserError(f"texts of {longest} tokens are too long for the model; use --max_seq_length {most} or less")
+
+
+def choose_pictured(task, arguments):
+    """The evaluation examples in the t-SNE picture: a `datasets.Dataset`.
+
+    Raises:
+        UserError: if they cannot be drawn.
+    """
+    rows, wanted = task.splits["evaluation"], arguments.features
+    size = min(wanted.tsne_samples, len(rows))
+    chosen = stratified_sample(rows["label"], size, arguments.data.sample_seed)
+    check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
+    return rows.select(chosen)
