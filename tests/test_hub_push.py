@@ -414,14 +414,16 @@ def test_results_become_a_dataset(hub, cells, tmp_path, command):
     import datasets
 
     folder = shutil.copytree(cells, tmp_path / "sweep")
-    (folder / "report.html").write_text("<p>report</p>")
+    (folder / "report").mkdir()
+    (folder / "report" / "report.html").write_text(f"<p>report of {pathlib.Path.home()}/runs</p>")
     status, output, error = command("push", folder, "--repo_id", "writer/figures", "--token", TOKEN)
     assert (status, output) == (0, f"pushed to {hub.endpoint}/datasets/writer/figures\n"), error
     files = hub.repositories["dataset", "writer/figures"].files()
     assert set(files) - {".gitattributes"} == {
-        *("README.md", "results.parquet", "report.html"),
+        *("README.md", "results.parquet", "report/report.html"),
         *("cells/damaged/results.json", "cells/intact/results.json"),
     }
+    assert files["report/report.html"] == b"<p>report of ~/runs</p>"
     rows = datasets.load_dataset("writer/figures", split="train").to_pandas().set_index("folder")
     for name in ("damaged", "intact"):
         results = results_of(cells / name)

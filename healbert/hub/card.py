@@ -244,14 +244,16 @@ def results_card(rows, repo_id, has_report):
     Args:
         rows: pandas.DataFrame as `load_results` makes it.
         repo_id: where it goes.
-        has_report: whether report.html is there.
+        has_report: whether a report is there.
     """
     from huggingface_hub import DatasetCard, DatasetCardData
 
     metadata = DatasetCardData(
         configs=[{"config_name": "default", "data_files": "results.parquet"}], tags=TAGS, pretty_name="HealBERT results"
     )
-    report = "\n\n`report.html` has tables and curves; download it and open it in a browser." if has_report else ""
+    report = (
+        "\n\n`report/report.html` has tables and curves; download it and open it in a browser." if has_report else ""
+    )
     counted = ", ".join(f"{escape(name)} ({n})" for name, n in rows["status"].value_counts().items())
     tasks = ", ".join(escape(name) for name in sorted({last_part(t) for t in rows["task"].dropna()}))
     models = ", ".join(escape(name) for name in sorted({last_part(m) for m in rows["model"].dropna()}))

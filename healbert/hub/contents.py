@@ -8,11 +8,25 @@ from ..arguments import NOT_IDENTITY
 from ..arguments.cell import PATHS
 from ..files import jsonable, read_json
 
+REPORT = "report/report.html"
+TEXTS = {".csv", ".html", ".md", ".tex"}
+
 
 def without_home(text):
     """``text`` as bytes, with ~ in place of the home folder, which is nobody else's business."""
     home = str(pathlib.Path.home())
     return (re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text).encode()
+
+
+def report_files(folder):
+    """What `python -m healbert report` wrote into a folder of cells: a dict from path in the repository to content."""
+    found = sorted(path for path in (folder / "report").rglob("*") if path.is_file() and path.name[0] != ".")
+    return {
+        path.relative_to(folder).as_posix(): without_home(path.read_text(encoding="utf-8"))
+        if path.suffix in TEXTS
+        else path
+        for path in found
+    }
 
 
 def read_remote(repository, name):

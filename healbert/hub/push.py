@@ -11,7 +11,7 @@ import yaml
 
 from ..errors import UserError
 from .card import model_card, results_card
-from .contents import differing, read_remote, table_for_parquet, without_home
+from .contents import REPORT, differing, read_remote, report_files, table_for_parquet, without_home
 from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_class
 from .errors import explain
 from .reach import hub_is_off, work_offline_if_unreachable
@@ -271,7 +271,7 @@ def push_results(repository):
     """Pushes the figures of all cells at or under a folder as a dataset that `datasets.load_dataset` opens.
 
     Args:
-        repository: a `Repository`; its ``folder`` holds cells, and maybe report.html.
+        repository: a `Repository`; its ``folder`` holds cells, and maybe their report.
 
     Returns:
         str: the repository's address.
@@ -295,8 +295,8 @@ def push_results(repository):
         )
         for cell, place in places.items()
     }
-    files |= {path.name: path for path in sorted(folder.glob("report.*")) if path.is_file()}
+    files |= report_files(folder)
     table = io.BytesIO()
     table_for_parquet(rows).to_parquet(table, index=False)
-    card = results_card(rows, repository.repo_id, "report.html" in files)
+    card = results_card(rows, repository.repo_id, REPORT in files)
     return repository.commit(files | {"results.parquet": table.getvalue(), "README.md": card.encode()}, "Results")
