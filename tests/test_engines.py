@@ -192,7 +192,9 @@ def test_ctrl_c_stops_soon_and_says_how_to_go_on(write_sweep, tmp_path):
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_sweep_stopped_while_its_worker_starts_leaves_no_traceback(write_sweep, tmp_path, stop):
     path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
-    process = start_sweep(path, folder, "--workers", "1")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if stop == signal.SIGTERM else signal.default_int_handler)
+    process = start_sweep(path, folder, "--workers", "1")  # to end by SIGTERM, it is started as a background job
+    signal.signal(signal.SIGINT, before)
     try:
         (worker,) = wait_for(lambda: workers_of(process))
         if stop == signal.SIGINT:  # a terminal sends it to the workers as well
@@ -390,6 +392,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
         (["--engine", "rai"], "engine 'rai' is not known; did you mean 'ray'"),
         (["--workers", "0"], "not a whole number of 1 or more"),
         (["--cell_timeout", "-1"], "not a number of seconds above 0"),
+        (["--cell_timeout", "1h"], "'1h' is not a number of seconds above 0"),
         (["--cell_launcher", "acelerate"], "did you mean 'accelerate'"),
         (["--set", "sede=1"], "unknown setting 'sede'; did you mean 'seed'"),
         (["--set", "corrupt_level=5"], "cells cannot run"),
