@@ -241,9 +241,10 @@ def test_two_sweeps_at_once_run_each_cell_once(write_sweep, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # it starts twelve sweeps
 def test_sweep_killed_ten_times_gives_what_an_undisturbed_one_gives(write_sweep, tmp_path):
     grid = {"corrupt_level": [0, 0.5, 1], "seed": [1, 2]}
-    path = write_sweep(grid=grid, base={"num_train_epochs": 30})
+    path = write_sweep(grid=grid, base={"num_train_epochs": 12, "torch_num_threads": 1})
     assert sweep(path, tmp_path / "calm", "--workers", "2")[0] == 0
     folder, rng, seen = tmp_path / "wild", random.Random(0), {}
     for _ in range(10):
@@ -363,7 +364,9 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
     pytest.importorskip("ray", reason="the ray extra is not installed")
     from ray.cluster_utils import Cluster
 
-    path = write_sweep(grid={"seed": [1, 2, 3, 4]}, base={"num_train_epochs": 20, "corrupt_level": 0.5})
+    path = write_sweep(
+        grid={"seed": [1, 2, 3, 4]}, base={"num_train_epochs": 20, "corrupt_level": 0.5, "torch_num_threads": 1}
+    )
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     process = None
     try:
@@ -379,7 +382,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
             kill_group(process)
         cluster.shutdown()
     assert process.returncode == 0, output
-    assert sweep(path, tmp_path / "local", "--workers", "1")[0] == 0
+    assert sweep(path, tmp_path / "local", "--workers", "2", timeout=400)[0] == 0
     assert metrics(folder) == metrics(tmp_path / "local")
 
 
