@@ -55,10 +55,15 @@ def sweep(argv):
         "--slurm", action="append", default=[], metavar="KEY=VALUE", help="submitit's, such as slurm_partition=gpu"
     )
     options = vars(parser.parse_args(argv))
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # ends it as Ctrl-C does
+    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
     from .grid.run import run_sweep
 
     sys.exit(run_sweep(**options))
+
+
+def _end_as_ctrl_c_does(*_):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has set to be ignored in a background job
+    signal.raise_signal(signal.SIGINT)
 
 
 def _count(text):
@@ -68,7 +73,10 @@ def _count(text):
 
 
 def _seconds(text):
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
     return value
@@ -82,6 +90,7 @@ def ls(argv):
     options = parser.parse_args(argv)
     from .results import list_cells
 
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `ls DIR | head`
     rows = list_cells(options.folder)
     print(json.dumps(rows, indent=2, ensure_ascii=False) if options.json else _as_table(rows))
 

@@ -30,7 +30,8 @@ def cell_folders(directory):
         UserError: if ``directory`` is no folder.
     """
     if not pathlib.Path(directory).is_dir():
-        raise UserError(f"results folder {directory} does not exist")
+        there = pathlib.Path(directory).exists()
+        raise UserError(f"results folder {directory} {'is not a folder' if there else 'does not exist'}")
     found = []
     for folder, inner, files in os.walk(directory):
         if "settings.json" in files or "results.json" in files:

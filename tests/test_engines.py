@@ -192,7 +192,9 @@ def test_ctrl_c_stops_soon_and_says_how_to_go_on(write_sweep, tmp_path):
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_sweep_stopped_while_its_worker_starts_leaves_no_traceback(write_sweep, tmp_path, stop):
     path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
-    process = start_sweep(path, folder, "--workers", "1")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if stop == signal.SIGTERM else signal.default_int_handler)
+    process = start_sweep(path, folder, "--workers", "1")  # to end by SIGTERM, it is started as a background job
+    signal.signal(signal.SIGINT, before)
     try:
         (worker,) = wait_for(lambda: workers_of(process))
         if stop == signal.SIGINT:  # a terminal sends it to the workers as well
@@ -239,9 +241,10 @@ def test_two_sweeps_at_once_run_each_cell_once(write_sweep, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # it starts twelve sweeps
 def test_sweep_killed_ten_times_gives_what_an_undisturbed_one_gives(write_sweep, tmp_path):
     grid = {"corrupt_level": [0, 0.5, 1], "seed": [1, 2]}
-    path = write_sweep(grid=grid, base={"num_train_epochs": 30})
+    path = write_sweep(grid=grid, base={"num_train_epochs": 12, "torch_num_threads": 1})
     assert sweep(path, tmp_path / "calm", "--workers", "2")[0] == 0
     folder, rng, seen = tmp_path / "wild", random.Random(0), {}
     for _ in range(10):
@@ -361,7 +364,9 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
     pytest.importorskip("ray", reason="the ray extra is not installed")
     from ray.cluster_utils import Cluster
 
-    path = write_sweep(grid={"seed": [1, 2, 3, 4]}, base={"num_train_epochs": 20, "corrupt_level": 0.5})
+    path = write_sweep(
+        grid={"seed": [1, 2, 3, 4]}, base={"num_train_epochs": 20, "corrupt_level": 0.5, "torch_num_threads": 1}
+    )
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     process = None
     try:
@@ -377,7 +382,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
             kill_group(process)
         cluster.shutdown()
     assert process.returncode == 0, output
-    assert sweep(path, tmp_path / "local", "--workers", "1")[0] == 0
+    assert sweep(path, tmp_path / "local", "--workers", "2", timeout=400)[0] == 0
     assert metrics(folder) == metrics(tmp_path / "local")
 
 
@@ -390,6 +395,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
         (["--engine", "rai"], "engine 'rai' is not known; did you mean 'ray'"),
         (["--workers", "0"], "not a whole number of 1 or more"),
         (["--cell_timeout", "-1"], "not a number of seconds above 0"),
+        (["--cell_timeout", "1h"], "'1h' is not a number of seconds above 0"),
         (["--cell_launcher", "acelerate"], "did you mean 'accelerate'"),
         (["--set", "sede=1"], "unknown setting 'sede'; did you mean 'seed'"),
         (["--set", "corrupt_level=5"], "cells cannot run"),

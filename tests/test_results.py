@@ -112,4 +112,7 @@ def test_listed_cell_that_is_not_finished_has_its_settings(tmp_path, monkeypatch
 def test_folder_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         load_results(tmp_path / "nothing")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is not a folder"):
+        load_results(tmp_path / "file")
     assert load_results(tmp_path).empty
