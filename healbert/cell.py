@@ -67,8 +67,7 @@ def finished_results(output_dir, arguments):
         return None
     if not output_dir.is_dir():
         raise UserError(f"--output_dir {output_dir} is a file; name a folder")
-    # Empty but for the log of a sweep, or for a write that was cut short.
-    if all(path.name.startswith(".") or path.name == LOG_NAME for path in output_dir.iterdir()):
+    if _never_began(output_dir):
         return None
     settings = read_json(output_dir / "settings.json")
     if not isinstance(settings, dict):
@@ -93,6 +92,15 @@ def finished_results(output_dir, arguments):
     if arguments.cell.save_model and not (output_dir / "config.json").exists():
         raise UserError(f"{output_dir} was finished without --save_model; run it again with --overwrite_output_dir")
     return results
+
+
+def _never_began(output_dir):
+    """Whether a folder is empty but for a sweep's log, a failure before the damage, or a write that was cut short."""
+    names = {path.name for path in output_dir.iterdir() if not path.name.startswith(".")}
+    if names - {LOG_NAME} != {"results.json"}:
+        return names <= {LOG_NAME}
+    found = read_json(output_dir / "results.json")
+    return isinstance(found, dict) and found.get("status") == "failed"
 
 
 def read_results(folder):

@@ -339,6 +339,12 @@ def test_failed_cell_is_run_again(cell_flags, tmp_path):
     assert run_experiment(make_arguments(**cell_flags))["status"] == "completed"
 
 
+def test_cell_that_failed_before_the_damage_is_run_again(cell_flags, tmp_path):
+    write_results(tmp_path / "cell", status="failed")
+    (tmp_path / "cell" / "log.txt").write_text("killed")
+    assert run_experiment(make_arguments(**cell_flags))["status"] == "completed"
+
+
 def test_sweep_file_is_not_taken_for_a_cell():
     with pytest.raises(UserError, match="describes a sweep; run it with: python -m healbert sweep"):
         from healbert.arguments import parse_arguments
