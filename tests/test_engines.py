@@ -365,7 +365,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
     from ray.cluster_utils import Cluster
 
     path = write_sweep(
-        grid={"seed": [1, 2, 3, 4]}, base={"num_train_epochs": 20, "corrupt_level": 0.5, "torch_num_threads": 1}
+        grid={"seed": [1, 2, 3]}, base={"num_train_epochs": 60, "corrupt_level": 0.5, "torch_num_threads": 1}
     )
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     process = None
@@ -374,7 +374,9 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
         folder = tmp_path / "ray"
         options = ["--engine", "ray", "--ray_address", cluster.address, "--workers", "2"]
         process = start_sweep(path, folder, *options)
-        wait_for(lambda: len(list(folder.glob("*/checkpoint-*"))) >= 2)
+        # Both nodes are at work: cells last long enough for the second to start.
+        wait_for(lambda: len({path.parent for path in folder.glob("*/checkpoint-*")}) == 2, seconds=300)
+        assert process.poll() is None
         cluster.remove_node(lost, allow_graceful=False)
         output, _ = process.communicate(timeout=300)
     finally:
