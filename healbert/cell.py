@@ -281,6 +281,6 @@ def describe_damage(damage):
     """The damage in a few words, from the ``corruption`` of a cell's results."""
     if damage["level"] == 0:
         return "none"
-    region = "all" if damage["level"] == 1 else f"{damage['region']} {damage['level']:.0%}"
+    region = "all" if damage["level"] == 1 else f"{damage['region']} {100 * damage['level']:g}%"
     also = [part for part in ("embeddings", "pooler") if damage[part]]
     return f"{region}{''.join(f' and {part}' for part in also)}, {damage['method']}, seed {damage['seed']}"

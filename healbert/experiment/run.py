@@ -60,8 +60,8 @@ def run_experiment(arguments, cache=None):
             tracking.settings(arguments.settings(), receipt)
             outcome = cell.damage_and_heal(clock, tracking)
             results = _results(arguments, cell, receipt, outcome, clock)
+            cell.finish(results)  # first: a tracker that fails at the end must not cost the cell
             tracking.table(table_rows(results, output_dir), cell.trainer.state.global_step)
-        cell.finish(results)
         return results
 
 

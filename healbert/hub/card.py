@@ -168,10 +168,11 @@ def _damage(damage):
     if damage["level"] == 0:
         return "none."
     hit, total = len(damage["layers_hit"]), damage["num_layers"]
-    where = "all" if damage["level"] == 1 else f"the {damage['region']} {damage['level']:.0%}"
+    where = "all" if damage["level"] == 1 else f"the {damage['region']} {100 * damage['level']:g}%"
+    partly = " in whole or in part" if damage["unit"] == "parameter" else ""
     also = "".join(f" and the {part}" for part in ("embeddings", "pooler") if damage[part])
     return (
-        f"{where} of the encoder{also} ({hit} of {total} layers, {damage['tensors']} tensors, "
+        f"{where} of the encoder{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
         f"{damage['fraction_of_model']:.1%} of all parameters). Norm weights became 1, biases 0, every other weight "
         f"was drawn anew ({escape(damage['method'])}, seed {damage['seed']}). `corruption.json` has the SHA-256 of "
         "each of these tensors before and after; every other tensor was checked to be bit-identical."
@@ -201,7 +202,7 @@ def _by_class(scores):
 
 
 def _use(results, repo_id):
-    imports = "import healbert.pooling  # registers the mean-pooling head (pip install healbert)\n"
+    imports = "import healbert.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
     return (
         (imports if results["config"]["pooling"] == "mean" else "")
         + "from transformers import pipeline\n\n"

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..fingerprints import EMBEDDED_MODEL
 from ..results import read_results
 from ..tasks import TASKS
+from .contents import differing
 
 # Settings of this machine and this run, not of the cell.
 ELSEWHERE = {
@@ -22,6 +23,11 @@ ELSEWHERE = {
     "push_to_hub",
     "intact_results",
 }
+# What must be the same for an intact cell to stand beside a damaged one.
+SAME = (
+    "model_name_or_path pooling healing selection max_seq_length learning_rate num_train_epochs max_steps "
+    "per_device_train_batch_size gradient_accumulation_steps"
+).split()
 # What a reader looks for first in a command line.
 FIRST = "model_name_or_path model_revision task_name dataset_name dataset_config_name data_revision train_file".split()
 
@@ -62,14 +68,16 @@ def find_background(results, token=None):
 
 def _card(kind, repo_id, commit, token):
     import huggingface_hub
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import HfHubHTTPError
 
     if repo_id is None:
         return {}
     try:
         info = huggingface_hub.HfApi(token=token).repo_info(repo_id, repo_type=kind, revision=commit)
-    except HTTPError:  # gone, or not for this token: the card then says that it is not stated
-        return {}
+    except HfHubHTTPError as error:
+        if error.response.status_code not in (401, 403, 404):
+            raise
+        return {}  # gone, or not for this token: the card then says that it is not stated
     return info.card_data.to_dict() if info.card_data else {}
 
 
@@ -148,15 +156,16 @@ def read_finished(folder):
     return results | {"task": {"commit": None, "evaluation_split": None} | results["task"]}  # older cells lack these
 
 
-def read_intact(folder, beside=None):
+def read_intact(folder, settings=None, fingerprint=None):
     """The results of the intact cell that a card compares with.
 
     Args:
         folder: its folder; None gives None.
-        beside: results of the cell that it is compared with, if there are any yet.
+        settings: of the cell that it is compared with, by their flags' names.
+        fingerprint: of that cell's data, if it is known yet.
 
     Raises:
-        UserError: if the cell is damaged, has no healed scores, or was scored on other examples.
+        UserError: if the cell is damaged, has no healed scores, was fine-tuned another way or on other examples.
     """
     if folder is None:
         return None
@@ -165,6 +174,9 @@ def read_intact(folder, beside=None):
         raise UserError(f"--intact_results {folder} holds a cell of level {results['corruption']['level']:g}, not 0")
     if not results["metrics"]["healed"]:
         raise UserError(f"--intact_results {folder} holds a cell without healed scores ({results['status']})")
-    if beside and results["task"]["fingerprint"] != beside["task"]["fingerprint"]:
+    unlike = settings and differing(*({name: of.get(name) for name in SAME} for of in (results["config"], settings)))
+    if unlike:
+        raise UserError(f"--intact_results {folder} holds a cell of other settings: {unlike}")
+    if fingerprint not in (None, results["task"]["fingerprint"]):
         raise UserError(f"--intact_results {folder} holds a cell of other data; its scores cannot stand beside")
     return results

@@ -21,6 +21,10 @@ NOT_PUSHED = {"results.json", "settings.json", "trainer_state.json"}  # the firs
 NOT_CONTENT = {".gitattributes", "README.md"}  # what the Hub puts in by itself
 
 
+class HubRefusal(UserError):
+    """The Hub was not reached or does not permit it; nothing was pushed."""
+
+
 class PushError(UserError):
     """A push did not finish. The cell is whole on disk, and the message has the command that completes the push."""
 
@@ -60,9 +64,9 @@ class Repository:
 
         work_offline_if_unreachable()
         if hub_is_off():
-            raise UserError(
-                "pushing needs the Hub, which cannot be reached (or HF_HUB_OFFLINE is set); run without --push_to_hub "
-                "and with --save_model, and push later: python -m healbert push DIR"
+            raise HubRefusal(
+                "pushing needs the Hub, which cannot be reached (or HF_HUB_OFFLINE is set); a cell that was run with "
+                "--save_model and without --push_to_hub can be pushed later: python -m healbert push DIR"
             )
         self.api = huggingface_hub.HfApi(token=self.token)
         with _refusals("pushing to the Hub"):
@@ -95,12 +99,13 @@ class Repository:
         except (RepositoryNotFoundError, RevisionNotFoundError):
             return []
 
-    def check_content(self, settings=None, fingerprint=None):
+    def check_content(self, settings=None, fingerprint=None, files=()):
         """Checks that a push would not mix with other content.
 
         Args:
             settings: of the cell that is to go there; None for a dataset of results.
             fingerprint: of that cell's data, if it is known yet.
+            files: paths of the dataset of results; figures of cells that are not among them are other content.
 
         Raises:
             UserError: if the repository holds something else, unless ``overwrite``.
@@ -110,7 +115,8 @@ class Repository:
             if self.overwrite or not found:
                 return
             if settings is None:
-                same, held = "results.parquet" in found, ", ".join(found[:5])
+                others = [path for path in found if path.startswith("cells/") and path not in files]
+                same, held = "results.parquet" in found and not others, ", ".join((others or found)[:5])
             else:
                 there = read_remote(self, "results.json") if {"results.json", "corruption.json"} <= set(found) else None
                 named = there and differing(there["config"], settings)
@@ -124,11 +130,13 @@ class Repository:
 
     def command(self):
         """The command line that pushes this again."""
-        parts = ["python", "-m", "healbert", "push", str(self.folder), "--repo_id", str(self.repo_id)]
+        parts = ["python", "-m", "healbert", "push", str(self.folder)]
+        parts += ["--repo_id", self.repo_id] if self.repo_id else []
         parts += ["--revision", self.revision] if self.revision else []
         parts += ["--private"] if self.private else []
         parts += ["--intact_results", str(self.intact_results)] if self.intact_results else []
         parts += ["--results_only"] if self.kind == "dataset" and (self.folder / "settings.json").is_file() else []
+        parts += ["--overwrite"] if self.overwrite else []
         return shlex.join(parts)
 
     def commit(self, files, message):
@@ -169,9 +177,8 @@ class Repository:
         except (HTTPError, OSError):
             missing = sorted(files)
         named = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
-        what = (
-            f"{len(missing)} of {len(files)} files are missing there: {named}" if missing else "its files are not new"
-        )
+        what = f"{len(missing)} of {len(files)} files are missing there: {named}"
+        what = what if missing else "what is there is of an earlier push"
         return (
             f"the push to '{self.repo_id}' did not finish: {explain(error)}; {what}. Nothing is lost: everything is in "
             f"{self.folder}, and this completes it: {self.command()}"
@@ -187,7 +194,7 @@ def _refusals(what):
     except UserError:
         raise
     except (HTTPError, OSError, HFValidationError) as error:
-        raise UserError(f"{what}: {explain(error)}") from error
+        raise HubRefusal(f"{what}: {explain(error)}") from error
 
 
 def check_push(arguments):
@@ -201,7 +208,7 @@ def check_push(arguments):
     """
     if arguments.training.process_index != 0:
         return
-    read_intact(arguments.cell.intact_results)
+    read_intact(arguments.cell.intact_results, arguments.settings())
     if arguments.training.push_to_hub:
         _repository_of(arguments).open().check_content(arguments.settings())
 
@@ -225,10 +232,17 @@ def push_experiment(arguments):
         str: the repository's address.
 
     Raises:
-        PushError: if the push did not finish.
+        PushError: if the push did not begin or did not finish.
         UserError: if it cannot be pushed.
     """
-    return push_cell(_repository_of(arguments))
+    repository = _repository_of(arguments)
+    try:
+        return push_cell(repository)
+    except HubRefusal as error:
+        raise PushError(
+            f"{error}. Nothing is lost: the finished cell is in {repository.folder}, and this pushes it: "
+            f"{repository.command()}"
+        ) from error
 
 
 def push_cell(repository):
@@ -246,7 +260,7 @@ def push_cell(repository):
     """
     folder = repository.folder
     results = read_finished(folder)
-    intact = read_intact(repository.intact_results, beside=results)
+    intact = read_intact(repository.intact_results, results["config"], results["task"]["fingerprint"])
     if not results["metrics"]["healed"]:
         raise UserError(
             f"the cell in {folder} {results['status']} in its first epoch; there is no healed model to push"
@@ -257,7 +271,8 @@ def push_cell(repository):
             "--overwrite_output_dir, or push its figures alone with --results_only"
         )
     repository.open().check_content(results["config"], results["task"]["fingerprint"])
-    background = find_background(results, repository.token)
+    with _refusals("the cards of the base model and the data"):
+        background = find_background(results, repository.token)
     by_class = scores_by_class(folder, results["task"]["label_names"])
     card = model_card(results, repository.repo_id, background, by_class, intact)
     files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in MODEL_SUFFIXES}
@@ -286,7 +301,6 @@ def push_results(repository):
     rows = load_results(folder)
     if rows.empty:
         raise UserError(f"{folder} holds no finished cells")
-    repository.open().check_content()
     places = {cell: pathlib.Path(cell).relative_to(folder).as_posix() for cell in rows["folder"]}
     rows["folder"] = [places[cell] for cell in rows["folder"]]
     files = {
@@ -296,6 +310,7 @@ def push_results(repository):
         for cell, place in places.items()
     }
     files |= report_files(folder)
+    repository.open().check_content(files=files)
     table = io.BytesIO()
     table_for_parquet(rows).to_parquet(table, index=False)
     card = results_card(rows, repository.repo_id, REPORT in files)
