@@ -32,6 +32,12 @@ class PlannedCell:
     def name(self):
         return self.folder.name
 
+    @property
+    def kind(self):
+        """What cells share that load the same: (model, task)."""
+        model, data = self.arguments.model, self.arguments.data
+        return (model.model_name_or_path, data.task_name or data.dataset_name or data.train_file)
+
     def look(self):
         """Reads the state from disk; what cannot be read is to be done again."""
         try:
@@ -62,12 +68,12 @@ class Plan:
         taken = {}
         for cell in self.in_state("completed", "diverged"):
             seconds = sum((cell.results.get("timing") or {}).values())
-            taken.setdefault(_kind(cell), []).append(seconds)
+            taken.setdefault(cell.kind, []).append(seconds)
         if not taken:
             return None
         overall = statistics.mean(second for seconds in taken.values() for second in seconds)
         means = {kind: statistics.mean(seconds) for kind, seconds in taken.items()}
-        return sum(means.get(_kind(cell), overall) for cell in self.in_state("todo")) / workers
+        return sum(means.get(cell.kind, overall) for cell in self.in_state("todo")) / workers
 
 
 def make_plan(sweep, output_dir, processes=1):
@@ -136,13 +142,8 @@ def _grouped(cells):
     # Workers keep what they loaded last: cells that share it should follow each other.
     order = {}
     for cell in cells:
-        order.setdefault(_kind(cell), []).append(cell)
+        order.setdefault(cell.kind, []).append(cell)
     return [cell for group in order.values() for cell in group]
-
-
-def _kind(cell):
-    model, data = cell.arguments.model, cell.arguments.data
-    return (model.model_name_or_path, data.task_name or data.dataset_name or data.train_file)
 
 
 def _look_at_all(cells, output_dir):

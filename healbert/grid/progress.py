@@ -105,9 +105,7 @@ def _last_part(name):
 def _by_task(cells):
     groups = {}
     for cell in cells:
-        data, model = cell.arguments.data, cell.arguments.model
-        key = (model.model_name_or_path, data.task_name or data.dataset_name or data.train_file)
-        groups.setdefault(key, []).append(cell)
+        groups.setdefault(cell.kind, []).append(cell)
     return groups
 
 
