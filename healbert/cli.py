@@ -169,7 +169,8 @@ def push(argv):
     folder, results_only = options["folder"], options.pop("results_only")
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
-    from .hub.push import Repository, push_cell, push_results
+    from .hub.push import push_cell, push_results
+    from .hub.repository import Repository
 
     if (folder / "settings.json").is_file() and not results_only:
         address = push_cell(Repository(**options))

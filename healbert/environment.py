@@ -8,6 +8,7 @@ import time
 
 from . import __version__
 from .hub.contents import without_home
+from .machine import cpu_cores
 
 LIBRARIES = (
     *("torch", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "hf-xet", "safetensors"),
@@ -41,7 +42,7 @@ def _devices():
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
-        "CPU cores": len(os.sched_getaffinity(0)),
+        "CPU cores": cpu_cores(),
         "GPUs": ", ".join(gpus) or "none",
         "CUDA of torch": torch.version.cuda or "none",
     }

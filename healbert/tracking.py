@@ -131,6 +131,7 @@ class Tracking(TrainerCallback):
             try:
                 tracker.start()
             except _named_class(kind.errors) as error:
+                self.__exit__()
                 raise UserError(f"--report_to {tracker.name} cannot start: {error}") from error
             self.running.append((kind, tracker))
         return self

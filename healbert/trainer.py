@@ -10,6 +10,7 @@ from torch.utils.data import Sampler
 from transformers import DataCollatorWithPadding, Trainer
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from .machine import keep_freed_memory
 from .metrics import compute_metrics
 
 
@@ -81,6 +82,11 @@ class HealingTrainer(Trainer):
         # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
         # accumulated steps and would be multiplied by the number of processes.
         self.model_accepts_loss_kwargs = False
+
+    def train(self, *args, **kwargs):
+        if self.args.device.type == "cpu":
+            keep_freed_memory()
+        return super().train(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset=None):
         if self.args.train_sampling_strategy != "group_by_length":

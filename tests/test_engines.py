@@ -72,6 +72,13 @@ def wait_for(condition, seconds=120):
     return value
 
 
+def command_line(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return ""
+
+
 def finished(folder):
     """The finished cells of a sweep: a dict from name to what tells one writing of results.json from another."""
     found = pathlib.Path(folder).glob("*/results.json")
@@ -346,7 +353,7 @@ def test_submitit_runs_an_array_and_continues_a_requeued_cell(write_sweep, tmp_p
     process = start_sweep(path, folder, "--engine", "slurm", "--slurm", "cluster=local", "--workers", "2")
     try:
         wait_for(lambda: list(folder.glob("*seed2*/checkpoint-*/trainer_state.json")))
-        jobs = [p for p in psutil.Process(process.pid).children(recursive=True) if "_submit" in " ".join(p.cmdline())]
+        jobs = [p for p in psutil.Process(process.pid).children(recursive=True) if "_submit" in command_line(p)]
         (cell,) = (p for p in jobs if any("seed2" in f.path for f in p.open_files()))
         cell.send_signal(signal.SIGUSR2)  # what Slurm sends before it takes a node away
         output, _ = process.communicate(timeout=200)

@@ -6,12 +6,14 @@ import shlex
 import socket
 import subprocess
 import sys
+import warnings
 
 import pytest
 from conftest import ROOT, folder_files, run_script, to_flags
 from test_hub_pull import by_id, load_bert, load_texts, parquet, stocked, texts  # noqa: F401
 
 from healbert import UserError, make_arguments, run_experiment
+from healbert.hub import hub_is_off, work_offline_if_unreachable
 from healbert.hub.cache import model_is_cached
 from healbert.hub.offline import require_hub_or_cache
 
@@ -179,6 +181,47 @@ def test_half_a_dataset_is_not_taken_for_the_whole(stocked, offline):  # noqa: F
     offline()
     with pytest.raises(UserError, match="someone/texts"):
         load_texts()
+
+
+@pytest.mark.parametrize(
+    "name, cached", {"ByT5Tokenizer": True, "CanineTokenizer": True, "BertTokenizer": False}.items()
+)
+def test_tokenizer_of_bytes_needs_no_vocabulary(hub, name, cached):
+    from huggingface_hub import hf_hub_download
+
+    commit = hub.add(
+        hub.create("someone/bytes"), {"tokenizer_config.json": json.dumps({"tokenizer_class": name}).encode()}
+    )
+    assert not model_is_cached("someone/bytes", commit, parts=["tokenizer"]), "nothing was downloaded yet"
+    hf_hub_download("someone/bytes", "tokenizer_config.json")
+    assert model_is_cached("someone/bytes", commit, parts=["tokenizer"]) == cached
+
+
+PROXIES = {
+    "of the scheme": ({"HTTP_PROXY": "http://p:1"}, False),
+    "of every scheme": ({"ALL_PROXY": "http://p:1"}, False),
+    "of another scheme": ({"HTTPS_PROXY": "http://p:1"}, True),
+    "not for this host": ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "127.0.0.1"}, True),
+}
+
+
+@pytest.mark.parametrize("environment, off", PROXIES.values(), ids=PROXIES.keys())
+def test_hub_behind_a_proxy_is_not_given_up(monkeypatch, environment, off):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # so that what is set below is undone
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            work_offline_if_unreachable()
+    assert hub_is_off() == off
 
 
 def test_model_is_cached_only_with_all_its_shards(hub, tiny_bert):

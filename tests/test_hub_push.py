@@ -19,7 +19,8 @@ from healbert import UserError, make_arguments, run_experiment
 from healbert.arguments import parse_arguments
 from healbert.cli import main
 from healbert.hub.card import escape
-from healbert.hub.push import PushError, Repository, push_cell, push_experiment, push_results
+from healbert.hub.push import push_cell, push_experiment, push_results
+from healbert.hub.repository import HubRefusal, PushError, Repository
 
 TOKEN = "hf_writer"
 LABELS = {"bad": "<script>alert(1)</script>", "good": "a|b *c* `d`"}
@@ -180,6 +181,15 @@ def test_figures_in_the_card(card, cell, cells):
     assert "damaged on purpose" in card.text and "2 of 4 layers" in card.text and "2406.14459" in card.text
 
 
+def test_damage_of_scattered_parameters_is_put_in_words(hub, cell):
+    results = results_of(cell)
+    results["corruption"] |= {"level": 0.125, "unit": "parameter"}
+    (cell / "results.json").write_text(json.dumps(results))
+    push_cell(repository_of(cell))
+    card = hub.repositories["model", "writer/healed"].files()["README.md"].decode()
+    assert "the bottom 12.5%" in card and "in whole or in part" in card
+
+
 def test_hostile_labels_are_shown_as_they_are(card):
     assert "<script" not in card.content
     markdown = pytest.importorskip("markdown_it")
@@ -268,9 +278,10 @@ def test_cell_of_other_data_there_is_refused(hub, cell):
 
 
 def test_command_that_completes_a_push_repeats_its_options(cell):
-    options = {"revision": "b", "private": True, "intact_results": "a b"}
+    options = {"revision": "b", "private": True, "intact_results": "a b", "overwrite": True}
     assert shlex.split(repository_of(cell, **options).command())[4:] == [
-        *(str(cell), "--repo_id", "writer/healed", "--revision", "b", "--private", "--intact_results", "a b")
+        *(str(cell), "--repo_id", "writer/healed", "--revision", "b", "--private", "--intact_results", "a b"),
+        "--overwrite",
     ]
     assert repository_of(cell, kind="dataset").command().endswith(" --results_only")
 
@@ -281,6 +292,16 @@ def test_overwriting_leaves_nothing_of_what_was_there(hub, cell, cells):
         push_cell(repository_of(cell))
     push_cell(repository_of(cell, overwrite=True))
     assert set(hub.repositories["model", "writer/healed"].files()) == IN_COMMIT | {".gitattributes"}
+
+
+def test_private_push_into_a_public_repository_is_refused(hub, cell):
+    hub.create("writer/healed")
+    with pytest.raises(UserError, match="is public"):
+        push_cell(repository_of(cell, private=True))
+    assert set(hub.repositories["model", "writer/healed"].files()) == {".gitattributes"}
+    hub.repositories["model", "writer/healed"].private = True
+    push_cell(repository_of(cell, private=True))
+    assert set(hub.repositories["model", "writer/healed"].files()) >= IN_COMMIT
 
 
 def test_readme_of_a_new_repository_is_no_content(hub, cell):
@@ -329,6 +350,16 @@ def test_intact_cell_must_be_intact_and_of_the_same_data(hub, cell, cells, tmp_p
         push_cell(repository_of(cell, intact_results=other))
     with pytest.raises(UserError, match="holds no finished cell"):
         push_cell(repository_of(cell, intact_results=tmp_path / "nowhere"))
+
+
+def test_intact_cell_must_be_trained_alike(hub, cell, cells, tmp_path):
+    other = shutil.copytree(cells / "intact", tmp_path / "other")
+    results = results_of(other)
+    results["config"]["learning_rate"] = 5e-5
+    (other / "results.json").write_text(json.dumps(results))
+    with pytest.raises(UserError, match=r"other settings: learning_rate \(5e-05 there, 0.001 here\)"):
+        push_cell(repository_of(cell, intact_results=other))
+    assert not hub.repositories
 
 
 # Failures half-way
@@ -391,6 +422,33 @@ def test_cell_is_not_lost_when_its_push_fails(hub, hub_environment, flags, tmp_p
     assert not any(TOKEN.encode() in content for content in everything), "a token was written"
 
 
+def test_push_that_the_hub_refuses_at_the_end_says_that_the_cell_is_safe(hub, flags, tmp_path):
+    options = flags | {"push_to_hub": True, "hub_model_id": "healed", "hub_token": TOKEN}
+    arguments = make_arguments(**options | {"output_dir": str(tmp_path / "new")})
+    run_experiment(arguments)
+    hub.fail("GET", "/whoami", 403, times=1)  # the token was taken away while the cell ran
+    with pytest.raises(PushError) as failed:
+        push_experiment(arguments)
+    assert isinstance(failed.value.__cause__, HubRefusal) and "status 403" in str(failed.value)
+    assert f"the finished cell is in {tmp_path / 'new'}" in str(failed.value)
+    command = re.search("this pushes it: python -m healbert (push .*)", str(failed.value)).group(1)
+    assert shlex.split(command) == ["push", str(tmp_path / "new"), "--repo_id", "healed"]
+
+
+def test_card_that_could_not_be_asked_for_is_not_taken_for_no_licence(hub, cell):
+    hub.create("someone/bert", files={"README.md": b"---\nlicense: mit\n---\n"})
+    results = results_of(cell)
+    results["model"] |= {"name": "someone/bert", "commit": hub.repositories["model", "someone/bert"].branches["main"]}
+    (cell / "results.json").write_text(json.dumps(results))
+    hub.fail("GET", "/models/someone/bert", 500)
+    with pytest.raises(HubRefusal, match="the cards of the base model and the data.*status 500"):
+        push_cell(repository_of(cell))
+    hub.faults.clear()
+    push_cell(repository_of(cell))
+    card = ModelCard(hub.repositories["model", "writer/healed"].files()["README.md"].decode())
+    assert card.data.license == "mit"
+
+
 def test_trainer_itself_makes_no_repository_and_pickles_no_token(hub, flags, tmp_path):
     options = flags | {
         "output_dir": str(tmp_path / "new"),
@@ -443,6 +501,16 @@ def test_results_of_a_growing_folder_are_pushed_again(hub, cells, tmp_path):
     assert "cells/intact/results.json" in repository.files() and len(repository.commits) == 3
 
 
+def test_results_of_another_sweep_are_not_mixed_in(hub, cells, tmp_path):
+    push_results(Repository(cells, "writer/figures", "dataset", TOKEN))
+    shutil.copytree(cells / "damaged", tmp_path / "sweep" / "damaged")
+    with pytest.raises(UserError, match=r"other content \(cells/intact/results.json\)"):
+        push_results(Repository(tmp_path / "sweep", "writer/figures", "dataset", TOKEN))
+    push_results(Repository(tmp_path / "sweep", "writer/figures", "dataset", TOKEN, overwrite=True))
+    files = hub.repositories["dataset", "writer/figures"].files()
+    assert "cells/damaged/results.json" in files and "cells/intact/results.json" not in files
+
+
 def test_figures_of_a_cell_without_its_model(hub, cell, command):
     status, _, error = command("push", cell, "--results_only", "--repo_id", "figures", "--token", TOKEN)
     assert status == 0, error
@@ -460,6 +528,10 @@ def test_folder_without_cells_is_refused(hub, tmp_path, command):
     assert status == 2 and "no finished cells" in error
     status, _, error = command("push", tmp_path / "nowhere", "--token", TOKEN)
     assert status == 2 and "is not a folder" in error
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "report.html").touch()
+    status, _, error = command("push", tmp_path / "report", "--token", TOKEN)
+    assert status == 2 and error.endswith(f"python -m healbert push {tmp_path}")
 
 
 def test_home_folder_stays_at_home(hub, cell, monkeypatch):

@@ -10,7 +10,7 @@ from conftest import ROOT, to_flags
 
 from healbert import UserError, make_arguments, run_experiment
 from healbert.files import read_json
-from healbert.tracking import TRACKERS, check_trackers
+from healbert.tracking import TRACKERS, Tracker, Tracking, check_trackers
 
 METRICS = {"f1_weighted", "accuracy", "f1_macro", "loss"}
 
@@ -183,6 +183,23 @@ def test_tracker_that_cannot_start_is_one_error(cell_flags, tmp_path, monkeypatc
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "file"))
     with pytest.raises(UserError, match="--report_to tensorboard cannot start"):
         run_tracked(cell_flags, "tensorboard")
+
+
+class Refusing:
+    name = "refusing"
+
+    def start(self):
+        raise OSError("no server")
+
+
+def test_tracker_that_cannot_start_leaves_no_other_one_open(cell_flags):
+    pytest.importorskip("tensorboard")
+    tracking = Tracking(make_arguments(**cell_flags | {"report_to": "tensorboard"}))
+    tracking.kinds.append(Tracker("", lambda name, arguments: Refusing(), None))
+    with pytest.raises(UserError, match="--report_to refusing cannot start: no server"), tracking:
+        pass
+    ((_, tensorboard),) = tracking.running
+    assert tensorboard.writer.file_writer is None, "it was not closed"
 
 
 def test_several_trackers_from_a_command_line(cell_flags):

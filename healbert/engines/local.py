@@ -12,6 +12,7 @@ import os
 import signal
 from concurrent.futures.process import BrokenProcessPool
 
+from ..machine import cpu_cores
 from . import Failure, with_threads
 from .worker import CellFailed, describe_error, prepare, run_cell
 
@@ -30,7 +31,7 @@ def slots(options):
     Args:
         options: `Options`; ``workers`` limits or, without a GPU, sets their number.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = cpu_cores()
     devices = _gpus()
     if devices and options.cell_processes == 1:
         places = [device for _ in range(options.cells_per_gpu) for device in devices][: options.workers]

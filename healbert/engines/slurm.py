@@ -1,10 +1,10 @@
 """Slurm, through submitit: array jobs, requeued by Slurm and continued from the last epoch."""
 
-import os
 import pathlib
 import time
 
 from ..errors import UserError
+from ..machine import cpu_cores
 from . import Failure, with_threads
 from .worker import run_cell
 
@@ -35,7 +35,7 @@ def start(options):
     if cluster == "slurm":
         return SlurmEngine(executor, capacity=10**6)  # Slurm has the queue
     workers = options.workers or 1
-    return SlurmEngine(executor, workers, threads=max(1, os.cpu_count() // workers))
+    return SlurmEngine(executor, workers, threads=max(1, cpu_cores() // workers))
 
 
 class SlurmEngine:

@@ -18,6 +18,7 @@ from ..corruption import corrupt
 from ..healing import HEALING
 from ..hub.offline import require_hub_or_cache
 from ..hub.push import check_push
+from ..machine import cpu_cores
 from ..provenance import environment
 from ..tracking import Tracking
 from .loading import LoadCache, load
@@ -94,6 +95,6 @@ def _set_threads(arguments):
     training, threads = arguments.training, arguments.cell.torch_num_threads
     if threads is None and training.device.type == "cpu":
         local_processes = int(os.environ.get("LOCAL_WORLD_SIZE", training.world_size))
-        threads = max(1, len(os.sched_getaffinity(0)) // local_processes)
+        threads = max(1, cpu_cores() // local_processes)
     if threads is not None:
         torch.set_num_threads(threads)

@@ -1,8 +1,9 @@
 """What is in the Hugging Face caches, so that an offline run knows before it starts."""
 
 import functools
-import json
 import pathlib
+
+from ..files import read_json
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -36,16 +37,26 @@ def model_is_cached(repo_id, commit, cache_dir=None, parts=("config", "weights",
     present = {
         "config": lambda: find("config.json"),
         "weights": lambda: find("model.safetensors") or _all_shards(find),
-        "tokenizer": lambda: any(find(name) for name in TOKENIZER_FILES),
+        "tokenizer": lambda: any(find(name) for name in TOKENIZER_FILES) or _needs_no_vocabulary(find),
     }
     return all(present[part]() for part in parts)
+
+
+def _needs_no_vocabulary(find):
+    """Whether the tokenizer's class reads no file but its configuration, as ByT5's and CANINE's."""
+    import transformers
+
+    path = find("tokenizer_config.json")
+    settings = path and read_json(path)
+    tokenizer_class = getattr(transformers, (settings or {}).get("tokenizer_class") or "", None)
+    return tokenizer_class is not None and not tokenizer_class.vocab_files_names
 
 
 def _all_shards(find):
     index = find(INDEX)
     if not index:
         return False
-    shards = json.loads(pathlib.Path(index).read_text(encoding="utf-8"))["weight_map"].values()
+    shards = read_json(index)["weight_map"].values()
     return all(find(shard) for shard in set(shards))
 
 

@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import urllib.parse
+import urllib.request
 import warnings
 
 
@@ -26,9 +27,9 @@ def work_offline_if_unreachable(timeout=5.0):
     """
     import huggingface_hub.constants as constants
 
-    if hub_is_off() or os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return
     address = urllib.parse.urlsplit(constants.ENDPOINT)
+    if hub_is_off() or _goes_through_proxy(address):
+        return
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
         socket.create_connection((address.hostname, port), timeout=timeout).close()
@@ -38,6 +39,11 @@ def work_offline_if_unreachable(timeout=5.0):
         constants.HF_HUB_OFFLINE = True
         if "datasets" in sys.modules:  # it copied the setting when it was imported
             sys.modules["datasets"].config.HF_HUB_OFFLINE = True
+
+
+def _goes_through_proxy(address):
+    proxies = urllib.request.getproxies()
+    return bool(proxies.keys() & {address.scheme, "all"}) and not urllib.request.proxy_bypass(address.hostname)
 
 
 def refusal(repo_id, kind, revision=None, token=None):

@@ -2,12 +2,12 @@
 
 import concurrent.futures
 import multiprocessing
-import os
 import pathlib
 import textwrap
 
 import numpy as np
 
+from ...machine import cpu_cores
 from ...plots import COLOURS as CLASS_COLOURS
 from ...plots import MARKERS as CLASS_MARKERS
 from .data import GREY, Heat, Lines, Scatter
@@ -28,7 +28,7 @@ FEW = 6  # figures that are drawn sooner than a second process has started
 def save_figures(figures, folder):
     """Writes ``<name>.png`` and ``<name>.svg`` of every `Figure` into a folder, on all cores."""
     jobs = [(figure, str(folder)) for figure in figures]
-    workers = min(len(os.sched_getaffinity(0)), 4)
+    workers = min(cpu_cores(), 4)
     if len(jobs) <= FEW or workers == 1:
         for job in jobs:
             _save(*job)
