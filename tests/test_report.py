@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from report_cells import Maker, add_insides
+from report_cells import Maker
 from scipy import stats
 
 from healbert.report import make_content
@@ -17,22 +17,6 @@ from healbert.report.verdicts import FAILS, HOLDS, OPEN, judge
 from healbert.report.wording import finding
 
 EVIL = "<script>alert(1)</script>"
-
-
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    """Two datasets, all levels, two learning rates, three seeds; one failed and one diverged cell; some with probes."""
-    maker = Maker(tmp_path_factory.mktemp("sweep") / "cells").sweep()
-    for folder in sorted(maker.root.iterdir())[:12]:
-        add_insides(folder)
-    maker.cell("sst2", 0.5, "top", 1e-5, 0, status="failed")
-    maker.cell("emotion", 0.25, "top", 1e-5, 0, status="diverged")
-    return maker.root
-
-
-@pytest.fixture(scope="module")
-def content(sweep):
-    return make_content(sweep)
 
 
 def analysed(root):
@@ -126,11 +110,11 @@ class TestChoice:
 
 
 class TestMainTable:
-    def test_mean_spread_and_paired_drop_by_hand(self, sweep, content):
-        records = {(r["dataset"], r["level"], r["region"]): r for r in content.groups[0].main.records}
+    def test_mean_spread_and_paired_drop_by_hand(self, full_sweep, full_content):
+        records = {(r["dataset"], r["level"], r["region"]): r for r in full_content.groups[0].main.records}
         record = records["sst2", 0.5, "bottom"]
         by_rate, intact = {}, {}
-        for folder in sweep.iterdir():
+        for folder in full_sweep.iterdir():
             results = json.loads((folder / "results.json").read_text())
             config = results["config"]
             if results["status"] != "completed" or config["task_name"] != "sst2":
@@ -144,14 +128,16 @@ class TestMainTable:
         best_intact = max(intact.values(), key=lambda scores: np.mean(list(scores.values())))
         assert record["healed_mean"] == pytest.approx(np.mean(list(best.values())))
         assert record["healed_sd"] == pytest.approx(np.std(list(best.values()), ddof=1)) and record["n"] == 3
-        row = next(row for row in content.groups[0].main.rows if [c.text for c in row.cells[:2]] == ["sst2", "bottom"])
-        cell = row.cells[content.groups[0].main.columns.index("50%")]
+        row = next(
+            row for row in full_content.groups[0].main.rows if [c.text for c in row.cells[:2]] == ["sst2", "bottom"]
+        )
+        cell = row.cells[full_content.groups[0].main.columns.index("50%")]
         drop = np.mean([best[seed] - best_intact[seed] for seed in best])
         assert cell.text == f"{np.mean(list(best.values())):.3f} ± {np.std(list(best.values()), ddof=1):.3f}"
         assert f"\u2212{abs(drop):.3f}, n 3, lr 5e-5" == cell.note
 
-    def test_intact_and_all_stand_in_both_rows(self, content):
-        rows = [row.cells for row in content.groups[0].main.rows if row.cells[0].text == "sst2"]
+    def test_intact_and_all_stand_in_both_rows(self, full_content):
+        rows = [row.cells for row in full_content.groups[0].main.rows if row.cells[0].text == "sst2"]
         assert [row[1].text for row in rows] == ["bottom", "top"]
         assert rows[0][2] == rows[1][2] and rows[0][-1] == rows[1][-1] and rows[0][3] != rows[1][3]
 
@@ -236,10 +222,10 @@ class TestVerdicts:
         found = verdict_of(judge([results], predictions), "c", "all datasets")
         assert found.verdict == FAILS and found.estimated.effect < 0
 
-    def test_effects_by_hand(self, sweep, content):
-        (group,) = collect(sweep).groups
+    def test_effects_by_hand(self, full_sweep, full_content):
+        (group,) = collect(full_sweep).groups
         results = Results(group)
-        verdict = verdict_of([v for pair in content.groups[0].claims for v in (pair[0], *pair[1])], "c", "sst2")
+        verdict = verdict_of([v for pair in full_content.groups[0].claims for v in (pair[0], *pair[1])], "c", "sst2")
         differences = []
         for seed in (0, 1, 2):
             pairs = [

@@ -17,25 +17,9 @@ EVIL = "<script>alert(1)</script>"
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    """Two datasets, all levels, two learning rates, three seeds; one failed and one diverged cell; some with probes."""
-    maker = Maker(tmp_path_factory.mktemp("sweep") / "cells").sweep()
-    for folder in sorted(maker.root.iterdir())[:12]:
-        add_insides(folder)
-    maker.cell("sst2", 0.5, "top", 1e-5, 0, status="failed")
-    maker.cell("emotion", 0.25, "top", 1e-5, 0, status="diverged")
-    return maker.root
-
-
-@pytest.fixture(scope="module")
-def content(sweep):
-    return make_content(sweep)
-
-
-@pytest.fixture(scope="module")
-def report(sweep, tmp_path_factory):
+def report(full_sweep, tmp_path_factory):
     output = tmp_path_factory.mktemp("out") / "report"
-    make_report(sweep, output)
+    make_report(full_sweep, output)
     return output
 
 
@@ -61,8 +45,8 @@ class TestReproducibility:
         ):
             assert part in text
 
-    def test_failures_show_their_log(self, sweep, content):
-        (table,) = [table for table in content.reproducibility.tables if table.name == "failures"]
+    def test_failures_show_their_log(self, full_sweep, full_content):
+        (table,) = [table for table in full_content.reproducibility.tables if table.name == "failures"]
         failed = next(row for row in table.rows if row.cells[1].text == "failed")
         assert failed.cells[3].text == "killed: signal 9" and "out of memory" in failed.cells[4].text
 
@@ -72,8 +56,8 @@ class TestReproducibility:
         (table,) = [t for t in make_content(tmp_path).reproducibility.tables if t.name == "failures"]
         assert table.rows[0].cells[4].text.endswith("98\n99") and len(table.rows[0].cells[4].text.splitlines()) == 8
 
-    def test_settings_common_and_varying(self, content):
-        tables = {table.name: table for table in content.reproducibility.tables}
+    def test_settings_common_and_varying(self, full_content):
+        tables = {table.name: table for table in full_content.reproducibility.tables}
         varying = {row.cells[0].text for row in tables["settings-varying"].rows}
         common = {row.cells[0].text: row.cells[1].text for row in tables["settings-common"].rows}
         assert varying == {"task_name", "corrupt_level", "corrupt_region", "learning_rate", "seed", "corrupt_seed"}
@@ -160,8 +144,8 @@ class TestHalfFinishedAndBad:
 
 
 class TestFiles:
-    def test_same_cells_same_bytes(self, sweep, report, tmp_path):
-        make_report(sweep, tmp_path / "again")
+    def test_same_cells_same_bytes(self, full_sweep, report, tmp_path):
+        make_report(full_sweep, tmp_path / "again")
         names = sorted(path.relative_to(report) for path in report.rglob("*") if path.is_file())
         assert names == sorted(
             p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file()
@@ -183,16 +167,16 @@ class TestFiles:
             "levels", "recovery", "epochs", "rates", "probes", "confusion", "tsne",
         }  # fmt: skip
 
-    def test_csv_holds_the_figures_in_full(self, report, content):
+    def test_csv_holds_the_figures_in_full(self, report, full_content):
         with open(report / "tables" / "verdicts.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        first = content.groups[0].claims[0][0]
+        first = full_content.groups[0].claims[0][0]
         assert float(rows[0]["effect"]) == first.estimated.effect and rows[0]["verdict"] == first.verdict
         with open(report / "tables" / "cells.csv", newline="") as file:
             assert len(list(csv.DictReader(file))) == 98
 
-    def test_terminal_text_has_table_and_verdicts(self, content):
-        text = terminal_text(content)
+    def test_terminal_text_has_table_and_verdicts(self, full_content):
+        text = terminal_text(full_content)
         assert "Weighted F1 by damage" in text and "(c) Bottom damage costs more than top damage" in text
         assert "warning: 1 cell failed" in text
 
