@@ -292,6 +292,15 @@ def test_processes_under_a_launcher_end_with_it():
     assert not psutil.wait_procs(children, timeout=10)[1] and launcher.poll() is not None
 
 
+def test_worker_has_no_semaphore_that_could_be_left_behind():
+    code = (
+        "import os, healbert.engines.worker as worker; worker.prepare(os.getpid(), 1)\n"
+        "from tqdm.auto import tqdm; list(tqdm(range(3))); print(type(tqdm.get_lock()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "<class '_thread.RLock'>\n", done.stderr
+
+
 def test_worker_that_dies_between_two_cells_is_replaced(cell_flags, tmp_path):
     engine = start_engine("local", Options(folder=str(tmp_path), workers=1))
     try:

@@ -14,6 +14,8 @@ import threading
 import time
 import traceback
 
+import tqdm
+
 from ..errors import UserError
 
 _shared = {}
@@ -39,6 +41,7 @@ def prepare(parent, threads, device=None):
         os.environ[name] = str(threads)
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+    tqdm.tqdm.set_lock(threading.RLock())  # its own has a semaphore, which a worker that is ended may leave behind
     end_with(parent)
 
 
