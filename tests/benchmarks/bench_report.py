@@ -72,8 +72,9 @@ def main():
         if not cells.exists():
             make_cells(cells)
         command = [sys.executable, "-m", "healbert", "report", str(cells), "-o", str(pathlib.Path(folder) / "report")]
+        count = len(list(cells.iterdir()))
         seconds, gib, status = measure(command)
-    print(f"{len(list(cells.iterdir())):,} cells  {seconds:.1f} s (target {SECONDS})  {gib:.2f} GiB (target {GIB})")
+    print(f"{count:,} cells  {seconds:.1f} s (target {SECONDS})  {gib:.2f} GiB (target {GIB})")
     if status or seconds > SECONDS or gib > GIB:
         print("missed" if not status else f"failed with status {status}")
         sys.exit(1)
