@@ -68,7 +68,8 @@ class HealingTrainer(Trainer):
 
     Takes Trainer's arguments; datasets are tokenized `datasets.Dataset`. Unless others are given, metrics are
     weighted F1, accuracy and macro F1, and batches are padded to their longest member. Predictions and labels
-    come back in the order of the dataset, each example once, however many processes there are.
+    come back in the order of the dataset, each example once, however many processes there are. On a CPU, training has
+    the whole process keep freed memory (`machine.keep_freed_memory`).
 
     Raises:
         Diverged: from `train`, on every process, once the loss is NaN or infinite.

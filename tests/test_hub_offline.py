@@ -183,17 +183,26 @@ def test_half_a_dataset_is_not_taken_for_the_whole(stocked, offline):  # noqa: F
         load_texts()
 
 
-@pytest.mark.parametrize(
-    "name, cached", {"ByT5Tokenizer": True, "CanineTokenizer": True, "BertTokenizer": False}.items()
-)
-def test_tokenizer_of_bytes_needs_no_vocabulary(hub, name, cached):
+BYTES = {
+    "of bytes": ({"tokenizer_config.json": {"tokenizer_class": "ByT5Tokenizer"}}, True),
+    "of characters": ({"tokenizer_config.json": {"tokenizer_class": "CanineTokenizer"}}, True),
+    "known by the model": ({"tokenizer_config.json": {}, "config.json": {"model_type": "canine"}}, True),
+    "of words": ({"tokenizer_config.json": {"tokenizer_class": "BertTokenizer"}}, False),
+    "of a library that may be missing": ({"tokenizer_config.json": {"tokenizer_class": "MarianTokenizer"}}, False),
+    "no class of its own": ({"tokenizer_config.json": {"tokenizer_class": "AutoTokenizer"}}, False),
+    "no object": ({"tokenizer_config.json": []}, False),
+}
+
+
+@pytest.mark.parametrize("files, cached", BYTES.values(), ids=BYTES.keys())
+def test_tokenizer_of_bytes_needs_no_vocabulary(hub, files, cached):
     from huggingface_hub import hf_hub_download
 
-    commit = hub.add(
-        hub.create("someone/bytes"), {"tokenizer_config.json": json.dumps({"tokenizer_class": name}).encode()}
-    )
+    content = {name: json.dumps(value).encode() for name, value in files.items()}
+    commit = hub.add(hub.create("someone/bytes"), content)
     assert not model_is_cached("someone/bytes", commit, parts=["tokenizer"]), "nothing was downloaded yet"
-    hf_hub_download("someone/bytes", "tokenizer_config.json")
+    for name in files:
+        hf_hub_download("someone/bytes", name)
     assert model_is_cached("someone/bytes", commit, parts=["tokenizer"]) == cached
 
 
@@ -222,6 +231,14 @@ def test_hub_behind_a_proxy_is_not_given_up(monkeypatch, environment, off):
             warnings.simplefilter("ignore")
             work_offline_if_unreachable()
     assert hub_is_off() == off
+
+
+@pytest.mark.parametrize("address", ["huggingface.co", "https://", "https://host:99999"])
+def test_endpoint_that_is_no_address_is_refused(monkeypatch, address):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    with pytest.raises(UserError, match=f"HF_ENDPOINT is '{address}'"):
+        work_offline_if_unreachable()
 
 
 def test_model_is_cached_only_with_all_its_shards(hub, tiny_bert):

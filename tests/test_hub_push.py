@@ -433,6 +433,9 @@ def test_push_that_the_hub_refuses_at_the_end_says_that_the_cell_is_safe(hub, fl
     assert f"the finished cell is in {tmp_path / 'new'}" in str(failed.value)
     command = re.search("this pushes it: python -m healbert (push .*)", str(failed.value)).group(1)
     assert shlex.split(command) == ["push", str(tmp_path / "new"), "--repo_id", "healed"]
+    hub.create("writer/healed", files={"notes.txt": b"mine"})  # someone was faster
+    with pytest.raises(PushError, match="other content.*the finished cell is in"):
+        push_experiment(arguments)
 
 
 def test_card_that_could_not_be_asked_for_is_not_taken_for_no_licence(hub, cell):

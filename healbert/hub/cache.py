@@ -14,6 +14,9 @@ TOKENIZER_FILES = (
     "spm.model",
     "sentencepiece.bpe.model",
 )
+# Tokenizers that read bytes or code points, and the model types whose tokenizer that is: they have no such file.
+BYTE_TOKENIZERS = {"ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer"}
+BYTE_MODELS = {"canine", "perceiver"}
 INDEX = "model.safetensors.index.json"
 
 
@@ -43,13 +46,15 @@ def model_is_cached(repo_id, commit, cache_dir=None, parts=("config", "weights",
 
 
 def _needs_no_vocabulary(find):
-    """Whether the tokenizer's class reads no file but its configuration, as ByT5's and CANINE's."""
-    import transformers
-
-    path = find("tokenizer_config.json")
-    settings = path and read_json(path)
-    tokenizer_class = getattr(transformers, (settings or {}).get("tokenizer_class") or "", None)
-    return tokenizer_class is not None and not tokenizer_class.vocab_files_names
+    for name, key, values in (
+        ("tokenizer_config.json", "tokenizer_class", BYTE_TOKENIZERS),
+        ("config.json", "model_type", BYTE_MODELS),
+    ):
+        path = find(name)
+        found = read_json(path) if path else None
+        if isinstance(found, dict) and found.get(key):
+            return found[key] in values
+    return False
 
 
 def _all_shards(find):

@@ -10,7 +10,7 @@ from ..errors import UserError
 from .card import model_card, results_card
 from .contents import REPORT, report_files, table_for_parquet, without_home
 from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_class
-from .repository import HubRefusal, PushError, Repository, refusals
+from .repository import PushError, Repository, refusals
 
 MODEL_SUFFIXES = {".json", ".jinja", ".model", ".py", ".safetensors", ".txt"}
 NOT_PUSHED = {"results.json", "settings.json", "trainer_state.json"}  # the first is added without home folders
@@ -52,12 +52,13 @@ def push_experiment(arguments):
 
     Raises:
         PushError: if the push did not begin or did not finish.
-        UserError: if it cannot be pushed.
     """
     repository = _repository_of(arguments)
     try:
         return push_cell(repository)
-    except HubRefusal as error:
+    except PushError:
+        raise
+    except UserError as error:
         raise PushError(
             f"{error}. Nothing is lost: the finished cell is in {repository.folder}, and this pushes it: "
             f"{repository.command()}"

@@ -9,6 +9,8 @@ import urllib.parse
 import urllib.request
 import warnings
 
+from ..errors import UserError
+
 
 def hub_is_off():
     """Whether the Hugging Face libraries work from their caches alone."""
@@ -24,15 +26,19 @@ def work_offline_if_unreachable(timeout=5.0):
 
     Args:
         timeout: seconds to wait for a connection.
+
+    Raises:
+        UserError: if HF_ENDPOINT is no address.
     """
     import huggingface_hub.constants as constants
 
-    address = urllib.parse.urlsplit(constants.ENDPOINT)
-    if hub_is_off() or _goes_through_proxy(address):
+    if hub_is_off():
         return
-    port = address.port or (443 if address.scheme == "https" else 80)
+    scheme, host, port = _endpoint(constants.ENDPOINT)
+    if _goes_through_proxy(scheme, host):
+        return
     try:
-        socket.create_connection((address.hostname, port), timeout=timeout).close()
+        socket.create_connection((host, port), timeout=timeout).close()
     except OSError:
         warnings.warn(f"no route to {constants.ENDPOINT}; working from the local cache", stacklevel=2)
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -41,9 +47,20 @@ def work_offline_if_unreachable(timeout=5.0):
             sys.modules["datasets"].config.HF_HUB_OFFLINE = True
 
 
-def _goes_through_proxy(address):
+def _endpoint(text):
+    address = urllib.parse.urlsplit(text)
+    try:
+        host, port = address.hostname, address.port
+    except ValueError:  # a port that cannot be
+        host = port = None
+    if address.scheme not in ("http", "https") or not host:
+        raise UserError(f"HF_ENDPOINT is '{text}', which is no address; write it as https://HOST")
+    return address.scheme, host, port or (443 if address.scheme == "https" else 80)
+
+
+def _goes_through_proxy(scheme, host):
     proxies = urllib.request.getproxies()
-    return bool(proxies.keys() & {address.scheme, "all"}) and not urllib.request.proxy_bypass(address.hostname)
+    return bool(proxies.keys() & {scheme, "all"}) and not urllib.request.proxy_bypass(host)
 
 
 def refusal(repo_id, kind, revision=None, token=None):

@@ -189,6 +189,7 @@ class Repository:
 
 @contextlib.contextmanager
 def refusals(what):
+    """Turns what the Hub refuses while the block runs into a `HubRefusal` that begins with ``what``."""
     from huggingface_hub.errors import HFValidationError, HTTPError
 
     try:

@@ -3,6 +3,7 @@
     python tests/benchmarks/bench_training.py --data_root ../shared/data
 
 One epoch on 4,000 SST-2 sentences (seed 0) with one evaluation and one checkpoint, batch 32, the embedded model.
+Evaluation is part of the time: in batches of 8 with transformers.Trainer, of 64 with HealingTrainer (the defaults).
 Rounds alternate between the trainers, each in a process of its own; medians and ratios are printed. Exit status 1 if a
 target is missed.
 """
