@@ -371,7 +371,7 @@ class TestFindings:
         text = finding(verdict)
         assert "Over all levels the score tends to fall" in text and "not steadily enough" in text
         assert "Mean score by level: 0% 0.850, 50% 0.700, 100% 0.750." in text
-        assert "6 blocks (a dataset and a seed)" in text and "pair" not in text
+        assert "6 blocks of a dataset and a seed" in text and "pair" not in text
 
     def test_a_trend_up_is_no_fall(self):
         text = finding(made_up("b, top", p=0.001, direction=-1))
@@ -388,12 +388,19 @@ class TestFindings:
         assert "p takes them as separate trials all the same, the interval counts each of the 3 seeds once" in text
         assert "may err together" not in finding(made_up(values=((0.10, 0.11, 0.12),) * 2, shared=False))
         by_seed = finding(made_up(values=((0.10, 0.11),) * 2))
-        assert "2 seeds (each the mean over datasets)" in by_seed and "each of the 2 seeds counts once" in by_seed
+        assert "2 seeds averaged over datasets" in by_seed and "each of the 2 seeds counts once" in by_seed
 
     def test_significant_but_too_wide_does_not_hold(self):
         verdict = made_up(values=((0.001, 0.09, 0.012),) * 3, p=0.004)
         assert verdict.estimated.interval[0] < 0 and verdict.verdict == OPEN
         assert "the interval, which counts each seed once, includes zero" in finding(verdict)
+
+    def test_examples_alone_decide_nothing(self):
+        for effect in (0.1, -0.1):
+            one = Stratum(np.array([effect]), np.linspace(effect - 0.01, effect + 0.01, 1001))
+            test = dataclasses.replace(made_up().test, p=0.001, direction=int(np.sign(effect)))
+            found = Verdict(None, CLAIMS[0], "sst2", 1, estimate([one]), test, 0.001)
+            assert found.estimated.basis == "examples" and found.verdict == OPEN
 
     def test_what_could_be_found(self):
         verdict = made_up("c", p=0.4)

@@ -70,8 +70,8 @@ def _effect(verdict):
 
 UNITS = {
     "pair": ("pair of runs", "pairs of runs"),
-    "seed": ("seed (each the mean over datasets)", "seeds (each the mean over datasets)"),
-    "block": ("block (a dataset and a seed)", "blocks (a dataset and a seed)"),
+    "seed": ("seed averaged over datasets", "seeds averaged over datasets"),
+    "block": ("block of a dataset and a seed", "blocks of a dataset and a seed"),
 }
 
 
