@@ -9,6 +9,7 @@ from scipy import stats
 from sklearn.metrics import f1_score
 
 from healbert import statistics
+from healbert.report.verdicts import CLAIMS, HOLDS, Verdict
 from healbert.statistics import Stratum, estimate, paired_test, ratio, trend_test
 
 REPEATS = 1500
@@ -22,6 +23,11 @@ def within(rate, low, high):
 
 def strata(*samples):
     return [Stratum(np.asarray(sample, float)) for sample in samples]
+
+
+def with_seeds(table):
+    """Strata of a table (datasets, seeds) whose datasets share their seeds."""
+    return [Stratum(np.asarray(values, float), seeds=tuple(range(len(values)))) for values in table]
 
 
 class TestEstimate:
@@ -58,14 +64,39 @@ class TestEstimate:
         found = estimate([Stratum(np.array([0.5]), resampled)])
         assert found.basis == "examples" and found.interval == pytest.approx((0.025, 0.975))
 
-    def test_both_adds_the_variances(self):
+    def test_shared_seeds_count_once(self):
+        table = np.array([[0.10, 0.14, 0.12], [0.30, 0.38, 0.31]])
+        found = estimate(with_seeds(table))
+        expected = stats.ttest_1samp(table.mean(axis=0), 0).confidence_interval(0.95)
+        assert found.over_seeds == pytest.approx((expected.low, expected.high))
+        assert (found.pairs, found.seeds, found.df, found.shared) == (6, 3, 2, True)
+
+    def test_spread_is_of_the_seeds_that_all_datasets_have(self):
+        first, second = Stratum(np.array([1.0, 2.0, 9.0]), seeds=(0, 1, 2)), Stratum(np.array([5.0, 8.0]), seeds=(1, 0))
+        found = estimate([first, second])  # averages of seed 0 and 1: 4.5 and 3.5
+        assert found.effect == pytest.approx((4 + 6.5) / 2)
+        assert (found.error, found.seeds) == (pytest.approx(0.5), 2)
+        few = estimate([first, Stratum(np.array([1.0, 2.0]), seeds=(2, 3))])
+        assert (few.over_seeds, few.error, few.seeds) == (None, None, 1)
+
+    def test_datasets_of_other_seeds_are_independent(self):
+        values = [0.1, 0.13, 0.12], [0.3, 0.37, 0.32]
+        named = [Stratum(np.array(v), seeds=seeds) for v, seeds in zip(values, ((0, 1, 2), (3, 4, 5)), strict=True)]
+        assert estimate(named) == estimate(strata(*values)) and not estimate(named).shared
+
+    def test_both_joins_the_half_widths(self):
         rng = np.random.default_rng(0)
         values, resampled = np.array([0.1, 0.14, 0.12]), rng.normal(0.12, 0.01, 1000)
         found = estimate([Stratum(values, resampled)])
-        error = math.hypot(np.std(values, ddof=1) / math.sqrt(3), resampled.std(ddof=1))
-        df = 2 * (error / found.error) ** 4
+        over_seeds = stats.t.ppf(0.975, 2) * np.std(values, ddof=1) / math.sqrt(3)
+        half = math.sqrt(over_seeds**2 + (1.959964 * resampled.std(ddof=1)) ** 2)
         assert found.basis == "seeds and examples"
-        assert found.interval == pytest.approx(stats.t.interval(0.95, df, 0.12, error))
+        assert found.interval == pytest.approx((0.12 - half, 0.12 + half))
+
+    @pytest.mark.parametrize("spread", [1e-9, 1e-3, 0.1])
+    def test_both_is_never_narrower_than_seeds_alone(self, spread):
+        found = estimate([Stratum(np.array([0.1, 0.14]), np.random.default_rng(0).normal(0.12, spread, 1000))])
+        assert found.over_both[0] <= found.over_seeds[0] and found.over_both[1] >= found.over_seeds[1]
 
     def test_examples_need_every_dataset(self):
         found = estimate([Stratum(np.array([0.1, 0.2]), np.zeros(9)), Stratum(np.array([0.1, 0.2]))])
@@ -93,6 +124,16 @@ class TestPairedTest:
         found = paired_test(strata(values), estimate(strata(values)))
         assert (found.name, found.least_p) == ("paired t test", None)
         assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+
+    def test_few_pairs_of_shared_seeds_are_tested_by_seed(self):
+        table = np.array([[0.03, 0.05], [0.01, 0.06]])
+        found = paired_test(with_seeds(table), estimate(with_seeds(table)))
+        assert (found.name, found.n, found.unit) == ("paired t test", 2, "seed")
+        assert found.p == pytest.approx(stats.ttest_1samp(table.mean(axis=0), 0).pvalue)
+
+    def test_one_seed_on_many_datasets_gives_no_p(self):
+        one = with_seeds([[0.1 + 0.01 * i] for i in range(8)])
+        assert paired_test(one, estimate(one)).p is None
 
     def test_smallest_p_of_nine_pairs(self):
         samples = strata([0.01, 0.02, 0.03], [0.01, 0.02, 0.03], [0.01, 0.02, 0.03])
@@ -151,6 +192,29 @@ def test_detectable_difference_is_found_in_four_of_five(df):
     assert statistics.detectable_difference(None, None) is None
 
 
+class TestDetectableFall:
+    LEVELS = (0, 1 / 3, 0.5, 5 / 6, 1)
+
+    @pytest.mark.parametrize(("datasets", "seeds"), [(1, 3), (3, 3)])
+    def test_pages_test_finds_it_in_four_of_five(self, datasets, seeds):
+        tables = np.random.default_rng(0).normal(0.8, 0.01, (datasets, seeds, 5))
+        fall = statistics.detectable_fall(tables, self.LEVELS)
+        residuals = tables - tables.mean(axis=1, keepdims=True)
+        residuals -= residuals.mean(axis=2, keepdims=True)
+        spread = math.sqrt((residuals**2).sum() / (datasets * (seeds - 1) * 4))
+        rng, found = np.random.default_rng(5), 0
+        for _ in range(REPEATS):
+            rows = rng.normal(0, spread, (datasets * seeds, 5)) - 4 * fall * np.array(self.LEVELS)
+            found += (test := trend_test(rows)).p < 0.05 and test.direction == 1
+        assert found / REPEATS == pytest.approx(0.8, abs=0.04)
+
+    def test_where_there_is_none(self):
+        noise = np.random.default_rng(0).normal(size=(3, 5))
+        assert statistics.detectable_fall([noise[:1], noise[:1]], self.LEVELS) is None, "no seed is repeated"
+        assert statistics.detectable_fall([np.ones((3, 5))], self.LEVELS) is None, "scores do not vary"
+        assert statistics.detectable_fall([noise[:2, :3]], (0, 0.5, 1)) is None, "the least p of two blocks is 0.056"
+
+
 class TestRatio:
     SAMPLE = np.array([[0.30, 0.40], [0.33, 0.41], [0.29, 0.43], [0.31, 0.39]])
 
@@ -179,6 +243,12 @@ class TestRatio:
         found = ratio([self.SAMPLE, self.SAMPLE / 2])
         assert found.value == pytest.approx(ratio([self.SAMPLE]).value) and found.pairs == 8
         assert found.interval[0] < found.value < found.interval[1]
+
+    def test_shared_seeds_count_once(self):
+        other = self.SAMPLE[[1, 0, 3, 2]] / 2
+        found = ratio([self.SAMPLE, other], seeds=[(0, 1, 2, 3)] * 2)
+        alone = ratio([(self.SAMPLE + other) / 2])
+        assert (found.value, found.interval) == (pytest.approx(alone.value), pytest.approx(alone.interval))
 
 
 class TestExamples:
@@ -256,26 +326,53 @@ class TestSimulated:
             covered += low <= 0.75 <= high
         assert within(covered / REPEATS, 0.94, 0.965)
 
-    def test_intervals_over_seeds_and_examples_cover(self):
+    @pytest.mark.parametrize("correlation", [0, 0.3, 0.6])
+    def test_datasets_that_err_together(self, correlation):
+        """Three datasets, three seeds: intervals cover, claims that are not true seldom hold."""
+        rng = np.random.default_rng(7)
+        covered = held = trends_held = 0
+        for _ in range(REPEATS):
+            differences = with_seeds(_correlated(rng, correlation, (3, 3)))
+            found = estimate(differences)
+            covered += found.over_seeds[0] <= 0 <= found.over_seeds[1]
+            held += _verdict(found, paired_test(differences, found)) == HOLDS
+            tables = _correlated(rng, correlation, (3, 3, 5))
+            falls = estimate(with_seeds([statistics.slopes(table, (0, 0.25, 0.5, 0.75, 1)) for table in tables]))
+            trends_held += _verdict(falls, trend_test(np.concatenate(tables))) == HOLDS
+        assert within(covered / REPEATS, 0.95, 0.95)
+        assert within(held / REPEATS, 0, 0.05) and within(trends_held / REPEATS, 0, 0.05)
+
+    @pytest.mark.parametrize(("seeds", "noise"), [(2, 0.02), (2, 0.1), (3, 0.02), (3, 0.1)])
+    def test_intervals_over_seeds_and_examples_cover(self, seeds, noise):
         rng = np.random.default_rng(0)
         covered, seeds_alone, repeats = 0, 0, 400
         counts = statistics.example_counts(200, seed=0, resamples=200)
         for _ in range(repeats):
-            found = estimate([_experiment(rng, counts)])
+            found = estimate([_experiment(rng, counts, seeds, noise)])
             covered += found.over_both[0] <= 0.1 <= found.over_both[1]
             seeds_alone += found.over_seeds[0] <= 0.1 <= found.over_seeds[1]
         assert 0.92 < covered / repeats <= 1
         assert covered >= seeds_alone
 
 
-def _experiment(rng, counts, seeds=3, examples=200):
-    """Two models, three seeds each, on the same new examples; the first is right 10% more often."""
+def _correlated(rng, correlation, shape):
+    """Normal figures (datasets, seeds, ...) in which the datasets of one seed correlate."""
+    own, common = rng.normal(size=shape), rng.normal(size=(1, *shape[1:]))
+    return math.sqrt(1 - correlation) * own + math.sqrt(correlation) * common
+
+
+def _verdict(estimated, test):
+    return Verdict(None, CLAIMS[0], "all datasets", 3, estimated, test, p_corrected=test.p).verdict
+
+
+def _experiment(rng, counts, seeds, noise, examples=200):
+    """Two models, some seeds each, on the same new examples; the first is right 10% more often."""
     labels = rng.permutation(np.arange(examples) % 2)
     ease = rng.uniform(-0.3, 0.3, examples)  # the same for every model
     gain = rng.uniform(-0.25, 0.25, examples)  # examples on which one model is the better one
     scores = []
     for share, sign in ((0.7, 1), (0.6, -1)):
-        chance = share + ease * 0.1 + sign * gain / 2 + rng.normal(0, 0.02, seeds)[:, None]
+        chance = share + ease * 0.1 + sign * gain / 2 + rng.normal(0, noise, seeds)[:, None]
         predictions = np.where(rng.random((seeds, examples)) < chance, labels, 1 - labels)
         whole = np.ones((examples, 1), np.int16)
         both = np.concatenate([whole, counts], axis=1)

@@ -83,7 +83,7 @@ def stratum(results, predictions, dataset, weights, keys):
         seen.add(examples)
         total = None if vector is None or total is None else total + weight * vector
     paired = total is not None and len(seen) == 1
-    return statistics.Stratum(np.array([values[key] for key in used]), total if paired else None)
+    return statistics.Stratum(np.array([values[key] for key in used]), total if paired else None, tuple(used))
 
 
 @dataclasses.dataclass
@@ -163,14 +163,15 @@ def difference(results, predictions, datasets, weights):
 
 def share(results, datasets, numerator, denominator):
     """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores)."""
-    samples = []
+    samples, seeds = [], []
     for dataset in datasets:
         top, bottom = (_both_stages(results, dataset, *weights) for weights in (numerator, denominator))
         keys = [key for key in top if key in bottom]
         if not keys:
             return None
         samples.append(np.array([[top[key], bottom[key]] for key in keys]))
-    return statistics.ratio(samples, SMALLEST_COST)
+        seeds.append(tuple(keys))
+    return statistics.ratio(samples, SMALLEST_COST, seeds)
 
 
 def _both_stages(results, dataset, healed, damaged):
@@ -197,6 +198,18 @@ def _layers(results, datasets, damage):
     return texts.pop() if len(texts) == 1 else ""
 
 
-def quarter_weights(levels):
-    """Weights that turn scores at these levels into their fall per quarter of the encoder."""
-    return [float(w) for w in statistics.slopes(np.eye(len(levels)), levels)] if len(levels) > 1 else [math.nan]
+def encoder_share(results, dataset, damage):
+    """Share of the encoder's scalars that the damage hit, by the receipts (mean over runs); None if they lack it.
+
+    It differs from the level where whole layers are hit: a quarter of six layers is two of them.
+    """
+    if damage == INTACT:
+        return 0.0
+    runs = [run for members in results.get(dataset, damage).runs.values() for run in members]
+    shares = [run.part("corruption").get("fraction_of_encoder") for run in runs]
+    return float(np.mean(shares)) if shares and None not in shares else None
+
+
+def quarter_weights(shares):
+    """Weights that turn scores at these shares of the encoder into their fall per quarter of it."""
+    return [float(w) for w in statistics.slopes(np.eye(len(shares)), shares)] if len(set(shares)) > 1 else [math.nan]

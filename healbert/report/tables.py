@@ -211,9 +211,10 @@ def verdict_table(verdicts):
     caption = (
         "Effects are differences of weighted F1, positive in the claim's direction. p: how often chance alone would "
         "give as large an effect, either way. Corrected p: after Benjamini and Hochberg, for all tests of this report. "
-        "A claim holds if the corrected p is below 0.05 and the interval lies above zero; it does not hold if both "
-        "speak for the opposite, or if the interval lies below 0.01; else there is not enough data. n: pairs (dataset "
-        "and seed). Detectable: the true effect that so many pairs find in four cases of five (t test, 5%)."
+        "A claim holds if the corrected p is below 0.05 and the interval over seeds lies above zero; it does not hold "
+        "if that interval lies below 0.01; else there is not enough data. n: pairs (dataset and seed); over several "
+        "datasets the interval counts each seed once. Detectable: the true effect that the test named under it, "
+        "before correction, finds in four experiments of five; not given below three seeds."
     )
     return Table(
         "verdicts", "Every claim on every dataset", caption, columns, rows, [_verdict_record(v) for v in verdicts]
@@ -230,7 +231,8 @@ def _verdict_cells(verdict, many):
     cells += [number(estimated.effect, sign=True)]
     cells += [Cell(interval(estimated.interval), f"over {estimated.basis}" if estimated.basis else "")]
     cells += [p_value(test.p), p_value(verdict.p_corrected), test.name]
-    return [*cells, Cell(str(estimated.pairs), count(verdict.datasets, "dataset")), number(verdict.detectable)]
+    detectable = Cell(number(verdict.detectable), verdict.detectable_by if verdict.detectable else "")
+    return [*cells, Cell(str(estimated.pairs), count(verdict.datasets, "dataset")), detectable]
 
 
 def _verdict_record(verdict):
@@ -243,4 +245,5 @@ def _verdict_record(verdict):
     record |= {"p": test and test.p, "p_corrected": verdict.p_corrected, "test": test and test.name}
     record |= {"least_p": test and test.least_p, "n": estimated.pairs if estimated else 0}
     record |= {"datasets": verdict.datasets, "detectable": verdict.detectable}
+    record |= {"detectable_by": verdict.detectable and verdict.detectable_by}
     return record | {"finding": finding(verdict), "notes": "; ".join(verdict.notes)}

@@ -8,11 +8,12 @@ import numpy as np
 
 from .. import statistics
 from .collect import INTACT, Damage
-from .contrasts import combine, complete, paired_values, quarter_weights, stratum
+from .contrasts import combine, complete, encoder_share, paired_values, quarter_weights, stratum
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
 NEGLIGIBLE = 0.01  # weighted F1: a claim whose effect is surely below this does not hold
 POOLED = "all datasets"
+SEEDS_FOR_SENSITIVITY = 3  # two say too little of how much seeds differ
 
 
 @dataclasses.dataclass
@@ -29,10 +30,10 @@ class Claim:
     columns: object
     trend: bool = False
 
-    def weights(self, labels, columns):
-        """The one weighted sum that the claim is about, from the columns that are complete."""
-        factors = quarter_weights([float(x) for x in labels]) if self.trend else [1 / len(labels)] * len(labels)
-        return combine(list(zip(factors, (columns[label] for label in labels), strict=True)))
+    def weights(self, block):
+        """The one weighted sum that the claim is about, from the columns of a `Block` that are complete."""
+        factors = quarter_weights(block.shares) if self.trend else [1 / len(block.labels)] * len(block.labels)
+        return combine(list(zip(factors, (block.columns[label] for label in block.labels), strict=True)))
 
 
 def _costs_of_damage(results, dataset):
@@ -91,9 +92,10 @@ CLAIMS = (
 class Verdict:
     """One claim on one dataset or on all of them.
 
-    ``estimated`` is a `statistics.Estimate` or None, ``test`` a `statistics.Test`, ``detectable`` the smallest true
-    effect that this many pairs would have found in four cases of five, ``notes`` what was left out, ``rises`` steps at
-    which the score rises (sentences).
+    ``estimated`` is a `statistics.Estimate` or None, ``test`` a `statistics.Test`, ``p_corrected`` its p-value after
+    correction for the ``tests`` of the report; ``detectable`` the smallest true effect that the test named by
+    ``detectable_by`` would have found in four cases of five, before correction (None if it is not known); ``means``
+    mean scores by level of a trend; ``notes`` what was left out, ``rises`` steps at which the score rises (sentences).
     """
 
     group: object
@@ -103,34 +105,39 @@ class Verdict:
     estimated: object = None
     test: object = None
     p_corrected: float | None = None
+    tests: int = 0
     detectable: float | None = None
+    detectable_by: str = ""
+    means: dict = dataclasses.field(default_factory=dict)
     notes: tuple = ()
     rises: tuple = ()
 
     @property
     def verdict(self):
-        if self.estimated is None or self.estimated.interval is None:
+        """Only an interval over seeds says anything of other seeds: without one the claim stays open."""
+        if self.estimated is None or not self.estimated.error:
             return OPEN
         low, high = self.estimated.interval
-        known = self.estimated.basis != "examples"
-        if known and high < NEGLIGIBLE:
+        if high < NEGLIGIBLE:
             return FAILS
-        if self.p_corrected is None or self.p_corrected >= statistics.ALPHA:
-            return OPEN
-        if self.test.direction > 0 and low > 0:
-            return HOLDS
-        return FAILS if self.test.direction < 0 and high < 0 else OPEN
+        significant = self.p_corrected is not None and self.p_corrected < statistics.ALPHA
+        return HOLDS if significant and self.test.direction > 0 and low > 0 else OPEN
 
 
 @dataclasses.dataclass
-class _Block:
-    """A dataset's complete part of a claim's columns."""
+class Block:
+    """A dataset's complete part of a claim's columns; ``shares`` of the encoder that were hit, for a trend."""
 
     dataset: str
     labels: list
     keys: list
     columns: dict
     dropped: list
+    shares: list
+
+    def has_trend(self):
+        """Whether three levels or more hit different shares of the encoder, each known."""
+        return len(self.shares) == len(self.labels) and len(set(self.shares)) > 2
 
     def rows(self, results):
         values = [paired_values(results, self.dataset, self.columns[label]) for label in self.labels]
@@ -153,7 +160,7 @@ def judge(all_results, predictions, seed=0):
     ]
     p_values = statistics.corrected([verdict.test.p if verdict.test else None for verdict in verdicts])
     for verdict, p in zip(verdicts, p_values, strict=True):
-        verdict.p_corrected = p
+        verdict.p_corrected, verdict.tests = p, len(p_values) - p_values.count(None)
     return verdicts
 
 
@@ -181,32 +188,60 @@ def _pooled(results, predictions, claim, blocks, seed):
         left_out += [block.dataset for block in usable if tuple(block.labels) != common]
         usable = [block for block in usable if tuple(block.labels) == common]
     notes = [f"without {', '.join(left_out)}"] if left_out else []
+    single = [block for block in usable if len(block.keys) == 1]
+    if len(single) < len(usable):  # one seed says nothing of how much seeds differ
+        notes += [f"without {block.dataset} (one seed)" for block in single]
+        usable = [block for block in usable if block not in single]
     return _verdict(results, predictions, claim, usable, POOLED, seed, notes)
 
 
 def _block(results, claim, dataset):
     columns = claim.columns(results, dataset)
     labels, keys = complete({label: paired_values(results, dataset, w) for label, w in columns.items()})
-    return _Block(dataset, labels, keys, columns, [label for label in columns if label not in labels])
+    dropped = [label for label in columns if label not in labels]
+    return Block(dataset, labels, keys, columns, dropped, _shares(results, claim, dataset, columns, labels))
+
+
+def _shares(results, claim, dataset, columns, labels):
+    """Shares of the encoder that a trend's levels hit, by the receipts."""
+    damages = [damage for label in labels for damage in columns[label]] if claim.trend else []
+    shares = [encoder_share(results, dataset, damage) for damage in damages]
+    return [share for share in shares if share is not None]
 
 
 def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
     notes = [*notes, *_notes(results, claim, blocks)]
-    blocks = [block for block in blocks if block.keys and (len(block.labels) > 2 or not claim.trend)]
+    blocks = [block for block in blocks if block.keys and (block.has_trend() or not claim.trend)]
     verdict = Verdict(results.group, claim, scope, len(blocks))
     if blocks:
-        strata = [stratum(results, predictions, b.dataset, claim.weights(b.labels, b.columns), b.keys) for b in blocks]
+        strata = [stratum(results, predictions, b.dataset, claim.weights(b), b.keys) for b in blocks]
         verdict.estimated = statistics.estimate(strata)
-        verdict.detectable = statistics.detectable_difference(verdict.estimated.error, verdict.estimated.df)
         if claim.trend:
-            test = statistics.trend_test(np.concatenate([block.rows(results) for block in blocks]))
-            repeats = verdict.estimated.error == 0  # seeds that do not differ are no repetitions
-            verdict.test = dataclasses.replace(test, p=None) if repeats else test
+            _test_trend(results, verdict, blocks)
             verdict.rises = tuple(_rises(results, predictions, blocks))
         else:
-            verdict.test = statistics.paired_test(strata, verdict.estimated, seed)
+            _test_difference(verdict, strata, seed)
     verdict.notes = tuple(notes)
     return verdict
+
+
+def _test_difference(verdict, strata, seed):
+    estimated = verdict.estimated
+    verdict.test = statistics.paired_test(strata, estimated, seed)
+    if estimated.seeds >= SEEDS_FOR_SENSITIVITY:
+        verdict.detectable = statistics.detectable_difference(estimated.error, estimated.df)
+        verdict.detectable_by = "t test over seeds"
+
+
+def _test_trend(results, verdict, blocks):
+    tables = [block.rows(results) for block in blocks]
+    test = statistics.trend_test(np.concatenate(tables))
+    repeated = verdict.estimated.error  # None or 0: nothing is known of other seeds
+    verdict.test = test if repeated else dataclasses.replace(test, p=None)
+    verdict.means = dict(zip(blocks[0].labels, np.mean([t.mean(axis=0) for t in tables], axis=0).tolist(), strict=True))
+    if repeated and verdict.estimated.seeds >= SEEDS_FOR_SENSITIVITY:
+        verdict.detectable = statistics.detectable_fall(tables, np.mean([block.shares for block in blocks], axis=0))
+        verdict.detectable_by = test.name
 
 
 def _rises(results, predictions, blocks):
@@ -232,8 +267,11 @@ def _notes(results, claim, blocks):
             notes.append(f"{block.dataset} has no cells of {needed}")
         elif not block.keys:
             notes.append(f"{block.dataset} has no seed with all the scores that this needs")
-        elif claim.trend and len(block.labels) < 3:
-            notes.append(f"{block.dataset} has {len(block.labels)} levels; a trend needs three")
+        elif claim.trend and len(block.shares) < len(block.labels):
+            notes.append(f"{block.dataset} has results.json without corruption.fraction_of_encoder, which slopes need")
+        elif claim.trend and not block.has_trend():
+            shares = len(set(block.shares))
+            notes.append(f"{block.dataset} has {shares} levels that differ in what they hit; a trend needs three")
         missing = set(results.repetitions(block.dataset)) - set(block.keys)
         if block.keys and missing:
             notes.append(f"{block.dataset} without seed {', '.join(map(str, sorted(missing, key=str)))} (incomplete)")

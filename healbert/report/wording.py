@@ -1,6 +1,7 @@
 """Figures and verdicts in words that need no statistics to be read."""
 
-from .verdicts import FAILS, HOLDS, NEGLIGIBLE, POOLED
+from ..statistics import ALPHA
+from .verdicts import HOLDS, NEGLIGIBLE, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
 
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
 
@@ -47,7 +48,7 @@ def finding(verdict):
     if verdict.estimated is None:
         return f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no cells'}."
     where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    return " ".join([f"{where}, {_effect(verdict)}.", _judgement(verdict), *verdict.rises])
+    return " ".join([f"{where}, {_effect(verdict)}.", _judgement(verdict), *verdict.rises, *_assumptions(verdict)])
 
 
 def _effect(verdict):
@@ -62,46 +63,128 @@ def _effect(verdict):
         text = f"bottom damage costs {size} {'more' if up else 'less'} than top damage"
     spread = verdict.estimated.interval
     if spread is None:
-        return f"{text}, from one seed"
+        return f"{text}, from one seed" if verdict.estimated.seeds == 1 else text
     of_what = "" if effect >= 0 else ", counted in the claim's direction"
     return f"{text} (95% interval {interval(spread)}{of_what}, over {verdict.estimated.basis})"
 
 
+UNITS = {
+    "pair": ("pair of runs", "pairs of runs"),
+    "seed": ("seed averaged over datasets", "seeds averaged over datasets"),
+    "block": ("block of a dataset and a seed", "blocks of a dataset and a seed"),
+}
+
+
 def _judgement(verdict):
-    estimated, test = verdict.estimated, verdict.test
-    tested = f"{test.name}, {count(estimated.pairs, 'pair')}, p = {p_value(test.p)}"
-    tested += f", corrected {p_value(verdict.p_corrected)}"
-    tested = tested.replace("= <", "<")
+    if verdict.verdict == OPEN:
+        return "".join((_why_open(verdict), _levels_seen(verdict), _sensitivity(verdict)))
     if verdict.verdict == HOLDS:
-        return f"Chance of the seeds alone would seldom give such a result ({tested})."
-    if verdict.verdict == FAILS:
-        if estimated.interval[1] < 0:
-            return f"This is the opposite of the claim ({tested})."
-        return f"An effect of {NEGLIGIBLE} or more in the claim's direction can be ruled out ({tested})."
-    return f"{_why_open(verdict)}{_wanted(verdict)}"
+        return f"Chance of the seeds alone would seldom give such a result ({_tested(verdict)})."
+    low, high = verdict.estimated.interval
+    if high < 0:
+        return f"The whole interval lies on the other side: the opposite of the claim ({_tested(verdict)})."
+    small = f"an effect of {NEGLIGIBLE} or more in the claim's direction can be ruled out ({_tested(verdict)})."
+    return f"There is an effect, but {small}" if low > 0 else small[0].upper() + small[1:]
+
+
+def _tested(verdict):
+    test = verdict.test
+    text = f"{test.name}, {count(test.n, *UNITS[test.unit])}, p = {p_value(test.p)}"
+    if verdict.tests > 1:
+        text += f", after correction for {verdict.tests} tests {p_value(verdict.p_corrected)}"
+    return text.replace("= <", "<")
+
+
+def _assumptions(verdict):
+    """What a verdict rests on that no figure shows: a list of sentences."""
+    estimated, test, texts = verdict.estimated, verdict.test, []
+    if not estimated.error:
+        return texts
+    if estimated.shared:
+        share = "Runs of one seed share random draws, such as the damage, on every dataset and may err together"
+        seeds = count(estimated.seeds, "seed")
+        if test.unit == "seed":
+            texts.append(f"{share}: each of the {seeds} counts once.")
+        else:
+            texts.append(
+                f"{share}: p takes them as separate trials all the same, the interval counts each of the {seeds} once, "
+                "and a claim holds only by both."
+            )
+    if verdict.verdict == HOLDS and test.name == "paired t test":
+        texts.append(
+            f"With {count(test.n, 'seed')} this rests on the t test, which assumes that differences between seeds "
+            "scatter about normally; so few cannot show whether they do."
+        )
+    return texts
 
 
 def _why_open(verdict):
+    """Why neither verdict can be given: what the test says and what the interval says."""
     test, estimated = verdict.test, verdict.estimated
-    if test.p is None:
-        if estimated.error == 0:
-            return "The seeds do not differ at all, so that nothing can be said of other seeds."
-        pairs = count(estimated.pairs, "pair")
-        return f"With {pairs} nothing can be said of how much seeds differ; two or more per dataset are needed."
-    least = test.least_p
-    if least is not None and least >= 0.05:
-        return f"With so few pairs even a perfect result gives p = {p_value(least)} ({test.name})."
-    name = f"{test.name}, {count(estimated.pairs, 'pair')}"
-    if verdict.p_corrected < 0.05:
-        found = f"The test over seeds finds it ({name}, corrected p = {p_value(verdict.p_corrected)})"
-        return f"{found}, but the interval, which counts the choice of examples too, reaches zero."
-    return f"Chance could give as much ({name}, p = {p_value(test.p)}, corrected {p_value(verdict.p_corrected)})."
+    if not estimated.error:
+        return _no_spread(estimated)
+    above = estimated.interval[0] > 0
+    if test.least_p is not None and test.least_p >= ALPHA:
+        seen = "The interval lies above zero, but with" if above else "With"
+        return f"{seen} so few runs even a perfect result gives p = {p_value(test.least_p)} ({_tested(verdict)})."
+    if verdict.p_corrected < ALPHA:
+        return _disagreement(verdict, above)
+    if test.p < ALPHA:
+        zero = "The interval lies above zero, and" if above else "The interval includes zero;"
+        return f"{zero} p is below 0.05 by itself, not after correction for {verdict.tests} tests ({_tested(verdict)})."
+    if not above:
+        return f"Chance could give as much ({_tested(verdict)})."
+    if verdict.claim.trend:
+        return (
+            "Over all levels the score tends to fall (the interval lies above zero), but from level to level not "
+            f"steadily enough for a test that goes by their order ({_tested(verdict)})."
+        )
+    return f"The interval lies above zero, but a test that assumes less leaves room for chance ({_tested(verdict)})."
 
 
-def _wanted(verdict):
+def _no_spread(estimated):
+    if estimated.error == 0:
+        return "The seeds do not differ at all, so that nothing can be said of other seeds."
+    if estimated.seeds == 0:
+        return "No seed has all these scores on every dataset, so that nothing can be said of how much seeds differ."
+    return "One seed says nothing of how much seeds differ; a claim needs two or more on every dataset."
+
+
+def _disagreement(verdict, above):
+    """The test finds something; the interval does not, or the other way."""
+    if verdict.test.direction < 0:
+        found = "scores that rise" if verdict.claim.trend else "the opposite"
+    else:
+        found = "scores that fall" if verdict.claim.trend else "an effect"
+    reasons = ["each seed once"] if verdict.estimated.shared and verdict.test.unit != "seed" else []
+    reasons += ["the choice of examples too"] if verdict.estimated.over_both else []
+    counts = f", which counts {' and '.join(reasons)}," if reasons else ""
+    zero = "lies above zero" if above else "includes zero"
+    return f"The test finds {found} ({_tested(verdict)}), but the interval{counts} {zero}."
+
+
+def _levels_seen(verdict):
+    """Mean scores by level where the trend is open, so that its shape can be seen."""
+    if not verdict.means:
+        return ""
+    means = ", ".join(f"{100 * float(label):.4g}% {number(mean)}" for label, mean in verdict.means.items())
+    return f" Mean score by level: {means}."
+
+
+def _sensitivity(verdict):
+    """How small an effect the test could have found."""
+    if not verdict.estimated.error:
+        return ""
+    if verdict.estimated.seeds < SEEDS_FOR_SENSITIVITY:
+        few = count(verdict.estimated.seeds, "seed")
+        return f" How small an effect could be found is not given: {few} cannot tell how much seeds differ."
     if verdict.detectable is None:
         return ""
-    return f" So many pairs find a true effect of {number(verdict.detectable)} in four cases of five."
+    what = "a steady fall per further quarter" if verdict.claim.trend else "a true effect"
+    return (
+        f" With so many runs the {verdict.detectable_by}, before correction, finds {what} of "
+        f"{number(verdict.detectable)} or more in four experiments of five."
+    ).replace("the Page's", "Page's")
 
 
 def recovery_text(ratio):

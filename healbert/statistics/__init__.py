@@ -1,0 +1,34 @@
+"""Intervals and tests for paired designs with few seeds; on scipy.stats, no input or output.
+
+Scores are compared in pairs: the same dataset and the same seed, two kinds of damage. A *stratum* is one dataset's
+pairs. Datasets are taken as they are (the result speaks of these datasets); seeds and evaluation examples are taken as
+samples of those that might have been drawn. Runs of one seed have the same damage on every dataset and may err
+together: intervals over several datasets count each seed once.
+
+Intervals over seeds use Student's t: a bootstrap over three seeds covers 75% where it promises 95%. Intervals over
+examples are bootstrapped, with the same resampled examples for every model of a dataset, which keeps the pairs.
+"""
+
+from .examples import example_counts, resampled_f1
+from .intervals import Estimate, Stratum, estimate
+from .power import detectable_difference, detectable_fall
+from .ratios import Ratio, ratio
+from .significance import ALPHA, Test, corrected, paired_test, slopes, trend_test
+
+__all__ = [
+    "ALPHA",
+    "Estimate",
+    "Ratio",
+    "Stratum",
+    "Test",
+    "corrected",
+    "detectable_difference",
+    "detectable_fall",
+    "estimate",
+    "example_counts",
+    "paired_test",
+    "ratio",
+    "resampled_f1",
+    "slopes",
+    "trend_test",
+]

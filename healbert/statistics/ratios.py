@@ -1,0 +1,65 @@
+"""A ratio of means, with an interval that is right however uncertain the denominator."""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import stats
+
+from .intervals import CONFIDENCE, error_of_mean, t_interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Ratio:
+    """A ratio of means with its 95% interval; ``value`` is None where the denominator may be zero.
+
+    ``denominator`` is its mean, ``denominator_interval`` that mean's own interval (None with one seed).
+    """
+
+    value: float | None
+    interval: tuple | None
+    numerator: float
+    denominator: float
+    denominator_interval: tuple | None
+    pairs: int
+
+
+def ratio(samples, smallest=0.0, seeds=None):
+    """Mean numerator over mean denominator, with Fieller's interval, which is right however uncertain the denominator.
+
+    The ratio is undefined where the denominator is not above ``smallest``, or its 95% interval reaches zero: Fieller's
+    interval is then unbounded, and any share could be true.
+
+    Args:
+        samples: list over strata of (seeds, 2): numerator and denominator of each seed.
+        smallest: the denominator must be above it.
+        seeds: list over strata of tuples of seeds; each seed that strata share counts once, as in `estimate`.
+
+    Returns:
+        Ratio: a value without an interval where no seed is repeated.
+    """
+    samples = [np.asarray(sample, float) for sample in samples]
+    names = seeds or [None] * len(samples)
+    top, bottom = np.mean([sample.mean(axis=0) for sample in samples], axis=0)
+    error, df = error_of_mean(samples, np.array([0.0, 1.0]), names)
+    spread = None if error is None else t_interval(bottom, error, df)
+    value = interval = None
+    if bottom > max(smallest, 0) and (spread is None or spread[0] > 0):
+        value = float(top / bottom)
+        interval = _fieller(samples, top, bottom, names)
+    return Ratio(value, interval, float(top), float(bottom), spread, sum(map(len, samples)))
+
+
+def _fieller(samples, top, bottom, names):
+    error, df = error_of_mean(samples, np.array([1.0, -top / bottom]), names)
+    if error is None:
+        return None
+    squares = stats.t.ppf((1 + CONFIDENCE) / 2, df) ** 2
+    errors = [error_of_mean(samples, np.array(w, float), names)[0] for w in ((1, 0), (0, 1), (1, 1))]
+    vtop, vbottom, vsum = (error**2 for error in errors)
+    shared = (vsum - vtop - vbottom) / 2
+    a, b, c = bottom**2 - squares * vbottom, top * bottom - squares * shared, top**2 - squares * vtop
+    if a <= 0:
+        return None
+    root = math.sqrt(max(b**2 - a * c, 0))
+    return float((b - root) / a), float((b + root) / a)
