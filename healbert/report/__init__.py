@@ -15,7 +15,7 @@ class GroupContent:
     number: int
     label: str
     tags: dict
-    restored: str
+    lead: str
     claims: list  # (verdict over all datasets or on the only one, verdicts on each of several)
     main: object
     recovery: object
@@ -140,14 +140,14 @@ def _group_content(number, results, verdicts, predictions, projections):
     from .figures import make_figures
     from .tables import cost_table, main_table, tags
     from .verdicts import by_claim
-    from .wording import restored
+    from .wording import lead
 
     found = costs(results, predictions)
     return GroupContent(
         number=number,
         label=results.group.label,
         tags=tags(results.group),
-        restored=restored(found),
+        lead=lead(found),
         claims=by_claim(verdicts),
         main=main_table(results),
         recovery=cost_table(results, found),
@@ -195,7 +195,7 @@ def terminal_text(content):
     parts.append(text_table(content.verdicts))
     for group in content.groups:
         parts += [f"{group.label}:"] if len(content.groups) > 1 else []
-        parts += [group.restored] if group.restored else []
+        parts += [group.lead] if group.lead else []
         parts += [f"({v.claim.letter}) {v.claim.text}: {v.verdict}. {finding(v)}" for v, _ in group.claims]
     parts += [f"warning: {sentence}" for sentence in content.reproducibility.warnings]
     return "\n\n".join(parts)

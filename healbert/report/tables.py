@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .collect import ALL, INTACT, Damage
-from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent, rate_text
+from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent, rate_text, share_note
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -127,43 +127,38 @@ def _main_record(results, key):
 
 
 def cost_table(results, costs):
-    """Reference points and recovery, a line per damage."""
+    """What stays lost, what survived, recovery, and the reference points behind them: a line per damage."""
     group = results.group
     scratch = any(cost.damage == ALL for cost in costs)
-    columns = ["dataset", "damage", "layers", "majority", "damaged", "healed", "intact", "lost", "recovery"]
+    columns = ["dataset", "damage", "lost", *(["kept by what survived"] if scratch else []), "recovery"]
+    columns += ["majority", "damaged, before healing", "intact, before healing", "healed", "intact, same training"]
     columns += ["from scratch", "worth of what survived"] if scratch else []
     shown = [cost for cost in costs if cost.damage != INTACT]
     rows = [Row(_cost_cells(cost, scratch), tags(group, cost.dataset or "")) for cost in shown]
     caption = (
-        "Weighted F1, means over seeds. Majority: always answering the commonest class. Damaged: before healing. "
-        "Intact: the undamaged model after the same training. Lost: intact minus healed. Recovery: (healed \u2212 "
-        "damaged) / (intact \u2212 damaged), 100% is full recovery; its 95% interval (Fieller's, over paired seeds) "
-        "holds however uncertain the denominator is, and where that may be zero recovery is undefined: a share of "
-        "nothing means nothing."
+        "Weighted F1, means over seeds. Lost: intact minus healed, both after the same training. Recovery: (healed "
+        "\u2212 damaged) / (intact \u2212 damaged), how much healing covered of the way from the damaged model's score "
+        "before healing to the intact model's after the same training. Most of that way is learning the task, which an "
+        "intact model has before it, too: compare intact before healing. Intervals of shares are Fieller's, 95%, over "
+        "paired seeds, left out where they are unbounded or wider than 200 percentage points; a share is undefined "
+        "where the difference to divide by is below 0.01. Majority: always answering the commonest class."
     )
     if scratch:
         caption += (
             " From scratch: healed after 100% damage, when only what lies outside the layers is pretrained. Worth of "
-            "what survived: healed minus from scratch, and its share of what all pretrained layers are worth."
+            "what survived: healed minus from scratch. Kept: that, as a share of what all pretrained layers are worth "
+            "(intact minus from scratch)."
         )
     records = [_cost_record(group, cost) for cost in costs]
-    title = f"What damage took and healing brought back: {group.label}"
+    title = f"What damage cost and how far healing came: {group.label}"
     return Table(file_stem("recovery", group), title, caption, columns, rows, records, tags(group))
 
 
 def _cost_cells(cost, scratch):
-    cells = [cost.dataset or Cell("all datasets", "their mean"), str(cost.damage), cost.layers or "\u2013"]
-    cells += [number(v) for v in (cost.majority, cost.damaged, cost.healed, cost.intact)]
-    cells += [_estimate_cell(cost.drop), _recovery_cell(cost.recovery)]
-    if scratch:
-        share = cost.kept and cost.kept.value
-        worth = _estimate_cell(cost.worth)
-        cells += [number(cost.scratch), Cell(worth.text, ", ".join(filter(None, (worth.note, _share(share)))))]
-    return cells
-
-
-def _share(value):
-    return "" if value is None else f"{percent(value)} of all"
+    cells = [cost.dataset or Cell("all datasets", "their mean"), cost.label, _estimate_cell(cost.drop)]
+    cells += [*([_share_cell(cost.kept)] if scratch else []), _share_cell(cost.recovery)]
+    cells += [number(v) for v in (cost.majority, cost.damaged, cost.untrained, cost.healed, cost.intact)]
+    return cells + ([number(cost.scratch), _estimate_cell(cost.worth)] if scratch else [])
 
 
 def _estimate_cell(estimated):
@@ -173,19 +168,17 @@ def _estimate_cell(estimated):
     return Cell(number(estimated.effect), interval(estimated.interval) + over if estimated.interval else "one seed")
 
 
-def _recovery_cell(recovery):
-    if recovery is None:
+def _share_cell(ratio):
+    if ratio is None:
         return Cell("\u2013")
-    if recovery.value is None:
-        spread = f" ({interval(recovery.denominator_interval)})" if recovery.denominator_interval else ""
-        return Cell("undefined", f"the damage took {number(recovery.denominator)}{spread}")
-    return Cell(percent(recovery.value), interval(recovery.interval, percent) if recovery.interval else "one seed")
+    return Cell("undefined" if ratio.value is None else percent(ratio.value), share_note(ratio))
 
 
 def _cost_record(group, cost):
     record = {"group": group.label, "dataset": cost.dataset or "all datasets", "level": cost.damage.level}
     record |= {"region": cost.damage.region or "shared", "layers": cost.layers}
-    record |= {name: getattr(cost, name) for name in ("majority", "damaged", "healed", "intact", "scratch")}
+    record |= {name: getattr(cost, name) for name in ("majority", "damaged", "untrained", "healed")}
+    record |= {"intact": cost.intact, "scratch": cost.scratch}
     for name, found in (("lost", cost.drop), ("worth", cost.worth)):
         record |= {name: found and found.effect, f"{name}_n": found and found.pairs}
         for scope in ("over_seeds", "over_examples", "over_both"):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..collect import INTACT
 from ..tables import file_stem, tags
-from ..wording import interval, percent
+from ..wording import interval, number, percent, told_interval
 from .data import Figure, Heat, Panel, Scatter, in_rows
 
 LONGEST_NAME = 22  # characters of a class or dataset name on an axis
@@ -46,9 +46,10 @@ def recovery_map(results, context):
         hover="recovery %",
     )
     caption = (
-        "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged), with its 95% interval over paired seeds where "
-        "there are two seeds or more. Without a figure: no cell, or undefined, as the damage took nothing that can be "
-        "told from zero (see the table)."
+        "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged): how much healing covered of the way from the "
+        "damaged model's score before healing to the intact model's after the same training. Under it the 95% interval "
+        "over paired seeds, left out with one seed and where it is unbounded or wider than 200 percentage points. "
+        "Undefined: the way is shorter than 0.01. Empty: no cell."
     )
     words = "; ".join(
         f"{name}, {damage}: {percent(cost.recovery.value)}"
@@ -71,8 +72,8 @@ def _recovery_text(cost):
         return ""
     if cost.recovery.value is None:
         return "undefined"
-    spread = cost.recovery.interval
-    return percent(cost.recovery.value) + (f"\n{interval(spread, lambda v: f'{100 * v:.0f}')}" if spread else "")
+    spread = told_interval(cost.recovery)
+    return percent(cost.recovery.value) + (f"\n{interval(spread, lambda v: number(100 * v, 0))}" if spread else "")
 
 
 def confusion(results, context):
