@@ -146,8 +146,8 @@ def _cost(results, predictions, datasets, damage):
         healed=mean(damage, "healed"),
         intact=mean(INTACT, "healed"),
         scratch=mean(ALL, "healed"),
+        layers=results.hit(damage, datasets),
     )
-    cost.layers = _layers(results, datasets, damage)
     if damage != INTACT:
         cost.drop = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
         cost.recovery = share(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
@@ -197,17 +197,6 @@ def _both_stages(results, dataset, healed, damaged):
         return {key: intact[0] + value for key, value in before.items()} if len(intact) == 1 else {}
     after = paired_values(results, dataset, healed)
     return {key: after[key] + value for key, value in before.items() if key in after}
-
-
-def _layers(results, datasets, damage):
-    """How many layers were hit, for example "3 of 6", if it is the same everywhere."""
-    texts = set()
-    for rates in (results.get(dataset, damage).rates for dataset in datasets):
-        for run in (run for runs in rates.values() for members in runs.values() for run in members):
-            hit = run.part("corruption")
-            if "layers_hit" in hit:
-                texts.add(f"{len(hit['layers_hit'])} of {hit.get('num_layers', '?')}")
-    return texts.pop() if len(texts) == 1 else ""
 
 
 def quarter_weights(levels):

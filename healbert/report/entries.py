@@ -119,11 +119,35 @@ class Results:
         """The damages of a region's row, levels ascending, with the two ends that regions share."""
         return [damage for damage in self.damages if damage.region in (region, "")]
 
+    def hit(self, damage, datasets=None):
+        """What the damage hit, for example "2 of 6 layers"; "" if it is not known, or not the same everywhere."""
+        texts = {hit(run) for run in self._completed(damage, datasets or self.datasets)}
+        return texts.pop() if len(texts) == 1 else ""
+
+    def true_level(self, damage, datasets):
+        """The fraction of the encoder that was damaged: whole layers seldom make just the level asked for."""
+        found = [run.part("corruption").get("fraction_of_encoder") for run in self._completed(damage, datasets)]
+        return None if None in found or not found else float(np.mean(found))
+
+    def _completed(self, damage, datasets):
+        rates = [entry.rates for dataset in datasets if (entry := self.get(dataset, damage))]
+        return [run for runs in rates for found in runs.values() for members in found.values() for run in members]
+
     def majority(self, dataset):
         """Weighted F1 of always answering the commonest class, or None."""
         runs = (run for run in self.group.runs if run.dataset == dataset)
         found = (run.part("task").get("majority_f1_weighted") for run in runs)
         return next((value for value in found if value is not None), None)
+
+
+def hit(run):
+    """What a run's damage hit: layers, or where it goes by parameters their share; "" if there is none or unknown."""
+    found = run.part("corruption")
+    if run.damage == INTACT or "layers_hit" not in found:
+        return ""
+    if found.get("unit") == "parameter":
+        return f"{100 * found['fraction_of_encoder']:.4g}% of the encoder"
+    return f"{len(found['layers_hit'])} of {found['num_layers']} layers"
 
 
 def damage_order(damage):

@@ -72,10 +72,18 @@ def main_table(results):
         "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which "
         f"no mean has in it. Each entry is of the learning rate that {chosen}. Regions share levels 0 and 100%."
     )
-    columns = ["dataset", "region", *("intact" if level == 0 else f"{100 * level:.4g}%" for level in results.levels)]
+    columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]
     records = [_main_record(results, key) for key in results.entries]
     title = f"Weighted F1 by damage: {group.label}"
     return Table(file_stem("main", group), title, caption, columns, rows, records, tags(group))
+
+
+def _level_title(results, level):
+    if level == 0:
+        return "intact"
+    hits = {results.hit(damage) for damage in results.damages if damage.level == level}
+    (hit,) = hits if len(hits) == 1 else [""]
+    return f"{100 * level:.4g}% ({hit})" if hit else f"{100 * level:.4g}%"
 
 
 def _score_cell(results, dataset, level, region):
@@ -116,6 +124,7 @@ def _main_record(results, key):
     dataset, damage = key
     entry, group = results.entries[key], results.group
     record = {"group": group.label, "dataset": dataset, "level": damage.level, "region": damage.region or "shared"}
+    record |= {"hit": results.hit(damage, [dataset]), "fraction_of_encoder": results.true_level(damage, [dataset])}
     record |= {"learning_rate": entry.rate, "selection": group.selection, "n": len(entry.values)}
     for stage in ("healed", "damaged", "dev", "test"):
         values = list(entry.scores(stage).values())

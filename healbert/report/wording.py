@@ -133,8 +133,10 @@ def share_note(ratio):
 
 def estimate_text(estimated):
     """A difference of scores (`statistics.Estimate`) with its interval."""
-    spread = estimated.interval
-    return f"{number(estimated.effect)} ({f'95% interval {interval(spread)}' if spread else 'one seed, no interval'})"
+    if estimated.interval is None:
+        return f"{number(estimated.effect)} (one seed, no interval)"
+    over = f", over {estimated.basis} only" if estimated.basis in ("seeds", "examples") else ""
+    return f"{number(estimated.effect)} (95% interval {interval(estimated.interval)}{over})"
 
 
 LEAD = (  # (field of a `Cost`, its figure, how it is written, the sentence)
