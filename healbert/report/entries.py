@@ -63,23 +63,23 @@ def entries(group):
 
 
 def _entry(group, dataset, damage, runs):
-    rates, lost = {}, collections.Counter()
+    rates, lost, lost_seeds = {}, collections.Counter(), collections.defaultdict(set)
     for run in runs:
         if run.status == "completed" and run.score("healed") is not None:
             rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
         else:
             lost[run.rate, "without a score" if run.status == "completed" else run.status] += 1
+            lost_seeds[run.rate].add(group.repetition(run))
     ordered = {rate: dict(sorted(rates[rate].items(), key=str)) for rate in sorted(rates)}
-    return Entry(dataset, damage, ordered, _choose(ordered, STAGE_OF_CHOICE[group.selection]), lost)
+    fewest = {rate: len(lost_seeds[rate]) for rate in ordered}
+    return Entry(dataset, damage, ordered, _choose(ordered, fewest, STAGE_OF_CHOICE[group.selection]), lost)
 
 
-def _choose(rates, stage):
-    """The learning rate of the best mean among those with the most repetitions; the smaller one of equals."""
-    scored = {rate: _scores(runs, stage) for rate, runs in rates.items()}
-    most = max((len(values) for values in scored.values()), default=0)
-    candidates = {rate: np.mean(list(values.values())) for rate, values in scored.items() if values}
-    candidates = {rate: mean for rate, mean in candidates.items() if len(scored[rate]) == most}
-    return max(candidates, key=candidates.get) if candidates else None
+def _choose(rates, lost, stage):
+    """The learning rate of the best mean among those that lost the fewest seeds; the smaller one of equals."""
+    scored = {rate: list(_scores(runs, stage).values()) for rate, runs in rates.items()}
+    means = {rate: np.mean(values) for rate, values in scored.items() if values}
+    return max(means, key=lambda rate: (-lost[rate], means[rate])) if means else None
 
 
 class Results:
@@ -143,11 +143,10 @@ class Results:
 def hit(run):
     """What a run's damage hit: layers, or where it goes by parameters their share; "" if there is none or unknown."""
     found = run.part("corruption")
-    if run.damage == INTACT or "layers_hit" not in found:
+    layers, total, share = (found.get(name) for name in ("layers_hit", "num_layers", "fraction_of_encoder"))
+    if run.damage == INTACT or None in (layers, total, share):
         return ""
-    if found.get("unit") == "parameter":
-        return f"{100 * found['fraction_of_encoder']:.4g}% of the encoder"
-    return f"{len(found['layers_hit'])} of {found['num_layers']} layers"
+    return f"{100 * share:.4g}% of the encoder" if found.get("unit") == "parameter" else f"{len(layers)} of {total} layers"
 
 
 def damage_order(damage):
