@@ -64,7 +64,7 @@ def main_table(results):
         if any(damage.region in (region, "") for damage in results.damages_of(dataset))
     ]
     chosen = {
-        "best_eval": "has the best mean weighted F1 on the evaluation split, which flatters every entry alike",
+        "best_eval": "has the best mean weighted F1 on the evaluation split, which flatters it",
         "dev": "has the best mean weighted F1 on the held-out part of train",
     }[group.selection]
     caption = (
@@ -147,10 +147,10 @@ def cost_table(results, costs):
     caption = (
         "Weighted F1, means over seeds. Lost: intact minus healed, both after the same training. Recovery: (healed "
         "\u2212 damaged) / (intact \u2212 damaged), how much healing covered of the way from the damaged model's score "
-        "before healing to the intact model's after the same training. Most of that way is learning the task, which an "
-        "intact model has before it, too: compare intact before healing. Intervals of shares are Fieller's, 95%, over "
-        "paired seeds, left out where they are unbounded or wider than 200 percentage points; a share is undefined "
-        "where the difference to divide by is below 0.01. Majority: always answering the commonest class."
+        "before healing to the intact model's after the same training. Part of that way, often most, is learning the "
+        "task, which lies before the intact model, too: see intact, before healing. Intervals of shares are Fieller's, "
+        "95%, over paired seeds, left out where they are unbounded or wider than 200 percentage points; a share is "
+        "undefined where the difference to divide by is below 0.01. Majority: always answering the commonest class."
     )
     if scratch:
         caption += (
