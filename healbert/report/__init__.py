@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 from ..errors import UserError
+from ..results import check_folder
 
 
 @dataclasses.dataclass
@@ -69,8 +70,7 @@ def make_report(directory, output=None, seed=0):
         UserError: if there is no finished cell, or the output folder cannot be written or holds other things.
     """
     output = pathlib.Path(output) if output else pathlib.Path(directory) / "report"
-    if not pathlib.Path(directory).is_dir():
-        raise UserError(f"results folder {directory} does not exist")
+    check_folder(directory)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     fresh = not output.exists()
@@ -183,13 +183,15 @@ def _write(content, output):
 def _write_csv(path, table):
     import pandas
 
-    pandas.DataFrame(table.records).to_csv(path, index=False)
+    from .wording import clean
+
+    path.write_text(clean(pandas.DataFrame(table.records).to_csv(index=False)), encoding="utf-8")
 
 
 def terminal_text(content):
     """The main tables, the verdicts and the warnings, for the terminal."""
     from .markdown import text_table
-    from .wording import finding
+    from .wording import clean, finding
 
     parts = [text_table(group.main) for group in content.groups]
     parts.append(text_table(content.verdicts))
@@ -198,4 +200,4 @@ def terminal_text(content):
         parts += [group.lead] if group.lead else []
         parts += [f"({v.claim.letter}) {v.claim.text}: {v.verdict}. {finding(v)}" for v, _ in group.claims]
     parts += [f"warning: {sentence}" for sentence in content.reproducibility.warnings]
-    return "\n\n".join(parts)
+    return clean("\n\n".join(parts))

@@ -146,7 +146,9 @@ def hit(run):
     layers, total, share = (found.get(name) for name in ("layers_hit", "num_layers", "fraction_of_encoder"))
     if run.damage == INTACT or None in (layers, total, share):
         return ""
-    return f"{100 * share:.4g}% of the encoder" if found.get("unit") == "parameter" else f"{len(layers)} of {total} layers"
+    return (
+        f"{100 * share:.4g}% of the encoder" if found.get("unit") == "parameter" else f"{len(layers)} of {total} layers"
+    )
 
 
 def damage_order(damage):

@@ -4,7 +4,7 @@ import jinja2
 import markupsafe
 
 from .figures import chart
-from .wording import finding
+from .wording import clean, finding
 
 
 def html_report(content):
@@ -16,7 +16,9 @@ def html_report(content):
         content: what `healbert.report.make_content` returns.
     """
     loader = jinja2.PackageLoader("healbert.report")
-    environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    environment = jinja2.Environment(
+        loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
+    )
     environment.filters |= {"chart": chart, "finding": finding}
 
     def trusted(name):
@@ -25,6 +27,10 @@ def html_report(content):
     return environment.get_template("report.html.j2").render(
         content=content, style=trusted("report.css"), script=trusted("report.js"), plotly=markupsafe.Markup(_plotly())
     )
+
+
+def _cleaned(value):
+    return clean(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
 
 
 def _plotly():

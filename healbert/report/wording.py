@@ -1,10 +1,18 @@
 """Figures and verdicts in words that need no statistics to be read."""
 
+import re
+
 from .collect import ALL, INTACT
 from .verdicts import FAILS, HOLDS, NEGLIGIBLE, POOLED
 
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 WIDEST = 2.0  # a share's interval (1 is 100 percentage points), beyond which it is not told
+
+
+def clean(text):
+    """Text without characters that steer a terminal or turn the reading direction; a sign stands in their place."""
+    return STEERING.sub("\ufffd", text)
 
 
 def number(value, digits=3, sign=False):
@@ -144,7 +152,7 @@ LEAD = (  # (field of a `Cost`, its figure, how it is written, the sentence)
         "drop",
         "effect",
         estimate_text,
-        "What stays lost, the intact model's weighted F1 minus the healed one's after the same training, is {}.",
+        "What stays lost (the intact model's weighted F1 minus the healed one's, after the same training): {}.",
     ),
     (
         "kept",
@@ -193,5 +201,5 @@ def _lead_sentence(costs, name, figure, form, sentence):
 
 def _coverage(known, total):
     if known == total:
-        return f"(least and most of {total})" if total > 2 else ""
+        return f"(least and most of {total} kinds of damage)" if total > 2 else ""
     return f"({known} of {count(total, 'kind')} of damage; the other {total - known} cannot be told)"
