@@ -215,7 +215,8 @@ class TestCosts:
         content = make_content(tmp_path)
         cell = recovery_cell(content)
         assert (cell.text, cell.note) == ("undefined", "the difference to divide by is 0.006")
-        assert "healing covered" not in content.groups[0].lead and "What stays lost" in content.groups[0].lead
+        (sentence,) = content.groups[0].lead
+        assert sentence.startswith("Still lost")
 
     def test_two_seeds_keep_the_figure_of_one(self, tmp_path):
         """Ways of 0.2 and 0.02 in two seeds: Fieller's interval is unbounded."""
@@ -223,7 +224,7 @@ class TestCosts:
         content = make_content(tmp_path)
         cell = recovery_cell(content)
         assert (cell.text, cell.note) == ("50.0%", "too few seeds for an interval")
-        assert "healing covered 50.0% (too few seeds for an interval) with top 50%" in content.groups[0].lead
+        assert "healing covered 50.0% (too few seeds for an interval) with top 50%" in content.groups[0].lead[-1]
         (heat,) = [figure.panels[0].content for figure in content.figures if figure.kind == "recovery"]
         assert heat.texts == [["50.0%"]]
 
@@ -239,9 +240,9 @@ class TestCosts:
         scores = {0: [(0.3, 0.9), (0.32, 0.92)], 0.25: [(0.3, 0.8), (0.3, 0.82)], 1: [(0.3, 0.5), (0.3, 0.52)]}
         given(tmp_path, scores | {0.5: [(0.9, 0.7), (0.92, 0.72)]})
         group = make_content(tmp_path).groups[0]
-        lost, kept, covered = group.lead.split(". ")
+        lost, kept, covered = group.lead
         assert "from 0.100 (95% interval 0.100 to 0.100" in lost and "to 0.400 (" in lost
-        assert lost.endswith("with all 100% (6 of 6 layers) damaged (least and most of 3 kinds of damage)")
+        assert lost.endswith("with all 100% (6 of 6 layers) damaged (least and most of 3 kinds of damage).")
         assert "kept from 50.0% (95% interval 50.0% to 50.0%) with top 50% (3 of 6 layers) damaged to 75.0%" in kept
         assert "covered from 34.4%" in covered and "(2 of 3 kinds of damage; the other 1 cannot be told)" in covered
         columns, cells = group.recovery.columns, group.recovery.rows[0].cells

@@ -6,7 +6,7 @@ import textwrap
 
 import jinja2
 
-from .wording import clean, finding
+from .wording import NOT_COMPARED, clean, finding
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
@@ -67,4 +67,4 @@ def markdown_report(content):
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {"text": escape, "pipes": pipe_table, "finding": finding}
-    return environment.get_template("report.md.j2").render(content=content)
+    return environment.get_template("report.md.j2").render(content=content, not_compared=NOT_COMPARED)

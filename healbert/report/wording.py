@@ -6,6 +6,8 @@ from .collect import ALL, INTACT
 from .verdicts import FAILS, HOLDS, NEGLIGIBLE, POOLED
 
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
+NOT_COMPARED = "The paper's claims: not enough data; they need intact and damaged cells of the same seeds."
+NO_GLYPH = "Some names have characters that the pictures' font lacks: boxes in figures/ stand for them."
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 WIDEST = 2.0  # a share's interval (1 is 100 percentage points), beyond which it is not told
 
@@ -152,7 +154,7 @@ LEAD = (  # (field of a `Cost`, its figure, how it is written, the sentence)
         "drop",
         "effect",
         estimate_text,
-        "What stays lost (the intact model's weighted F1 minus the healed one's, after the same training): {}.",
+        "Still lost (intact minus healed weighted F1, after the same training): {}.",
     ),
     (
         "kept",
@@ -171,7 +173,7 @@ LEAD = (  # (field of a `Cost`, its figure, how it is written, the sentence)
 
 
 def lead(costs, dataset=None):
-    """What damage cost and how far healing came, in up to three sentences; "" if nothing is known.
+    """What damage cost and how far healing came: a list of up to three sentences.
 
     Args:
         costs: list of `contrasts.Cost`.
@@ -180,8 +182,7 @@ def lead(costs, dataset=None):
     wanted = [cost for cost in costs if cost.dataset == dataset]
     if dataset is None and not wanted:
         wanted = costs
-    sentences = [_lead_sentence(wanted, *parts) for parts in LEAD]
-    return " ".join(filter(None, sentences))
+    return [sentence for parts in LEAD if (sentence := _lead_sentence(wanted, *parts))]
 
 
 def _lead_sentence(costs, name, figure, form, sentence):

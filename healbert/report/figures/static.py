@@ -4,6 +4,7 @@ import concurrent.futures
 import multiprocessing
 import pathlib
 import textwrap
+import warnings
 
 import numpy as np
 
@@ -27,18 +28,29 @@ FEW = 6  # figures that are drawn sooner than a second process has started
 
 
 def save_figures(figures, folder):
-    """Writes ``<name>.png`` and ``<name>.svg`` of every `Figure` into a folder, on all cores."""
+    """Writes ``<name>.png`` and ``<name>.svg`` of every `Figure` into a folder, on all cores.
+
+    Returns:
+        bool: whether a figure has characters that the font lacks.
+    """
     jobs = [(figure, str(folder)) for figure in figures]
     workers = min(cpu_cores(), 4)
     if len(jobs) <= FEW or workers == 1:
-        for job in jobs:
-            _save(*job)
-        return
+        return sum(_save(*job) for job in jobs) > 0
     with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_save, *zip(*jobs, strict=True)))
+        return sum(pool.map(_save, *zip(*jobs, strict=True))) > 0
 
 
 def _save(figure, folder):
+    with warnings.catch_warnings(record=True) as caught:
+        _save_both(figure, folder)
+    lacking = [warning for warning in caught if "missing from font" in str(warning.message)]
+    for warning in (warning for warning in caught if warning not in lacking):
+        warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+    return bool(lacking)
+
+
+def _save_both(figure, folder):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -75,7 +75,10 @@
   charts.forEach((chart) => watcher.observe(chart));
 
   const filter = () => {
-    for (const item of items) item.hidden = !fits(item.dataset, "anyDataset" in item.dataset);
+    for (const item of items) {
+      const alone = "onlyDataset" in item.dataset && !selects.dataset.value; // said of the one dataset that is chosen
+      item.hidden = alone || !fits(item.dataset, "anyDataset" in item.dataset);
+    }
     for (const holder of [...document.querySelectorAll(".holder")].reverse()) {
       const inside = [...holder.querySelectorAll(".item")];
       holder.hidden = inside.length > 0 && inside.every((item) => item.hidden);
