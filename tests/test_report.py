@@ -243,7 +243,7 @@ class TestCosts:
         lost, kept, covered = group.lead
         assert "from 0.100 (95% interval 0.100 to 0.100" in lost and "to 0.400 (" in lost
         assert lost.endswith("with all 100% (6 of 6 layers) damaged (least and most of 3 kinds of damage).")
-        assert "kept from 50.0% (95% interval 50.0% to 50.0%) with top 50% (3 of 6 layers) damaged to 75.0%" in kept
+        assert "kept from 50.0% (95% interval 50.0% to 50.0%) with top 50% (3 of 6 layers) damaged, to 75.0%" in kept
         assert "covered from 34.4%" in covered and "(2 of 3 kinds of damage; the other 1 cannot be told)" in covered
         columns, cells = group.recovery.columns, group.recovery.rows[0].cells
         assert cells[columns.index("intact, before healing")].text == "0.310"

@@ -70,7 +70,8 @@ def main_table(results):
     caption = (
         f"Weighted F1 after healing: mean {PLUS_MINUS} standard deviation over seeds. Under it the difference "
         "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which "
-        f"no mean has in it. Each entry is of the learning rate that {chosen}. Regions share levels 0 and 100%."
+        "no mean has in it. Each entry is of the learning rate that, of those that lost the fewest seeds, "
+        f"{chosen}. Regions share levels 0 and 100%."
     )
     columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]
     records = [_main_record(results, key) for key in results.entries]
@@ -164,7 +165,8 @@ def cost_table(results, costs):
 
 
 def _cost_cells(cost, scratch):
-    cells = [cost.dataset or Cell("all datasets", "their mean"), cost.label, _estimate_cell(cost.drop)]
+    cells = [cost.dataset or Cell("all datasets", "their mean"), Cell(str(cost.damage), cost.layers)]
+    cells.append(_estimate_cell(cost.drop))
     cells += [*([_share_cell(cost.kept)] if scratch else []), _share_cell(cost.recovery)]
     cells += [number(v) for v in (cost.majority, cost.damaged, cost.untrained, cost.healed, cost.intact)]
     return cells + ([number(cost.scratch), _estimate_cell(cost.worth)] if scratch else [])

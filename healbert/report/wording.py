@@ -196,7 +196,7 @@ def _lead_sentence(costs, name, figure, form, sentence):
         return f"{form(getattr(cost, name))} with {cost.label} damaged{where}"
 
     ordered = sorted(known, key=lambda cost: getattr(getattr(cost, name), figure))
-    ends = [part(ordered[0])] if len(known) == 1 else ["from " + part(ordered[0]), "to " + part(ordered[-1])]
+    ends = [part(ordered[0])] if len(known) == 1 else [f"from {part(ordered[0])},", f"to {part(ordered[-1])}"]
     return sentence.format(" ".join([*ends, _coverage(len(known), len(damaged))]).strip())
 
 
