@@ -93,7 +93,7 @@ CHECKS = {
     "corruption.num_layers": MAYBE_COUNT,
     "best_epoch": MAYBE_NUMBER,
     "timing": MAYBE_DICT,
-    "timing.*": MAYBE_NUMBER,
+    "timing.*": NUMBER,
     "probes": MAYBE_DICT,
     "probes.*": MAYBE_LIST,
     "probes.*.*": ("a set of named values", _of(dict)),
