@@ -23,15 +23,20 @@ LISTED = (
 STAGES = ("damaged", "healed", "dev", "test")
 
 
+def check_folder(directory):
+    """Raises `UserError` if ``directory`` is no folder."""
+    if not pathlib.Path(directory).is_dir():
+        there = pathlib.Path(directory).exists()
+        raise UserError(f"results folder {directory} {'is not a folder' if there else 'does not exist'}")
+
+
 def cell_folders(directory):
     """The folders at or under ``directory`` that hold a cell, started or finished: a sorted list of paths.
 
     Raises:
         UserError: if ``directory`` is no folder.
     """
-    if not pathlib.Path(directory).is_dir():
-        there = pathlib.Path(directory).exists()
-        raise UserError(f"results folder {directory} {'is not a folder' if there else 'does not exist'}")
+    check_folder(directory)
     found = []
     for folder, inner, files in os.walk(directory):
         if "settings.json" in files or "results.json" in files:

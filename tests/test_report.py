@@ -36,6 +36,22 @@ def verdict_of(verdicts, letter, scope):
     return found
 
 
+def given(root, scores, names=("n", "p")):
+    """Cells of top damage with the scores of {level: [(damaged, healed) of each seed]}."""
+    maker = Maker(root, {"sst2": (list(names), 60)})
+    for level, of_seeds in scores.items():
+        for seed, (damaged, healed) in enumerate(of_seeds):
+            path = maker.cell("sst2", level, "top", seed=seed) / "results.json"
+            results = json.loads(path.read_text())
+            results["metrics"]["damaged"]["f1_weighted"], results["metrics"]["healed"]["f1_weighted"] = damaged, healed
+            path.write_text(json.dumps(results))
+
+
+def recovery_cell(content):
+    table = content.groups[0].recovery
+    return table.rows[0].cells[table.columns.index("recovery")]
+
+
 class TestGroups:
     def test_methods_are_kept_apart_and_share_the_intact_cells(self, tmp_path):
         maker = Maker(tmp_path).sweep(levels=(0,), seeds=(0,))
@@ -106,6 +122,10 @@ class TestChoice:
         entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95, None))
         assert entry.rate == 1 and entry.lost_elsewhere() == 1 and not entry.lost_here()
 
+    def test_a_rate_tried_less_often_loses_nothing(self, tmp_path):
+        entry = self.make(tmp_path, r1=(0.7, 0.7, None), r2=(0.6, 0.8))
+        assert entry.rate == 2 and entry.scores() == {0: 0.6, 1: 0.8}
+
     def test_nothing_but_lost_runs(self, tmp_path):
         entry = self.make(tmp_path, r1=(None, None), r2=(None,))
         assert entry.rate is None and entry.values == [] and entry.lost_here()["diverged"] == 3
@@ -133,7 +153,7 @@ class TestMainTable:
         row = next(
             row for row in full_content.groups[0].main.rows if [c.text for c in row.cells[:2]] == ["sst2", "bottom"]
         )
-        cell = row.cells[full_content.groups[0].main.columns.index("50%")]
+        cell = row.cells[full_content.groups[0].main.columns.index("50% (3 of 6 layers)")]
         drop = np.mean([best[seed] - best_intact[seed] for seed in best])
         assert cell.text == f"{np.mean(list(best.values())):.3f} ± {np.std(list(best.values()), ddof=1):.3f}"
         assert f"\u2212{abs(drop):.3f}, n 3, lr 5e-5" == cell.note
@@ -142,6 +162,22 @@ class TestMainTable:
         rows = [row.cells for row in full_content.groups[0].main.rows if row.cells[0].text == "sst2"]
         assert [row[1].text for row in rows] == ["bottom", "top"]
         assert rows[0][2] == rows[1][2] and rows[0][-1] == rows[1][-1] and rows[0][3] != rows[1][3]
+
+    def test_the_true_share_is_on_the_axis(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.cell("sst2", 0, "top")
+        hit = {"layers_hit": [4, 5], "num_layers": 6, "fraction_of_encoder": 2 / 6}
+        maker.cell("sst2", 0.25, "top", _corruption=hit)
+        hit = {"layers_hit": [3, 4, 5], "num_layers": 6, "fraction_of_encoder": 0.45, "unit": "parameter"}
+        maker.cell("sst2", 0.5, "top", _corruption=hit)
+        content = make_content(tmp_path)
+        columns = ["dataset", "region", "intact", "25% (2 of 6 layers)", "50% (45% of the encoder)"]
+        assert content.groups[0].main.columns == columns
+        (levels,) = [figure for figure in content.figures if figure.kind == "levels"]
+        (line,) = levels.panels[0].content.series
+        assert line.x == [0, 33.3, 45] and levels.panels[0].content.ticks == {0: "0", 33.3: "33.3", 45: "45"}
+        assert "level 25% is 33.3%, level 50% is 45%" in levels.caption
+        assert content.cells.rows[1].cells[2].text == "top 25% (2 of 6 layers)"
 
     def test_lost_cells_are_shown(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
@@ -177,10 +213,43 @@ class TestCosts:
         assert found[ALL].worth is None and found[INTACT].drop is None
 
     def test_denominator_near_zero_is_explained(self, tmp_path):
-        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}, intact=0.5, cost={"top": 0.0})
-        maker.sweep(levels=(0, 0.5), regions=("top",), rates=(5e-5,))
-        cell = make_content(tmp_path).groups[0].recovery.rows[0].cells[8]
-        assert cell.text == "undefined" and "the damage took" in cell.note
+        given(tmp_path, {0: [(0.3, 0.505), (0.3, 0.507)], 0.5: [(0.5, 0.6), (0.5, 0.7)]})
+        content = make_content(tmp_path)
+        cell = recovery_cell(content)
+        assert (cell.text, cell.note) == ("undefined", "the difference to divide by is 0.006")
+        (sentence,) = content.groups[0].lead
+        assert sentence.startswith("Still lost")
+
+    def test_two_seeds_keep_the_figure_of_one(self, tmp_path):
+        """Ways of 0.2 and 0.02 in two seeds: Fieller's interval is unbounded."""
+        given(tmp_path, {0: [(0.3, 0.7), (0.3, 0.52)], 0.5: [(0.5, 0.6), (0.5, 0.51)]})
+        content = make_content(tmp_path)
+        cell = recovery_cell(content)
+        assert (cell.text, cell.note) == ("50.0%", "too few seeds for an interval")
+        assert "healing covered 50.0% (too few seeds for an interval) with top 50%" in content.groups[0].lead[-1]
+        (heat,) = [figure.panels[0].content for figure in content.figures if figure.kind == "recovery"]
+        assert heat.texts == [["50.0%"]]
+
+    def test_wide_intervals_are_not_told(self, tmp_path):
+        """Two seeds that recover 20% and 100% of ways of 0.2: bounded, and wider than 200 points."""
+        given(tmp_path, {0: [(0.3, 0.7), (0.3, 0.701)], 0.5: [(0.5, 0.54), (0.5, 0.7)]})
+        content = make_content(tmp_path)
+        (cost,) = [cost for cost in content.groups[0].costs if cost.damage != INTACT]
+        assert cost.recovery.interval[1] - cost.recovery.interval[0] > 2
+        assert recovery_cell(content).note == "too few seeds for an interval"
+
+    def test_lead_names_what_is_lost_kept_and_covered(self, tmp_path):
+        scores = {0: [(0.3, 0.9), (0.32, 0.92)], 0.25: [(0.3, 0.8), (0.3, 0.82)], 1: [(0.3, 0.5), (0.3, 0.52)]}
+        given(tmp_path, scores | {0.5: [(0.9, 0.7), (0.92, 0.72)]})
+        group = make_content(tmp_path).groups[0]
+        lost, kept, covered = group.lead
+        assert "from 0.100 (95% interval 0.100 to 0.100" in lost and "to 0.400 (" in lost
+        assert lost.endswith("with all 100% (6 of 6 layers) damaged (least and most of 3 kinds of damage).")
+        assert "kept from 50.0% (95% interval 50.0% to 50.0%) with top 50% (3 of 6 layers) damaged, to 75.0%" in kept
+        assert "covered from 34.4%" in covered and "(2 of 3 kinds of damage; the other 1 cannot be told)" in covered
+        columns, cells = group.recovery.columns, group.recovery.rows[0].cells
+        assert cells[columns.index("intact, before healing")].text == "0.310"
+        assert columns.index("lost") < columns.index("kept by what survived") < columns.index("recovery")
 
     def test_one_intact_run_beside_several_draws(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
@@ -310,7 +379,7 @@ class TestVerdicts:
         results, predictions = analysed(tmp_path)
         verdicts = judge([results], predictions)
         texts = [finding(verdict_of(verdicts, "b, bottom", dataset)) for dataset in ("sst2", "emotion")]
-        assert "2 levels that differ in what they hit; a trend needs three" in texts[0]
+        assert "2 levels of different extent; a trend needs three" in texts[0]
         assert "without corruption.fraction_of_encoder" in texts[1]
 
     def test_no_effect_seldom_holds(self, tmp_path):

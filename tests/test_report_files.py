@@ -14,6 +14,47 @@ from healbert.report import make_content, make_report, terminal_text
 from healbert.report.verdicts import OPEN
 
 EVIL = "<script>alert(1)</script>"
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
+
+
+def metrics(results, **values):
+    results["metrics"]["healed"] |= values
+
+
+# name -> (change of a results.json, the reason that names it)
+WRONG = {
+    "NaN": (
+        lambda r: metrics(r, f1_weighted=float("nan")),
+        "metrics.healed.f1_weighted is NaN, not a finite number",
+    ),
+    "text for a score": (
+        lambda r: metrics(r, f1_weighted="high"),
+        'metrics.healed.f1_weighted is "high", not a finite number',
+    ),
+    "no label names": (
+        lambda r: r["task"].update(label_names=None),
+        "task.label_names is null, not a list of names",
+    ),
+    "no learning rate": (
+        lambda r: r["config"].update(learning_rate=None),
+        "config.learning_rate is null, not a finite number",
+    ),
+    "level of letters": (
+        lambda r: r["config"].update(corrupt_level="x"),
+        'config.corrupt_level is "x", not a number from 0 to 1',
+    ),
+    "empty epoch": (
+        lambda r: r["metrics"].update(per_epoch=[{}]),
+        "metrics.per_epoch.0.epoch is null, not a finite number",
+    ),
+    "list of metrics": (lambda r: r.update(metrics=[1]), "metrics is [1], not a set of named values"),
+    "no seconds": (lambda r: r["timing"].update(load=None), "timing.load is null, not a finite number"),
+    "seed in a list": (lambda r: r["config"].update(seed=[1]), "config.seed is [1], not a whole number"),
+    "unknown selection": (
+        lambda r: r["config"].update(selection="luck"),
+        'config.selection is "luck", not one of best_eval, dev',
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +77,7 @@ class TestReproducibility:
         maker.cell("sst2", 1, _model={"fingerprint": "other"}, _environment=environment | {"device": "H100"})
         text = "\n".join(make_content(tmp_path).reproducibility.warnings)
         for part in (
-            "commits",
+            f"commits {'0' * 12}, {'1' * 12}+.",
             "uncommitted",
             "torch: 2.13.0, 2.14",
             "sst2 have different texts",
@@ -89,6 +130,35 @@ class TestHalfFinishedAndBad:
         assert "cut short" in table.rows[0].cells[1].text and "schema 99" in table.rows[1].cells[1].text
         assert (2, "unreadable") in content.overview
 
+    @pytest.mark.parametrize("name", WRONG, ids=str)
+    def test_wrong_content_is_named(self, tmp_path, name):
+        change, reason = WRONG[name]
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.cell("sst2", 0.5)
+        path = maker.cell("sst2", 0.75) / "results.json"
+        results = json.loads(path.read_text())
+        change(results)
+        path.write_text(json.dumps(results))
+        content = make_content(tmp_path)
+        (table,) = [table for table in content.reproducibility.tables if table.name == "unreadable"]
+        assert [cell.text for cell in table.rows[0].cells] == ["cell-00001", f"results.json: {reason}"]
+        assert content.overview == [(1, "completed"), (1, "unreadable")]
+
+    def test_holes_of_the_grid_are_counted(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(levels=(0, 0.5, 1), rates=(2e-5,), seeds=(0, 1))
+        assert not any("full grid" in warning for warning in make_content(tmp_path).reproducibility.warnings)
+        for number in (0, 3, 7):  # of eight: intact, bottom, top and all, with two seeds each
+            shutil.rmtree(maker.root / f"cell-{number:05d}")
+        (sentence,) = make_content(tmp_path).reproducibility.warnings
+        assert sentence.startswith("Not a full grid: 3 of 8 combinations")
+
+    def test_one_intact_cell_serves_all_draws(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.cell("sst2", 0, seed=5, corrupt_seed=0)
+        for draw in (1, 2):
+            maker.cell("sst2", 0.5, seed=5, corrupt_seed=draw)
+        assert make_content(tmp_path).reproducibility.warnings == []
+
     def test_nothing_but_failures(self, tmp_path):
         Maker(tmp_path).cell("sst2", 0.5, status="failed")
         content, output = make_report(tmp_path)
@@ -100,6 +170,14 @@ class TestHalfFinishedAndBad:
         content, output = make_report(folder)
         assert output == folder / "report" and len(content.figures) == 3
         assert {verdict.verdict for verdict, _ in content.groups[0].claims} == {OPEN}
+        for text in (terminal_text(content), *((output / f"report.{kind}").read_text() for kind in ("md", "html"))):
+            assert len(re.findall("not enough data", text)) == 1
+
+    def test_characters_without_a_glyph_are_one_sentence(self, tmp_path, recwarn):
+        maker = Maker(tmp_path / "cells", {"sst2": (["\u4e2d\u6587", "\u8bcd"], 60)})
+        content, output = make_report(maker.cell("sst2", 0.5), tmp_path / "out")
+        assert [w for w in content.reproducibility.warnings if "font lacks" in w] and not len(recwarn)
+        assert "font lacks" in (output / "report.md").read_text()
 
     def test_damaged_features_are_named(self, tmp_path):
         folder = Maker(tmp_path).cell("sst2", 0.5)
@@ -118,6 +196,9 @@ class TestHalfFinishedAndBad:
             make_report(tmp_path, tmp_path / "out")
         with pytest.raises(UserError, match="does not exist"):
             make_report(tmp_path / "nothing")
+        (tmp_path / "file").write_text("x")
+        with pytest.raises(UserError, match="file is not a folder"):
+            make_report(tmp_path / "file")
         assert not (tmp_path / "nothing").exists()
 
     def test_output_that_cannot_be_written(self, tmp_path):
@@ -184,13 +265,23 @@ class TestFiles:
     def test_latex_compiles(self, evil, tmp_path):
         tables = sorted((evil / "tables").glob("*.tex"))
         inputs = "\n".join(f"\\input{{{path.as_posix()}}}\\clearpage" for path in tables)
-        packages = "\\usepackage[T1]{fontenc}\\usepackage{booktabs}\\usepackage{graphicx}"
+        packages = "\\usepackage[T1]{fontenc}\\usepackage{array,booktabs,longtable,pdflscape}"
         (tmp_path / "all.tex").write_text(
             f"\\documentclass{{article}}{packages}\\begin{{document}}{inputs}\\end{{document}}"
         )
         command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
         assert done.returncode == 0, done.stdout[-1500:]
+        wide = [float(width) for width in re.findall(r"Overfull .hbox .([\d.]+)pt", done.stdout)]
+        assert max(wide, default=0) < 30  # points: a name of ill will that has no place to break
+
+    def test_latex_of_long_and_wide_tables_breaks(self, report):
+        text = {path.stem: path.read_text() for path in (report / "tables").glob("*.tex")}
+        assert "\\begin{landscape}" in text["recovery"] and "\\begin{landscape}" in text["verdicts"]
+        assert "\\begin{longtable}" in text["settings-common"] and "\\begin{longtable}" in text["cells"]
+        assert "\\begin{table}" in text["settings-varying"] + text["hardware"]
+        assert not any(" }" in line for each in text.values() for line in each.splitlines() if "caption{" in line)
+        assert not any("resizebox" in each for each in text.values())
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +299,9 @@ def evil(tmp_path_factory):
     log = f"{EVIL}\n\x1b[31m]] | </script> \\input{{x}}"
     error = {"kind": "exception", "message": EVIL, "log_tail": log}
     maker.cell("sst2", 0.5, "top", seed=2, status="failed", model_name_or_path=f"org/{EVIL}", _error=error)
+    maker.datasets["red\x1b[31m\u202e"] = (["n\x9b1m", "p\x07"], 60)
+    for level in (0, 0.5):
+        maker.cell("red\x1b[31m\u202e", level, "top\x1b[2J", model_name_or_path=f"org/{EVIL}")
     make_report(maker.root, root / "out")
     return root / "out"
 
@@ -226,8 +320,15 @@ class TestEscaping:
 
     def test_latex(self, evil):
         text = (evil / "tables" / "failures.tex").read_text()
-        assert "\\textless{}script" in text and "\\input{x}" not in text
+        assert "\\textless{}scri" in text and "\\input{x}" not in text
 
     def test_terminal(self, evil):
         content = make_content(evil.parent / "cells")
-        assert "\x1b" not in terminal_text(content)
+        assert not STEERING.search(terminal_text(content)) and "red\ufffd[31m" in terminal_text(content)
+
+    def test_nothing_steers_what_reads_the_files(self, evil):
+        files = [path for path in evil.rglob("*") if path.suffix in (".md", ".csv", ".tex", ".svg")]
+        assert len(files) > 20 and [path for path in files if STEERING.search(path.read_text())] == []
+        page = re.sub(r"<script>.*?</script>", "", (evil / "report.html").read_text(), flags=re.S)
+        assert not STEERING.search(page) and "red\ufffd[31m" in page
+        assert "\\u001b" not in "".join(re.findall('<script type="application/json".*?</script>', page, flags=re.S))

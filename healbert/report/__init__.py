@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 from ..errors import UserError
+from ..results import check_folder
 
 
 @dataclasses.dataclass
@@ -15,12 +16,18 @@ class GroupContent:
     number: int
     label: str
     tags: dict
-    restored: str
+    lead: list
     claims: list  # (verdict over all datasets or on the only one, verdicts on each of several)
     main: object
     recovery: object
     figures: list
     costs: list = dataclasses.field(default_factory=list, repr=False)
+    leads: list = dataclasses.field(default_factory=list)  # (dataset, what ``lead`` says of it alone) of several
+
+    @property
+    def compared(self):
+        """Whether any claim has something to be judged by."""
+        return any(verdict.estimated for first, rest in self.claims for verdict in (first, *rest))
 
 
 @dataclasses.dataclass
@@ -41,6 +48,10 @@ class Content:
         """Every `Table` that becomes a file."""
         mains = [table for group in self.groups for table in (group.main, group.recovery)]
         return [*mains, self.verdicts, *self.reproducibility.tables, self.cells]
+
+    @property
+    def compared(self):
+        return any(group.compared for group in self.groups)
 
     @property
     def figures(self):
@@ -69,8 +80,7 @@ def make_report(directory, output=None, seed=0):
         UserError: if there is no finished cell, or the output folder cannot be written or holds other things.
     """
     output = pathlib.Path(output) if output else pathlib.Path(directory) / "report"
-    if not pathlib.Path(directory).is_dir():
-        raise UserError(f"results folder {directory} does not exist")
+    check_folder(directory)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     fresh = not output.exists()
@@ -140,19 +150,20 @@ def _group_content(number, results, verdicts, predictions, projections):
     from .figures import make_figures
     from .tables import cost_table, main_table, tags
     from .verdicts import by_claim
-    from .wording import restored
+    from .wording import lead
 
     found = costs(results, predictions)
     return GroupContent(
         number=number,
         label=results.group.label,
         tags=tags(results.group),
-        restored=restored(found),
+        lead=lead(found),
         claims=by_claim(verdicts),
         main=main_table(results),
         recovery=cost_table(results, found),
         figures=make_figures(results, Context(found, predictions, projections.of)),
         costs=found,
+        leads=[(name, lead(found, name)) for name in results.datasets] if len(results.datasets) > 1 else [],
     )
 
 
@@ -163,6 +174,7 @@ def _write(content, output):
     from .html import html_report
     from .latex import latex_table
     from .markdown import markdown_report
+    from .wording import NO_GLYPH
 
     with tempfile.TemporaryDirectory(prefix=".report-", dir=output) as name:
         folder = pathlib.Path(name)
@@ -171,7 +183,8 @@ def _write(content, output):
         for table in content.tables:
             _write_csv(folder / "tables" / f"{table.name}.csv", table)
             (folder / "tables" / f"{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
-        save_figures(content.figures, folder / "figures")
+        if save_figures(content.figures, folder / "figures"):
+            content.reproducibility.warnings.append(NO_GLYPH)
         for part in ("tables", "figures"):
             shutil.rmtree(output / part, ignore_errors=True)
             (folder / part).rename(output / part)
@@ -183,19 +196,22 @@ def _write(content, output):
 def _write_csv(path, table):
     import pandas
 
-    pandas.DataFrame(table.records).to_csv(path, index=False)
+    from .wording import clean
+
+    path.write_text(clean(pandas.DataFrame(table.records).to_csv(index=False)), encoding="utf-8")
 
 
 def terminal_text(content):
     """The main tables, the verdicts and the warnings, for the terminal."""
     from .markdown import text_table
-    from .wording import finding
+    from .wording import NOT_COMPARED, clean, finding
 
     parts = [text_table(group.main) for group in content.groups]
-    parts.append(text_table(content.verdicts))
+    parts += [text_table(content.verdicts)] if content.compared else []
     for group in content.groups:
         parts += [f"{group.label}:"] if len(content.groups) > 1 else []
-        parts += [group.restored] if group.restored else []
-        parts += [f"({v.claim.letter}) {v.claim.text}: {v.verdict}. {finding(v)}" for v, _ in group.claims]
+        parts += group.lead
+        claims = [f"({v.claim.letter}) {v.claim.text}: {v.verdict}. {finding(v)}" for v, _ in group.claims]
+        parts += claims if group.compared else [NOT_COMPARED]
     parts += [f"warning: {sentence}" for sentence in content.reproducibility.warnings]
-    return "\n\n".join(parts)
+    return clean("\n\n".join(parts))

@@ -1,6 +1,7 @@
 """Every cell as a row, for readers who go on from there."""
 
 from ..cell import METRICS
+from .entries import hit
 from .tables import Row, Table, tags
 from .wording import rate_text
 
@@ -16,12 +17,14 @@ def cell_table(study):
 def _cells(run):
     scores = [run.score(stage) for stage in ("damaged", "healed")]
     written = ["\u2013" if score is None else f"{score:.4f}" for score in scores]
-    return [run.name, run.dataset, str(run.damage), rate_text(run.rate), run.config.get("seed"), *written, run.status]
+    damage = f"{run.damage} ({hit(run)})" if hit(run) else str(run.damage)
+    return [run.name, run.dataset, damage, rate_text(run.rate), run.config.get("seed"), *written, run.status]
 
 
 def _record(run, group):
     record = {"cell": run.name, "group": group.label, "dataset": run.dataset, "level": run.damage.level}
     record |= {"region": run.damage.region or "shared", "learning_rate": run.rate, "seed": run.config.get("seed")}
+    record |= {"hit": hit(run), "fraction_of_encoder": run.part("corruption").get("fraction_of_encoder")}
     record |= {"corrupt_seed": run.config.get("corrupt_seed"), "status": run.status}
     record |= {f"{stage}_{m}": run.score(stage, m) for stage in ("damaged", "healed", "dev", "test") for m in METRICS}
     record |= {"best_epoch": run.results.get("best_epoch"), "seconds": sum(run.part("timing").values()) or None}

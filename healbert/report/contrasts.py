@@ -8,7 +8,7 @@ import numpy as np
 from .. import statistics
 from .collect import ALL, INTACT
 
-SMALLEST_COST = 0.01  # weighted F1 that damage must take, at least, for a share of it to mean something
+SMALLEST_COST = 0.01  # weighted F1: the least difference of which a share means something
 
 
 def paired_values(results, dataset, weights, stage="healed"):
@@ -88,17 +88,19 @@ def stratum(results, predictions, dataset, weights, keys):
 
 @dataclasses.dataclass
 class Cost:
-    """What one damage took and what healing brought back, in one dataset or (``dataset`` None) over all of them.
+    """What one damage cost and how far healing came, in one dataset or (``dataset`` None) over all of them.
 
-    Means over seeds of weighted F1, or None where the cells are missing: ``majority``, ``damaged``, ``healed``,
-    ``intact``, ``scratch`` (healed after 100% damage). ``drop`` (intact - healed) and ``worth`` (healed - scratch) are
-    `statistics.Estimate`; ``recovery`` and ``kept`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`.
+    Means over seeds of weighted F1, or None where the cells are missing: ``majority``, ``damaged`` and ``untrained``
+    (damaged and intact before training), ``healed``, ``intact``, ``scratch`` (healed after 100% damage). ``drop``
+    (intact - healed) and ``worth`` (healed - scratch) are `statistics.Estimate`; ``recovery`` ((healed - damaged) /
+    (intact - damaged)) and ``kept`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`.
     """
 
     dataset: str | None
     damage: tuple
     majority: float | None = None
     damaged: float | None = None
+    untrained: float | None = None
     healed: float | None = None
     intact: float | None = None
     scratch: float | None = None
@@ -107,6 +109,10 @@ class Cost:
     worth: object = None
     kept: object = None
     layers: str = ""
+
+    @property
+    def label(self):
+        return f"{self.damage} ({self.layers})" if self.layers else str(self.damage)
 
 
 def costs(results, predictions):
@@ -136,11 +142,12 @@ def _cost(results, predictions, datasets, damage):
         damage=damage,
         majority=None if None in majorities else float(np.mean(majorities)),
         damaged=mean(damage, "damaged"),
+        untrained=mean(INTACT, "damaged"),
         healed=mean(damage, "healed"),
         intact=mean(INTACT, "healed"),
         scratch=mean(ALL, "healed"),
+        layers=results.hit(damage, datasets),
     )
-    cost.layers = _layers(results, datasets, damage)
     if damage != INTACT:
         cost.drop = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
         cost.recovery = share(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
@@ -162,7 +169,10 @@ def difference(results, predictions, datasets, weights):
 
 
 def share(results, datasets, numerator, denominator):
-    """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores)."""
+    """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores).
+
+    Its value is None only where the denominator's own value is near zero: how uncertain it is shows in the interval.
+    """
     samples, seeds = [], []
     for dataset in datasets:
         top, bottom = (_both_stages(results, dataset, *weights) for weights in (numerator, denominator))
@@ -171,7 +181,10 @@ def share(results, datasets, numerator, denominator):
             return None
         samples.append(np.array([[top[key], bottom[key]] for key in keys]))
         seeds.append(tuple(keys))
-    return statistics.ratio(samples, SMALLEST_COST, seeds)
+    found = statistics.ratio(samples, SMALLEST_COST, seeds)
+    if found.denominator < SMALLEST_COST:
+        return dataclasses.replace(found, value=None, interval=None)
+    return dataclasses.replace(found, value=found.numerator / found.denominator)
 
 
 def _both_stages(results, dataset, healed, damaged):
@@ -185,29 +198,6 @@ def _both_stages(results, dataset, healed, damaged):
         return {key: intact[0] + value for key, value in before.items()} if len(intact) == 1 else {}
     after = paired_values(results, dataset, healed)
     return {key: after[key] + value for key, value in before.items() if key in after}
-
-
-def _layers(results, datasets, damage):
-    """How many layers were hit, for example "3 of 6", if it is the same everywhere."""
-    texts = set()
-    for rates in (results.get(dataset, damage).rates for dataset in datasets):
-        for run in (run for runs in rates.values() for members in runs.values() for run in members):
-            hit = run.part("corruption")
-            if "layers_hit" in hit:
-                texts.add(f"{len(hit['layers_hit'])} of {hit.get('num_layers', '?')}")
-    return texts.pop() if len(texts) == 1 else ""
-
-
-def encoder_share(results, dataset, damage):
-    """Share of the encoder's scalars that the damage hit, by the receipts (mean over runs); None if they lack it.
-
-    It differs from the level where whole layers are hit: a quarter of six layers is two of them.
-    """
-    if damage == INTACT:
-        return 0.0
-    runs = [run for members in results.get(dataset, damage).runs.values() for run in members]
-    shares = [run.part("corruption").get("fraction_of_encoder") for run in runs]
-    return float(np.mean(shares)) if shares and None not in shares else None
 
 
 def quarter_weights(shares):

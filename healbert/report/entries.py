@@ -63,23 +63,23 @@ def entries(group):
 
 
 def _entry(group, dataset, damage, runs):
-    rates, lost = {}, collections.Counter()
+    rates, lost, lost_seeds = {}, collections.Counter(), collections.defaultdict(set)
     for run in runs:
         if run.status == "completed" and run.score("healed") is not None:
             rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
         else:
             lost[run.rate, "without a score" if run.status == "completed" else run.status] += 1
+            lost_seeds[run.rate].add(group.repetition(run))
     ordered = {rate: dict(sorted(rates[rate].items(), key=str)) for rate in sorted(rates)}
-    return Entry(dataset, damage, ordered, _choose(ordered, STAGE_OF_CHOICE[group.selection]), lost)
+    fewest = {rate: len(lost_seeds[rate]) for rate in ordered}
+    return Entry(dataset, damage, ordered, _choose(ordered, fewest, STAGE_OF_CHOICE[group.selection]), lost)
 
 
-def _choose(rates, stage):
-    """The learning rate of the best mean among those with the most repetitions; the smaller one of equals."""
-    scored = {rate: _scores(runs, stage) for rate, runs in rates.items()}
-    most = max((len(values) for values in scored.values()), default=0)
-    candidates = {rate: np.mean(list(values.values())) for rate, values in scored.items() if values}
-    candidates = {rate: mean for rate, mean in candidates.items() if len(scored[rate]) == most}
-    return max(candidates, key=candidates.get) if candidates else None
+def _choose(rates, lost, stage):
+    """The learning rate of the best mean among those that lost the fewest seeds; the smaller one of equals."""
+    scored = {rate: list(_scores(runs, stage).values()) for rate, runs in rates.items()}
+    means = {rate: np.mean(values) for rate, values in scored.items() if values}
+    return max(means, key=lambda rate: (-lost[rate], means[rate])) if means else None
 
 
 class Results:
@@ -119,11 +119,36 @@ class Results:
         """The damages of a region's row, levels ascending, with the two ends that regions share."""
         return [damage for damage in self.damages if damage.region in (region, "")]
 
+    def hit(self, damage, datasets=None):
+        """What the damage hit, for example "2 of 6 layers"; "" if it is not known, or not the same everywhere."""
+        texts = {hit(run) for run in self._completed(damage, datasets or self.datasets)}
+        return texts.pop() if len(texts) == 1 else ""
+
+    def true_level(self, damage, datasets):
+        """The fraction of the encoder that was damaged: whole layers seldom make just the level asked for."""
+        found = [run.part("corruption").get("fraction_of_encoder") for run in self._completed(damage, datasets)]
+        return None if None in found or not found else float(np.mean(found))
+
+    def _completed(self, damage, datasets):
+        rates = [entry.rates for dataset in datasets if (entry := self.get(dataset, damage))]
+        return [run for runs in rates for found in runs.values() for members in found.values() for run in members]
+
     def majority(self, dataset):
         """Weighted F1 of always answering the commonest class, or None."""
         runs = (run for run in self.group.runs if run.dataset == dataset)
         found = (run.part("task").get("majority_f1_weighted") for run in runs)
         return next((value for value in found if value is not None), None)
+
+
+def hit(run):
+    """What a run's damage hit: layers, or where it goes by parameters their share; "" if there is none or unknown."""
+    found = run.part("corruption")
+    layers, total, share = (found.get(name) for name in ("layers_hit", "num_layers", "fraction_of_encoder"))
+    if run.damage == INTACT or None in (layers, total, share):
+        return ""
+    return (
+        f"{100 * share:.4g}% of the encoder" if found.get("unit") == "parameter" else f"{len(layers)} of {total} layers"
+    )
 
 
 def damage_order(damage):

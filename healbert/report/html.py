@@ -4,7 +4,7 @@ import jinja2
 import markupsafe
 
 from .figures import chart
-from .wording import finding
+from .wording import NOT_COMPARED, clean, finding
 
 
 def html_report(content):
@@ -16,15 +16,30 @@ def html_report(content):
         content: what `healbert.report.make_content` returns.
     """
     loader = jinja2.PackageLoader("healbert.report")
-    environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True)
-    environment.filters |= {"chart": chart, "finding": finding}
+    environment = jinja2.Environment(
+        loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
+    )
+    environment.filters |= {"chart": chart, "finding": finding, "breaks": _breaks}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template("report.html.j2").render(
-        content=content, style=trusted("report.css"), script=trusted("report.js"), plotly=markupsafe.Markup(_plotly())
+        content=content,
+        not_compared=NOT_COMPARED,
+        style=trusted("report.css"),
+        script=trusted("report.js"),
+        plotly=markupsafe.Markup(_plotly()),
     )
+
+
+def _cleaned(value):
+    return clean(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
+
+
+def _breaks(text):
+    """Text that may break after the underscores of a setting's name."""
+    return markupsafe.Markup(str(markupsafe.escape(clean(text))).replace("_", "_<wbr>"))
 
 
 def _plotly():

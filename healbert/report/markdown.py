@@ -6,14 +6,14 @@ import textwrap
 
 import jinja2
 
-from .wording import finding
+from .wording import NOT_COMPARED, clean, finding
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
 
 def escape(text):
     """Text that Markdown shows as it is, on one line."""
-    plain = " ".join(str(text).split())
+    plain = clean(" ".join(str(text).split()))
     return SPECIAL.sub(r"\\\1", html.escape(plain, quote=False))
 
 
@@ -45,9 +45,7 @@ def _words(cell):
 
 
 def _cut(text, width):
-    # control characters from a log or a label must not reach the terminal
-    plain = "".join(c if c.isprintable() else " " for c in str(text))
-    return textwrap.wrap(plain, width) or [""]
+    return textwrap.wrap(clean(str(text)), width) or [""]
 
 
 def _text_row(texts, widths):
@@ -69,4 +67,4 @@ def markdown_report(content):
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {"text": escape, "pipes": pipe_table, "finding": finding}
-    return environment.get_template("report.md.j2").render(content=content)
+    return environment.get_template("report.md.j2").render(content=content, not_compared=NOT_COMPARED)

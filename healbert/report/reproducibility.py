@@ -2,13 +2,15 @@
 
 import collections
 import dataclasses
+import itertools
 
 from ..cell import NOT_IDENTITY
-from .collect import INTACT, signature
+from .collect import INTACT, Damage, signature
 from .tables import Row, Table, tags
 from .wording import count
 
 LOG_LINES = 8
+HASH_LETTERS = 12
 MANY = 8  # values of a setting, beyond which only some are listed
 HARDWARE = ("device", "platform", "processes", "threads", "mixed_precision")
 
@@ -168,6 +170,7 @@ def warnings(study, problems):
         found.append(
             f"Half finished: {count(len(study.unfinished), 'cell')} begun and not finished; figures may change."
         )
+    found += [sentence for group in study.groups if (sentence := _holes(study, group))]
     if study.unreadable:
         found.append(f"{count(len(study.unreadable), 'cell')} left out: results.json cannot be read.")
     found += [f"{count(n, 'cell')} {status}; no mean has them in it." for status, n in sorted(lost.items())]
@@ -176,12 +179,41 @@ def warnings(study, problems):
     return found + _mixed(study)
 
 
+def short_hash(commit):
+    """A commit's first letters, with the + of uncommitted changes."""
+    return commit[:HASH_LETTERS] + "+" * commit.endswith("+")
+
+
+def _holes(study, group):
+    """What a full grid of a group's values would have and no cell is of, in a sentence, or None."""
+    datasets, rates = group.datasets, {run.rate for run in group.runs}
+    damages = {run.damage for run in group.runs}
+    inner = itertools.product({d.level for d in damages} - {0, 1}, {d.region for d in damages} - {""})
+    damages = {damage for damage in damages if damage.level in (0, 1)} | {Damage(*pair) for pair in inner}
+    repetitions = {group.repetition(run) for run in group.runs if run.damage != INTACT}
+    repetitions |= {group.repetition(run) for run in group.runs if group.repeated != "corrupt_seed"}
+    wanted = set(itertools.product(datasets, damages, rates, repetitions or {None}))
+    there = {(run.dataset, run.damage, run.rate, group.repetition(run)) for run in group.runs}
+    if group.repeated == "corrupt_seed":  # an intact model has no draws of damage
+        whole = {key[:3] for key in there if key[1] == INTACT}
+        there |= {key for key in wanted if key[:3] in whole}
+    missing = len(wanted - there)
+    if not missing:
+        return None
+    of = f" of {group.label}" if len(study.groups) > 1 else ""
+    return (
+        f"Not a full grid: {missing:,} of {len(wanted):,} combinations of dataset, level, region, learning rate and "
+        f"seed{of} have no finished cell."
+    )
+
+
 def _mixed(study):
     environments = _environments(study)
     found = []
     commits = {str(e.get("git_commit")) for e in environments}
     if len(commits) > 1:
-        found.append(f"Cells come from different versions of the code: commits {', '.join(sorted(commits))}.")
+        listed = ", ".join(sorted({short_hash(commit) for commit in commits}))
+        found.append(f"Cells come from different versions of the code: commits {listed}.")
     if any(commit.endswith("+") for commit in commits):
         found.append("Some cells come from code with uncommitted changes (commits that end in +).")
     for name in sorted({name for e in environments for name in e.get("versions") or {}}):

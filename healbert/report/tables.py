@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .collect import ALL, INTACT, Damage
-from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent, rate_text
+from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent, rate_text, share_note
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -64,18 +64,27 @@ def main_table(results):
         if any(damage.region in (region, "") for damage in results.damages_of(dataset))
     ]
     chosen = {
-        "best_eval": "has the best mean weighted F1 on the evaluation split, which flatters every entry alike",
+        "best_eval": "has the best mean weighted F1 on the evaluation split, which flatters it",
         "dev": "has the best mean weighted F1 on the held-out part of train",
     }[group.selection]
     caption = (
         f"Weighted F1 after healing: mean {PLUS_MINUS} standard deviation over seeds. Under it the difference "
         "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which "
-        f"no mean has in it. Each entry is of the learning rate that {chosen}. Regions share levels 0 and 100%."
+        "no mean has in it. Each entry is of the learning rate that, of those that lost the fewest seeds, "
+        f"{chosen}. Regions share levels 0 and 100%."
     )
-    columns = ["dataset", "region", *("intact" if level == 0 else f"{100 * level:.4g}%" for level in results.levels)]
+    columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]
     records = [_main_record(results, key) for key in results.entries]
     title = f"Weighted F1 by damage: {group.label}"
     return Table(file_stem("main", group), title, caption, columns, rows, records, tags(group))
+
+
+def _level_title(results, level):
+    if level == 0:
+        return "intact"
+    hits = {results.hit(damage) for damage in results.damages if damage.level == level}
+    (hit,) = hits if len(hits) == 1 else [""]
+    return f"{100 * level:.4g}% ({hit})" if hit else f"{100 * level:.4g}%"
 
 
 def _score_cell(results, dataset, level, region):
@@ -116,6 +125,7 @@ def _main_record(results, key):
     dataset, damage = key
     entry, group = results.entries[key], results.group
     record = {"group": group.label, "dataset": dataset, "level": damage.level, "region": damage.region or "shared"}
+    record |= {"hit": results.hit(damage, [dataset]), "fraction_of_encoder": results.true_level(damage, [dataset])}
     record |= {"learning_rate": entry.rate, "selection": group.selection, "n": len(entry.values)}
     for stage in ("healed", "damaged", "dev", "test"):
         values = list(entry.scores(stage).values())
@@ -127,43 +137,39 @@ def _main_record(results, key):
 
 
 def cost_table(results, costs):
-    """Reference points and recovery, a line per damage."""
+    """What stays lost, what survived, recovery, and the reference points behind them: a line per damage."""
     group = results.group
     scratch = any(cost.damage == ALL for cost in costs)
-    columns = ["dataset", "damage", "layers", "majority", "damaged", "healed", "intact", "lost", "recovery"]
+    columns = ["dataset", "damage", "lost", *(["kept by what survived"] if scratch else []), "recovery"]
+    columns += ["majority", "damaged, before healing", "intact, before healing", "healed", "intact, same training"]
     columns += ["from scratch", "worth of what survived"] if scratch else []
     shown = [cost for cost in costs if cost.damage != INTACT]
     rows = [Row(_cost_cells(cost, scratch), tags(group, cost.dataset or "")) for cost in shown]
     caption = (
-        "Weighted F1, means over seeds. Majority: always answering the commonest class. Damaged: before healing. "
-        "Intact: the undamaged model after the same training. Lost: intact minus healed. Recovery: (healed \u2212 "
-        "damaged) / (intact \u2212 damaged), 100% is full recovery; its 95% interval (Fieller's, over paired seeds) "
-        "holds however uncertain the denominator is, and where that may be zero recovery is undefined: a share of "
-        "nothing means nothing."
+        "Weighted F1, means over seeds. Lost: intact minus healed, both after the same training. Recovery: (healed "
+        "\u2212 damaged) / (intact \u2212 damaged), how much healing covered of the way from the damaged model's score "
+        "before healing to the intact model's after the same training. Part of that way, often most, is learning the "
+        "task, which lies before the intact model, too: see intact, before healing. Intervals of shares are Fieller's, "
+        "95%, over paired seeds, left out where they are unbounded or wider than 200 percentage points; a share is "
+        "undefined where the difference to divide by is below 0.01. Majority: always answering the commonest class."
     )
     if scratch:
         caption += (
             " From scratch: healed after 100% damage, when only what lies outside the layers is pretrained. Worth of "
-            "what survived: healed minus from scratch, and its share of what all pretrained layers are worth."
+            "what survived: healed minus from scratch. Kept: that, as a share of what all pretrained layers are worth "
+            "(intact minus from scratch)."
         )
     records = [_cost_record(group, cost) for cost in costs]
-    title = f"What damage took and healing brought back: {group.label}"
+    title = f"What damage cost and how far healing came: {group.label}"
     return Table(file_stem("recovery", group), title, caption, columns, rows, records, tags(group))
 
 
 def _cost_cells(cost, scratch):
-    cells = [cost.dataset or Cell("all datasets", "their mean"), str(cost.damage), cost.layers or "\u2013"]
-    cells += [number(v) for v in (cost.majority, cost.damaged, cost.healed, cost.intact)]
-    cells += [_estimate_cell(cost.drop), _recovery_cell(cost.recovery)]
-    if scratch:
-        share = cost.kept and cost.kept.value
-        worth = _estimate_cell(cost.worth)
-        cells += [number(cost.scratch), Cell(worth.text, ", ".join(filter(None, (worth.note, _share(share)))))]
-    return cells
-
-
-def _share(value):
-    return "" if value is None else f"{percent(value)} of all"
+    cells = [cost.dataset or Cell("all datasets", "their mean"), Cell(str(cost.damage), cost.layers)]
+    cells.append(_estimate_cell(cost.drop))
+    cells += [*([_share_cell(cost.kept)] if scratch else []), _share_cell(cost.recovery)]
+    cells += [number(v) for v in (cost.majority, cost.damaged, cost.untrained, cost.healed, cost.intact)]
+    return cells + ([number(cost.scratch), _estimate_cell(cost.worth)] if scratch else [])
 
 
 def _estimate_cell(estimated):
@@ -173,19 +179,17 @@ def _estimate_cell(estimated):
     return Cell(number(estimated.effect), interval(estimated.interval) + over if estimated.interval else "one seed")
 
 
-def _recovery_cell(recovery):
-    if recovery is None:
+def _share_cell(ratio):
+    if ratio is None:
         return Cell("\u2013")
-    if recovery.value is None:
-        spread = f" ({interval(recovery.denominator_interval)})" if recovery.denominator_interval else ""
-        return Cell("undefined", f"the damage took {number(recovery.denominator)}{spread}")
-    return Cell(percent(recovery.value), interval(recovery.interval, percent) if recovery.interval else "one seed")
+    return Cell("undefined" if ratio.value is None else percent(ratio.value), share_note(ratio))
 
 
 def _cost_record(group, cost):
     record = {"group": group.label, "dataset": cost.dataset or "all datasets", "level": cost.damage.level}
     record |= {"region": cost.damage.region or "shared", "layers": cost.layers}
-    record |= {name: getattr(cost, name) for name in ("majority", "damaged", "healed", "intact", "scratch")}
+    record |= {name: getattr(cost, name) for name in ("majority", "damaged", "untrained", "healed")}
+    record |= {"intact": cost.intact, "scratch": cost.scratch}
     for name, found in (("lost", cost.drop), ("worth", cost.worth)):
         record |= {name: found and found.effect, f"{name}_n": found and found.pairs}
         for scope in ("over_seeds", "over_examples", "over_both"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import statistics
 from .collect import INTACT, Damage
-from .contrasts import combine, complete, encoder_share, paired_values, quarter_weights, stratum
+from .contrasts import combine, complete, paired_values, quarter_weights, stratum
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
 NEGLIGIBLE = 0.01  # weighted F1: a claim whose effect is surely below this does not hold
@@ -205,7 +205,7 @@ def _block(results, claim, dataset):
 def _shares(results, claim, dataset, columns, labels):
     """Shares of the encoder that a trend's levels hit, by the receipts."""
     damages = [damage for label in labels for damage in columns[label]] if claim.trend else []
-    shares = [encoder_share(results, dataset, damage) for damage in damages]
+    shares = [0.0 if damage == INTACT else results.true_level(damage, [dataset]) for damage in damages]
     return [share for share in shares if share is not None]
 
 
@@ -271,7 +271,9 @@ def _notes(results, claim, blocks):
             notes.append(f"{block.dataset} has results.json without corruption.fraction_of_encoder, which slopes need")
         elif claim.trend and not block.has_trend():
             shares = len(set(block.shares))
-            notes.append(f"{block.dataset} has {shares} levels that differ in what they hit; a trend needs three")
+            notes.append(
+                f"{block.dataset} has {shares} level{'s' * (shares != 1)} of different extent; a trend needs three"
+            )
         missing = set(results.repetitions(block.dataset)) - set(block.keys)
         if block.keys and missing:
             notes.append(f"{block.dataset} without seed {', '.join(map(str, sorted(missing, key=str)))} (incomplete)")

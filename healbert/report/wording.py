@@ -1,9 +1,21 @@
 """Figures and verdicts in words that need no statistics to be read."""
 
+import re
+
 from ..statistics import ALPHA
+from .collect import ALL, INTACT
 from .verdicts import HOLDS, NEGLIGIBLE, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
 
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
+NOT_COMPARED = "The paper's claims: not enough data; they need intact and damaged cells of the same seeds."
+NO_GLYPH = "Some names have characters that the pictures' font lacks: boxes in figures/ stand for them."
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+WIDEST = 2.0  # a share's interval (1 is 100 percentage points), beyond which it is not told
+
+
+def clean(text):
+    """Text without characters that steer a terminal or turn the reading direction; a sign stands in their place."""
+    return STEERING.sub("\ufffd", text)
 
 
 def number(value, digits=3, sign=False):
@@ -188,30 +200,90 @@ def _sensitivity(verdict):
 
 
 def recovery_text(ratio):
-    """A recovery with its interval, or why there is none."""
+    """A share (`statistics.Ratio`) with its interval, or why there is none."""
     if ratio is None:
         return DASH
     if ratio.value is None:
-        return f"undefined: the damage took {number(ratio.denominator)}" + (
-            f" ({interval(ratio.denominator_interval)})" if ratio.denominator_interval else ""
-        )
-    if ratio.interval is None:
-        return f"{percent(ratio.value)} (one seed, no interval)"
-    return f"{percent(ratio.value)} ({interval(ratio.interval, percent)})"
+        return f"undefined: {share_note(ratio)}"
+    return f"{percent(ratio.value)} ({'95% interval ' if told_interval(ratio) else ''}{share_note(ratio)})"
 
 
-def restored(costs):
-    """One sentence on what healing brought back, over all datasets where there are several; "" if nothing is known."""
-    pooled = [cost for cost in costs if cost.dataset is None] or costs
-    known = [cost for cost in pooled if cost.recovery and cost.recovery.value is not None]
+def told_interval(ratio):
+    """A share's interval, or None where it is unbounded or so wide that it says nothing."""
+    found = ratio.interval
+    return found if found and found[1] - found[0] <= WIDEST else None
+
+
+def share_note(ratio):
+    """What to know beside a share: its interval, why there is none, or why the share itself is undefined."""
+    if ratio.value is None:
+        return f"the difference to divide by is {number(ratio.denominator)}"
+    if ratio.denominator_interval is None:
+        return "one seed, no interval"
+    found = told_interval(ratio)
+    return interval(found, percent) if found else "too few seeds for an interval"
+
+
+def estimate_text(estimated):
+    """A difference of scores (`statistics.Estimate`) with its interval."""
+    if estimated.interval is None:
+        return f"{number(estimated.effect)} (one seed, no interval)"
+    over = f", over {estimated.basis} only" if estimated.basis in ("seeds", "examples") else ""
+    return f"{number(estimated.effect)} (95% interval {interval(estimated.interval)}{over})"
+
+
+LEAD = (  # (field of a `Cost`, its figure, how it is written, the sentence)
+    (
+        "drop",
+        "effect",
+        estimate_text,
+        "Still lost (intact minus healed weighted F1, after the same training): {}.",
+    ),
+    (
+        "kept",
+        "value",
+        recovery_text,
+        "Of what all pretrained layers are worth (intact minus from scratch), the layers that survived kept {}.",
+    ),
+    (
+        "recovery",
+        "value",
+        recovery_text,
+        "Of the way from the damaged model's score before healing to the intact model's after the same training, "
+        "healing covered {}.",
+    ),
+)
+
+
+def lead(costs, dataset=None):
+    """What damage cost and how far healing came: a list of up to three sentences.
+
+    Args:
+        costs: list of `contrasts.Cost`.
+        dataset: the one to speak of; default: all together, or the only one.
+    """
+    wanted = [cost for cost in costs if cost.dataset == dataset]
+    if dataset is None and not wanted:
+        wanted = costs
+    return [sentence for parts in LEAD if (sentence := _lead_sentence(wanted, *parts))]
+
+
+def _lead_sentence(costs, name, figure, form, sentence):
+    damaged = [cost for cost in costs if cost.damage != INTACT and not (name == "kept" and cost.damage == ALL)]
+    known = [cost for cost in damaged if getattr(getattr(cost, name), figure, None) is not None]
     if not known:
         return ""
-    least, most = (pick(known, key=lambda cost: cost.recovery.value) for pick in (min, max))
 
     def part(cost):
         where = f" on {cost.dataset}" if cost.dataset and len({c.dataset for c in known}) > 1 else ""
-        return f"{recovery_text(cost.recovery)} of what {cost.damage} damage took{where}"
+        return f"{form(getattr(cost, name))} with {cost.label} damaged{where}"
 
-    if least is most:
-        return f"Healing restores {part(least)}."
-    return f"Healing restores from {part(least)} to {part(most)}."
+    ordered = sorted(known, key=lambda cost: getattr(getattr(cost, name), figure))
+    ends = [part(ordered[0])] if len(known) == 1 else [f"from {part(ordered[0])},", f"to {part(ordered[-1])}"]
+    return sentence.format(" ".join([*ends, _coverage(len(known), len(damaged))]).strip())
+
+
+def _coverage(known, total):
+    if known == total:
+        return f"(least and most of {total} kinds of damage)" if total > 2 else ""
+    return f"({known} of {count(total, 'kind')} of damage; the other {total - known} cannot be told)"

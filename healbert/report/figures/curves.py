@@ -31,7 +31,8 @@ def by_level(results, _):
         panels.append(_level_panel(results, results.datasets, "mean of all datasets", ""))
     panels = [panel for panel in panels if panel.content.series]
     caption = (
-        "Weighted F1 after healing against the fraction of the encoder that was damaged. Dotted: the intact model "
+        f"Weighted F1 after healing against the fraction of the encoder that was damaged{_renamed(results)}. "
+        "Dotted: the intact model "
         f"after the same training, and always answering the commonest class. {BAND} Levels 0 and 100% are shared by "
         "both regions. The mean of all datasets has the levels and seeds that every dataset has."
     )
@@ -42,16 +43,30 @@ def by_level(results, _):
 def _level_panel(results, datasets, title, tag):
     series = []
     for number, region in enumerate(results.regions):
-        samples = {100 * damage.level: _over(results, datasets, damage) for damage in sorted(results.on_row(region))}
+        places = {damage: _place(results, datasets, damage) for damage in sorted(results.on_row(region))}
+        samples = {x: _over(results, datasets, damage) for damage, x in places.items() if x is not None}
         line = averaged(region, samples, **_region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, INTACT), [results.majority(dataset) for dataset in datasets]
     levels = [("intact", float(np.mean(intact)))] if intact else []
     levels += [] if None in majorities else [("majority class", float(np.mean(majorities)))]
-    ticks = {100 * level: f"{100 * level:.4g}" for level in results.levels}
-    content = Lines(series, "damaged part of the encoder (%)", "weighted F1", levels, ticks)
+    ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
+    content = Lines(series, "damaged part of the encoder (%, true share)", "weighted F1", levels, ticks)
     return _panel(title, content, results.group, tag)
+
+
+def _place(results, datasets, damage):
+    level = results.true_level(damage, datasets)
+    return None if level is None else round(100 * level, 1)
+
+
+def _renamed(results):
+    """Which levels are not the share that they ask for, in brackets."""
+    places = {damage.level: _place(results, results.datasets, damage) for damage in results.damages}
+    differing = {100 * level: x for level, x in places.items() if x is not None and abs(x - 100 * level) >= 0.1}
+    listed = ", ".join(f"level {level:.4g}% is {x:g}%" for level, x in differing.items())
+    return f" ({listed}: layers and tensors are damaged whole)" if listed else ""
 
 
 def _over(results, datasets, damage):

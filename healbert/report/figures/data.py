@@ -8,6 +8,7 @@ import numpy as np
 BOTTOM, TOP, GREY = "#D55E00", "#0072B2", "#767676"
 COLOURS = ("#0072B2", "#00916A", "#B87400", "#D55E00", "#B0518C", "#3E8FC0", "#767676", "#8C6BB1")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star")
+CIVIDIS = "#00224e #123570 #3b496c #575d6d #707173 #8a8678 #a59c74 #c3b369 #fee838".split()
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -50,6 +51,12 @@ class Heat:
     limits: tuple
     row_tags: list | None = None  # what filters go by
     hover: str = ""
+    brief: list | None = None  # texts for where columns are narrow
+
+    @property
+    def inks(self):
+        """The text colour of each place, None where the value is missing and the page shows."""
+        return [[ink(value, self.limits) for value in row] for row in self.values.tolist()]
 
 
 @dataclasses.dataclass
@@ -97,6 +104,18 @@ def style(position, marked=0):
     """Colour, marker and dash of the ``position``-th line of a family; ``marked`` chooses the family's dash."""
     colour = COLOURS[position % len(COLOURS)]
     return {"colour": colour, "marker": MARKERS[position % len(MARKERS)], "dash": DASHES[marked % len(DASHES)]}
+
+
+def ink(value, limits):
+    """Black or white, whichever stands out more from the place of a value: 4.58:1 or more (WCAG 2's contrast)."""
+    if np.isnan(value):
+        return None
+    steps = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in CIVIDIS])
+    place = np.clip((value - limits[0]) / (limits[1] - limits[0]), 0, 1)
+    rgb = np.array([np.interp(place, np.linspace(0, 1, len(steps)), channel) for channel in steps.T])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722] + 0.05
+    return "#000000" if luminance / 0.05 > 1.05 / luminance else "#ffffff"
 
 
 def in_rows(panels, columns=3):

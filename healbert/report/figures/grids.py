@@ -4,7 +4,7 @@ import numpy as np
 
 from ..collect import INTACT
 from ..tables import file_stem, tags
-from ..wording import interval, percent
+from ..wording import clean, interval, number, percent, told_interval
 from .data import Figure, Heat, Panel, Scatter, in_rows
 
 LONGEST_NAME = 22  # characters of a class or dataset name on an axis
@@ -19,7 +19,7 @@ def shortened(name):
 
 def unique_short(names):
     """Short forms that stay distinct."""
-    short = [shortened(name) for name in names]
+    short = [shortened(clean(name)) for name in names]
     return [s if short.count(s) == 1 else f"{i} {s[:-2]}\u2026" for i, s in enumerate(short)]
 
 
@@ -36,9 +36,10 @@ def recovery_map(results, context):
     names = unique_short([dataset or "all datasets" for dataset in datasets])
     heat = Heat(
         rows=names,
-        columns=[str(damage) for damage in damages],
+        columns=[clean(str(damage)) for damage in damages],
         values=values,
         texts=[[_recovery_text(cost) for cost in row] for row in found],
+        brief=[[_recovery_brief(cost) for cost in row] for row in found],
         x_label="",
         y_label="",
         limits=RECOVERY_LIMITS,
@@ -46,9 +47,10 @@ def recovery_map(results, context):
         hover="recovery %",
     )
     caption = (
-        "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged), with its 95% interval over paired seeds where "
-        "there are two seeds or more. Without a figure: no cell, or undefined, as the damage took nothing that can be "
-        "told from zero (see the table)."
+        "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged): how much healing covered of the way from the "
+        "damaged model's score before healing to the intact model's after the same training. Under it the 95% interval "
+        "over paired seeds, left out with one seed and where it is unbounded or wider than 200 percentage points. "
+        "Undefined: the way is shorter than 0.01. Empty: no cell."
     )
     words = "; ".join(
         f"{name}, {damage}: {percent(cost.recovery.value)}"
@@ -71,8 +73,13 @@ def _recovery_text(cost):
         return ""
     if cost.recovery.value is None:
         return "undefined"
-    spread = cost.recovery.interval
-    return percent(cost.recovery.value) + (f"\n{interval(spread, lambda v: f'{100 * v:.0f}')}" if spread else "")
+    spread = told_interval(cost.recovery)
+    return percent(cost.recovery.value) + (f"\n{interval(spread, lambda v: number(100 * v, 0))}" if spread else "")
+
+
+def _recovery_brief(cost):
+    text = _recovery_text(cost).split("\n")[0]
+    return "unde-\nfined" if text == "undefined" else text and number(100 * cost.recovery.value, 0)
 
 
 def confusion(results, context):

@@ -4,11 +4,11 @@ import html
 import math
 
 from ...plots import COLOURS as CLASS_COLOURS
-from .data import GREY, Heat, Lines, Scatter
+from ..wording import clean
+from .data import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MANY_ROWS = 12  # of a heatmap, beyond which its labels are small
 CLASS_SYMBOLS = ("circle", "triangle-up", "square", "x")
-CIVIDIS = "#00224e #123570 #3b496c #575d6d #707173 #8a8678 #a59c74 #c3b369 #fee838".split()
 
 
 def chart(panel):
@@ -28,7 +28,7 @@ def chart(panel):
 
 def safe(text):
     """Text from data as plotly.js shows it: nothing in it is taken for a tag."""
-    return html.escape(str(text), quote=False)
+    return html.escape(clean(str(text)), quote=False)
 
 
 def _lines(lines):
@@ -101,9 +101,8 @@ def _heat(heat):
         "x": [safe(name) for name in heat.columns],
         "y": [safe(name) for name in heat.rows],
         "z": [[None if math.isnan(v) else v for v in row] for row in heat.values.tolist()],
-        "text": [[safe(text).replace("\n", "<br>") for text in row] for row in heat.texts],
-        "texttemplate": "%{text}",
-        "textfont": {"size": 11},
+        # what the script writes over it
+        "meta": {"inks": heat.inks, "texts": _broken(heat.texts), "brief": _broken(heat.brief or heat.texts)},
         "hovertemplate": f"%{{y}}, %{{x}}<br>%{{z:.2f}} {heat.hover}<extra></extra>",
         "hoverongaps": False,
         "colorscale": [[i / 8, colour] for i, colour in enumerate(CIVIDIS)],
@@ -114,16 +113,20 @@ def _heat(heat):
         "ygap": 1,
     }
     if heat.row_tags:  # rows that the page's filters choose among
-        trace["meta"] = {"rows": heat.row_tags}
+        trace["meta"]["rows"] = [{name: clean(tag) for name, tag in tags.items()} for tags in heat.row_tags]
     many = len(heat.rows) > MANY_ROWS
     axis = {"type": "category", "automargin": True, "showgrid": False, "zeroline": False}
     axis |= {"tickfont": {"size": 9 if many else 12}}
     layout = {
-        "xaxis": axis | {"title": {"text": safe(heat.x_label)}},
-        "yaxis": axis | {"title": {"text": safe(heat.y_label)}, "autorange": "reversed"},
+        "xaxis": axis | {"title": {"text": safe(heat.x_label)}, "range": [-0.5, len(heat.columns) - 0.5]},
+        "yaxis": axis | {"title": {"text": safe(heat.y_label)}, "range": [len(heat.rows) - 0.5, -0.5]},
     }
     per_row = 56 if heat.row_tags else 15 if many else 34
     return {"data": [trace], "layout": layout, "height": max(260, per_row * len(heat.rows) + 150)}
+
+
+def _broken(texts):
+    return [[safe(text).replace("\n", "<br>") for text in row] for row in texts]
 
 
 def _scatter(scatter):

@@ -4,13 +4,15 @@ import concurrent.futures
 import multiprocessing
 import pathlib
 import textwrap
+import warnings
 
 import numpy as np
 
 from ...machine import cpu_cores
 from ...plots import COLOURS as CLASS_COLOURS
 from ...plots import MARKERS as CLASS_MARKERS
-from .data import GREY, Heat, Lines, Scatter
+from ..wording import clean
+from .data import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MARKERS = dict(zip("circle square diamond triangle-up x triangle-down cross star".split(), "osD^XvP*", strict=True))
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
@@ -26,18 +28,29 @@ FEW = 6  # figures that are drawn sooner than a second process has started
 
 
 def save_figures(figures, folder):
-    """Writes ``<name>.png`` and ``<name>.svg`` of every `Figure` into a folder, on all cores."""
+    """Writes ``<name>.png`` and ``<name>.svg`` of every `Figure` into a folder, on all cores.
+
+    Returns:
+        bool: whether a figure has characters that the font lacks.
+    """
     jobs = [(figure, str(folder)) for figure in figures]
     workers = min(cpu_cores(), 4)
     if len(jobs) <= FEW or workers == 1:
-        for job in jobs:
-            _save(*job)
-        return
+        return sum(_save(*job) for job in jobs) > 0
     with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_save, *zip(*jobs, strict=True)))
+        return sum(pool.map(_save, *zip(*jobs, strict=True))) > 0
 
 
 def _save(figure, folder):
+    with warnings.catch_warnings(record=True) as caught:
+        _save_both(figure, folder)
+    lacking = [warning for warning in caught if "missing from font" in str(warning.message)]
+    for warning in (warning for warning in caught if warning not in lacking):
+        warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+    return bool(lacking)
+
+
+def _save_both(figure, folder):
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -87,14 +100,14 @@ def _panel_size(figure):
 
 def _draw(axis, panel):
     axis.set_visible(True)
-    axis.set_title("\n".join(textwrap.wrap(panel.title, 44)), fontsize=9)
+    axis.set_title("\n".join(textwrap.wrap(clean(panel.title), 44)), fontsize=9)
     DRAW[type(panel.content)](axis, panel.content)
 
 
 def _draw_lines(axis, lines):
     for series in lines.series:
         look = {"color": series.colour, "marker": MARKERS[series.marker], "linestyle": DASHES[series.dash]}
-        axis.plot(series.x, series.y, label=series.name, markersize=4, linewidth=1.5, **look)
+        axis.plot(series.x, series.y, label=clean(series.name), markersize=4, linewidth=1.5, **look)
         y, spread = np.array(series.y), np.array(series.spread)
         if spread.any():
             axis.fill_between(series.x, y - spread, y + spread, color=series.colour, alpha=0.15, linewidth=0)
@@ -113,26 +126,27 @@ def _draw_lines(axis, lines):
 
 
 def _draw_heat(axis, heat):
+    from matplotlib.colors import LinearSegmentedColormap
+
     low, high = heat.limits
-    axis.imshow(np.ma.masked_invalid(heat.values), cmap="cividis", vmin=low, vmax=high, aspect="auto")
+    colours = LinearSegmentedColormap.from_list("cividis in nine steps", CIVIDIS)  # as in the page
+    axis.imshow(np.ma.masked_invalid(heat.values), cmap=colours, vmin=low, vmax=high, aspect="auto")
     upright = heat.row_tags or max(map(len, heat.columns)) <= 3
     axis.set_xticks(range(len(heat.columns)), heat.columns, rotation=0 if upright else 90)
     axis.set_yticks(range(len(heat.rows)), heat.rows)
     axis.tick_params(length=0, labelsize=6 if len(heat.rows) > 12 else 8)
     axis.set_xlabel(heat.x_label)
     axis.set_ylabel(heat.y_label)
-    for row, texts in enumerate(heat.texts):
-        for column, text in enumerate(texts):
-            light = not heat.values[row][column] > (low + high) / 2  # a missing figure's place is white
-            colour = "black" if not light or np.isnan(heat.values[row][column]) else "white"
-            axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+    for row, (texts, inks) in enumerate(zip(heat.texts, heat.inks, strict=True)):
+        for column, (text, colour) in enumerate(zip(texts, inks, strict=True)):
+            axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour or "black")
 
 
 def _draw_scatter(axis, scatter):
     for index, name in enumerate(scatter.names):
         own = scatter.points[scatter.labels == index]
         look = {"c": CLASS_COLOURS[index % len(CLASS_COLOURS)], "marker": CLASS_MARKERS[(index // 8) % 4]}
-        axis.scatter(own[:, 0], own[:, 1], s=7, alpha=0.75, linewidths=0, label=name, **look)
+        axis.scatter(own[:, 0], own[:, 1], s=7, alpha=0.75, linewidths=0, label=clean(name), **look)
     axis.set_xticks([])
     axis.set_yticks([])
 

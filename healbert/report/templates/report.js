@@ -24,23 +24,49 @@
 
   // A heatmap whose rows are datasets keeps the rows that the filters choose.
   const chosenRows = (trace) => {
-    if (!trace.meta) return trace;
-    const keep = trace.meta.rows.map((tags) => fits(tags, false));
+    const { rows, inks, texts, brief } = trace.meta;
+    if (!rows) return trace;
+    const keep = rows.map((tags) => fits(tags, false));
     const of = (list) => list.filter((_, i) => keep[i]);
-    return { ...trace, y: of(trace.y), z: of(trace.z), text: of(trace.text) };
+    return { ...trace, y: of(trace.y), z: of(trace.z), meta: { inks: of(inks), texts: of(texts), brief: of(brief) } };
   };
-  // Where columns are narrow, places show the figure alone.
-  const template = (chart) => (chart.clientWidth < 640 ? "%{z:.0f}" : "%{text}");
+
+  // What stands in a heatmap's places, each in the colour that stands out there; short where columns are narrow.
+  const written = (heat, narrow) => {
+    const { inks, texts, brief } = heat.meta;
+    const page = colours()["font.color"];
+    const places = heat.y.flatMap((y, i) => heat.x.map((x, j) => [x, y, (narrow ? brief : texts)[i][j], inks[i][j] || page]));
+    const of = (part) => places.map((place) => place[part]);
+    return { type: "scatter", mode: "text", x: of(0), y: of(1), text: of(2), textfont: { size: 11, color: of(3) },
+             hoverinfo: "skip", cliponaxis: false, showlegend: false };
+  };
+
+  const dataOf = (chart) => {
+    const { data } = specs.get(chart.id);
+    if (!data[0].meta) return data;
+    const heat = chosenRows(data[0]);
+    return [heat, written(heat, chart.clientWidth < 640 && data[0].meta.rows)];
+  };
 
   const draw = (chart) => {
     if (chart.dataset.drawn || chart.hidden) return;
     chart.dataset.drawn = "yes";
     const spec = specs.get(chart.id);
-    const data = spec.data.map(chosenRows).map((trace) => (trace.meta ? { ...trace, texttemplate: template(chart) } : trace));
     const layout = { ...spec.layout, dragmode: false, height: spec.height };
     const buttons = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"];
-    Plotly.newPlot(chart, data, layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: buttons });
-    Plotly.relayout(chart, colours());
+    Plotly.newPlot(chart, dataOf(chart), layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: buttons });
+    refresh(chart);
+  };
+
+  // Colours of the theme, the rows that the filters choose, and what else is given.
+  const refresh = (chart, more = {}) => {
+    const data = dataOf(chart);
+    if (!data[0].meta) return Plotly.relayout(chart, { ...colours(), ...more });
+    const [heat, text] = data;
+    const of = (part) => [heat[part], text[part]];
+    const changes = { y: of("y"), z: [heat.z, undefined], x: of("x"), text: [undefined, text.text],
+                      "textfont.color": [undefined, text.textfont.color] };
+    return Plotly.update(chart, changes, { ...colours(), "yaxis.range": [heat.y.length - 0.5, -0.5], ...more });
   };
 
   const drawn = () => charts.filter((chart) => chart.dataset.drawn);
@@ -49,16 +75,16 @@
   charts.forEach((chart) => watcher.observe(chart));
 
   const filter = () => {
-    for (const item of items) item.hidden = !fits(item.dataset, "anyDataset" in item.dataset);
+    for (const item of items) {
+      const alone = "onlyDataset" in item.dataset && !selects.dataset.value; // said of the one dataset that is chosen
+      item.hidden = alone || !fits(item.dataset, "anyDataset" in item.dataset);
+    }
     for (const holder of [...document.querySelectorAll(".holder")].reverse()) {
       const inside = [...holder.querySelectorAll(".item")];
       holder.hidden = inside.length > 0 && inside.every((item) => item.hidden);
     }
     for (const chart of drawn()) {
-      const spec = specs.get(chart.id);
-      if (chart.hidden || !spec.data.some((trace) => trace.meta)) continue;
-      const { y, z, text } = chosenRows(spec.data[0]);
-      Plotly.restyle(chart, { y: [y], z: [z], text: [text] });
+      if (!chart.hidden && specs.get(chart.id).data[0].meta?.rows) refresh(chart);
     }
     const shown = charts.filter((chart) => !chart.hidden).length;
     document.querySelector(".filters output").textContent = `${shown} of ${charts.length} plots`;
@@ -68,7 +94,7 @@
   filter();
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    drawn().forEach((chart) => Plotly.relayout(chart, colours()));
+    drawn().forEach((chart) => refresh(chart));
   });
 
   let closed = [];
@@ -78,11 +104,11 @@
     closed.forEach((details) => { details.open = true; });
     charts.forEach(draw);
     drawn().filter((chart) => !chart.hidden).forEach((chart) =>
-      Plotly.relayout(chart, { ...colours(), width: chart.clientWidth, height: specs.get(chart.id).height }));
+      refresh(chart, { width: chart.clientWidth, height: specs.get(chart.id).height }));
   });
   addEventListener("afterprint", () => {
     document.body.classList.remove("printing");
     closed.forEach((details) => { details.open = false; });
-    drawn().forEach((chart) => Plotly.relayout(chart, { ...colours(), width: null, autosize: true }));
+    drawn().forEach((chart) => refresh(chart, { width: null, autosize: true }));
   });
 })();
