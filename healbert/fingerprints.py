@@ -9,6 +9,7 @@ import pathlib
 from . import embedded
 from .cell import CELL_FILES
 from .errors import UserError
+from .files import file_state
 from .hub import resolve_commit
 from .tasks import EMBEDDED_TASK, TASKS, Task
 
@@ -94,9 +95,7 @@ def _of_commit(*what):
 
 
 def _of_files(paths):
-    stats = [path.stat() for path in paths]
-    changed = ((s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats)
-    return "files:" + _digest(tuple((str(p), *when) for p, when in zip(paths, changed, strict=True)))
+    return "files:" + _digest(tuple((str(path), *file_state(path)) for path in paths))
 
 
 @functools.lru_cache(maxsize=256)  # a sweep asks for the same files thousands of times

@@ -14,10 +14,6 @@ from .reach import hub_is_off, work_offline_if_unreachable
 NOT_CONTENT = {".gitattributes", "README.md"}  # what the Hub puts in by itself
 
 
-class HubRefusal(UserError):
-    """The Hub was not reached or does not permit it; nothing was pushed."""
-
-
 class PushError(UserError):
     """A push did not finish. The cell is whole on disk, and the message has the command that completes the push."""
 
@@ -58,7 +54,7 @@ class Repository:
 
         work_offline_if_unreachable()
         if hub_is_off():
-            raise HubRefusal(
+            raise UserError(
                 "pushing needs the Hub, which cannot be reached (or HF_HUB_OFFLINE is set); a cell that was run with "
                 "--save_model and without --push_to_hub can be pushed later: python -m healbert push DIR"
             )
@@ -189,7 +185,7 @@ class Repository:
 
 @contextlib.contextmanager
 def refusals(what):
-    """Turns what the Hub refuses while the block runs into a `HubRefusal` that begins with ``what``."""
+    """Turns what the Hub refuses while the block runs into a `UserError` that begins with ``what``."""
     from huggingface_hub.errors import HFValidationError, HTTPError
 
     try:
@@ -197,4 +193,4 @@ def refusals(what):
     except UserError:
         raise
     except (HTTPError, OSError, HFValidationError) as error:
-        raise HubRefusal(f"{what}: {explain(error)}") from error
+        raise UserError(f"{what}: {explain(error)}") from error

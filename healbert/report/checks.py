@@ -3,10 +3,11 @@
 import json
 import math
 
+from ..arguments import SELECTIONS
 from ..cell import METRICS
+from ..results import STAGES
 
 SHOWN = 40  # characters of a wrong value
-SELECTIONS = ("best_eval", "dev")
 
 
 def fault(results):
@@ -61,8 +62,7 @@ MAYBE_TEXT = ("text", _or_none(_of(str)))
 MAYBE_LIST = ("a list", _or_none(_of(list)))
 MAYBE_DICT = ("a set of named values", _or_none(_of(dict)))
 LEVEL = ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
-SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")
-STAGES = ("damaged", "healed", "dev", "test")
+SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that varies tells the repetitions apart
 
 # path -> (what it must be, whether a value is that); a part that is missing altogether is None.
 CHECKS = {

@@ -11,13 +11,12 @@ from ..cell import NOT_IDENTITY
 from ..errors import UserError
 from ..files import read_json
 from ..results import read_cells
-from .checks import fault
+from .checks import SEEDS, fault
 
 DATA = (
     "task_name dataset_name dataset_config_name train_file validation_file test_file text_column_names "
     "label_column_name"
 ).split()
-SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that varies tells the repetitions apart
 AXES = frozenset(("corrupt_level", "corrupt_region", "learning_rate", *SEEDS, *DATA))
 MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
 ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")

@@ -169,10 +169,7 @@ def difference(results, predictions, datasets, weights):
 
 
 def share(results, datasets, numerator, denominator):
-    """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores).
-
-    Its value is None only where the denominator's own value is near zero: how uncertain it is shows in the interval.
-    """
+    """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores)."""
     samples, seeds = [], []
     for dataset in datasets:
         top, bottom = (_both_stages(results, dataset, *weights) for weights in (numerator, denominator))
@@ -181,10 +178,7 @@ def share(results, datasets, numerator, denominator):
             return None
         samples.append(np.array([[top[key], bottom[key]] for key in keys]))
         seeds.append(tuple(keys))
-    found = statistics.ratio(samples, SMALLEST_COST, seeds)
-    if found.denominator < SMALLEST_COST:
-        return dataclasses.replace(found, value=None, interval=None)
-    return dataclasses.replace(found, value=found.numerator / found.denominator)
+    return statistics.ratio(samples, SMALLEST_COST, seeds)
 
 
 def _both_stages(results, dataset, healed, damaged):

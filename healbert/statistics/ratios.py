@@ -11,7 +11,7 @@ from .intervals import CONFIDENCE, error_of_mean, t_interval
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """A ratio of means with its 95% interval; ``value`` is None where the denominator may be zero.
+    """A ratio of means with its 95% interval; ``value`` is None where the denominator is too small.
 
     ``denominator`` is its mean, ``denominator_interval`` that mean's own interval (None with one seed).
     """
@@ -27,8 +27,8 @@ class Ratio:
 def ratio(samples, smallest=0.0, seeds=None):
     """Mean numerator over mean denominator, with Fieller's interval, which is right however uncertain the denominator.
 
-    The ratio is undefined where the denominator is not above ``smallest``, or its 95% interval reaches zero: Fieller's
-    interval is then unbounded, and any share could be true.
+    The ratio is undefined where the denominator is not above ``smallest``. Where only the denominator's interval
+    reaches zero, Fieller's is unbounded, any share could be true, and the ratio has no interval.
 
     Args:
         samples: list over strata of (seeds, 2): numerator and denominator of each seed.
@@ -36,7 +36,7 @@ def ratio(samples, smallest=0.0, seeds=None):
         seeds: list over strata of tuples of seeds; each seed that strata share counts once, as in `estimate`.
 
     Returns:
-        Ratio: a value without an interval where no seed is repeated.
+        Ratio: a value without an interval, too, where no seed is repeated.
     """
     samples = [np.asarray(sample, float) for sample in samples]
     names = seeds or [None] * len(samples)
@@ -44,7 +44,7 @@ def ratio(samples, smallest=0.0, seeds=None):
     error, df = error_of_mean(samples, np.array([0.0, 1.0]), names)
     spread = None if error is None else t_interval(bottom, error, df)
     value = interval = None
-    if bottom > max(smallest, 0) and (spread is None or spread[0] > 0):
+    if bottom > max(smallest, 0):
         value = float(top / bottom)
         interval = _fieller(samples, top, bottom, names)
     return Ratio(value, interval, float(top), float(bottom), spread, sum(map(len, samples)))

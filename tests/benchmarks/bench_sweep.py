@@ -4,9 +4,9 @@
 
 1. Fifty cells of a tiny model, one worker: wall time less the time inside the cells, at most 0.5 s a cell.
 2. Small cells of the embedded model (12 docstrings of 32 tokens, one epoch): two workers of half the threads each
-   finish at least 1.5 times the cells per hour of one worker with all of them, counted after the first cells (one
-   for each worker), as starting is paid once. Rounds alternate; medians are compared. The larger the cells, the less
-   a second worker brings: the matrix products of one cell keep all cores busy, too.
+   finish at least 1.5 times the cells per hour of one worker with all of them, counted from the first result on
+   (the second with two workers), as starting is paid once. Rounds alternate; medians are compared. The larger the
+   cells, the less a second worker brings: the matrix products of one cell keep all cores busy, too.
 3. 10,000 cells, half of them on disk: expanded, hashed and checked in at most 20 s.
 Exit status 1 if a target is missed.
 """
