@@ -13,6 +13,8 @@ from .files import atomic_path, read_json, write_json
 SCHEMA_VERSION = 1  # of results.json
 LOG_NAME = "log.txt"  # what a sweep's worker printed
 METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
+STAGES = ("damaged", "healed", "dev", "test")
+SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 # settings.json is written before training, so that a restart knows what the folder is of.
 CELL_FILES = (
     "results.json",

@@ -4,7 +4,8 @@ import os
 import pathlib
 import warnings
 
-from .cell import METRICS, is_locked, read_results
+from .cell import METRICS, STAGES, is_locked, read_results
+from .checks import fault
 from .errors import UserError
 from .files import read_json
 
@@ -20,7 +21,6 @@ LISTED = (
     "seconds",
     "error",
 )
-STAGES = ("damaged", "healed", "dev", "test")
 
 
 def check_folder(directory):
@@ -50,16 +50,22 @@ def read_cells(directory):
 
     Returns:
         tuple: a list of (folder, dict of its results.json), and a list of (folder, reason) of those that cannot be
-        used: unfinished, damaged, or of a newer schema.
+        used: unfinished, damaged, of a newer schema, or with a value that is not what it must be.
     """
     cells, unusable = [], []
     for folder in cell_folders(directory):
         try:
-            cells.append((folder, read_results(folder)))
+            results = read_results(folder)
         except FileNotFoundError:
             unusable.append((folder, "not finished"))
         except (ValueError, OSError) as error:
             unusable.append((folder, str(error)))
+        else:
+            wrong = fault(results)
+            if wrong:
+                unusable.append((folder, f"results.json: {wrong}"))
+            else:
+                cells.append((folder, results))
     return cells, unusable
 
 

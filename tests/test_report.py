@@ -1,6 +1,7 @@
 """From cells with known effects to tables, verdicts and files."""
 
 import dataclasses
+import itertools
 import json
 import shutil
 
@@ -122,9 +123,9 @@ class TestChoice:
         entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95, None))
         assert entry.rate == 1 and entry.lost_elsewhere() == 1 and not entry.lost_here()
 
-    def test_a_rate_tried_less_often_loses_nothing(self, tmp_path):
-        entry = self.make(tmp_path, r1=(0.7, 0.7, None), r2=(0.6, 0.8))
-        assert entry.rate == 2 and entry.scores() == {0: 0.6, 1: 0.8}
+    def test_one_seed_of_a_half_finished_rate_chooses_nothing(self, tmp_path):
+        entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95,))
+        assert entry.rate == 1 and entry.scores() == {0: 0.7, 1: 0.7}
 
     def test_nothing_but_lost_runs(self, tmp_path):
         entry = self.make(tmp_path, r1=(None, None), r2=(None,))
@@ -251,6 +252,18 @@ class TestCosts:
         assert cells[columns.index("intact, before healing")].text == "0.310"
         assert columns.index("lost") < columns.index("kept by what survived") < columns.index("recovery")
 
+    def test_datasets_without_a_common_seed_say_so(self, tmp_path):
+        """Not "one seed": each dataset has two, and only one of them is on both."""
+        maker = Maker(tmp_path)
+        for dataset, seeds in (("sst2", (0, 1)), ("emotion", (1, 2))):
+            for level, seed in itertools.product((0, 0.5), seeds):
+                (maker.cell(dataset, level, "top", seed=seed) / "predictions.parquet").unlink()
+        (pooled,) = [row for row in make_content(tmp_path).groups[0].recovery.rows if "all" in row.cells[0].text]
+        assert [pooled.cells[2].note, pooled.cells[3].note] == [
+            "one seed on every dataset",
+            "one seed on every dataset, no interval",
+        ]
+
     def test_one_intact_run_beside_several_draws(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
         maker.cell("sst2", 0, seed=5, corrupt_seed=0)
@@ -368,6 +381,23 @@ class TestVerdicts:
         assert found.estimated.effect == pytest.approx(-slope / 4)
         assert found.detectable > 0 and found.detectable_by == "Page's trend test"
 
+    def test_levels_that_hit_the_same_are_one_level(self, tmp_path):
+        """Page's test would else take their order, which is that of nothing, for damage."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 200)})
+        scores = {}
+        for level, share in ((0, 0), (0.4, 2 / 6), (0.3, 2 / 6), (0.5, 0.5)):
+            hit = {"fraction_of_encoder": share}
+            folders = [maker.cell("sst2", level, "top", seed=seed, _corruption=hit) for seed in range(3)]
+            scores[level] = list(map(score_of, folders))
+        results, predictions = analysed(tmp_path)
+        found = verdict_of(judge([results], predictions), "b, top", "sst2")
+        joined = np.mean([scores[0.3], scores[0.4]], axis=0)
+        assert found.means == pytest.approx(
+            {"0%": np.mean(scores[0]), "30% and 40%": joined.mean(), "50%": np.mean(scores[0.5])}
+        )
+        falls = stats.page_trend_test(-np.array([scores[0], joined, scores[0.5]]).T)
+        assert found.test.p == pytest.approx(min(1, 2 * falls.pvalue)) and found.test.n == 3
+
     def test_levels_that_hit_the_same_are_no_trend(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
         for level, share in ((0, 0), (0.5, 0.5), (0.55, 0.5)):
@@ -436,7 +466,7 @@ class TestFindings:
 
     def test_a_trend_that_is_not_steady_shows_its_levels(self):
         verdict = made_up("b, bottom", p=0.2, direction=1)
-        verdict.means = {"0": 0.85, "0.5": 0.7, "1": 0.75}
+        verdict.means = {"0%": 0.85, "50%": 0.7, "100%": 0.75}
         text = finding(verdict)
         assert "Over all levels the score tends to fall" in text and "not steadily enough" in text
         assert "Mean score by level: 0% 0.850, 50% 0.700, 100% 0.750." in text

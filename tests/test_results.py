@@ -10,6 +10,8 @@ from healbert.errors import UserError
 from healbert.experiment import run_experiment
 from healbert.results import cell_folders, list_cells, read_cells, read_results
 
+CONFIG = {"corrupt_level": 0.5, "corrupt_region": "bottom", "learning_rate": 1e-3, "seed": 3, "task_name": "sst2"}
+
 
 def write_results(folder, **changes):
     """A small results.json, as a cell leaves it."""
@@ -17,8 +19,8 @@ def write_results(folder, **changes):
     results = {
         "schema_version": 1,
         "status": "completed",
-        "config": {"corrupt_level": 0.5, "corrupt_region": "bottom", "seed": 3, "task_name": "sst2"},
-        "task": {"name": "sst2", "majority_f1_weighted": 0.4},
+        "config": CONFIG,
+        "task": {"name": "sst2", "majority_f1_weighted": 0.4, "label_names": ["negative", "positive"]},
         "model": {"name": "bert"},
         "corruption": {"layers_hit": [0, 1], "fraction_of_encoder": 0.5, "fraction_of_model": 0.25},
         "metrics": {"damaged": {"f1_weighted": 0.5}, "healed": {"f1_weighted": 0.75, "accuracy": 0.7}},
@@ -42,7 +44,7 @@ def test_row_holds_settings_and_figures(tmp_path):
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_region_is_missing_where_it_means_nothing(tmp_path, level):
-    write_results(tmp_path / "a", config={"corrupt_level": level, "corrupt_region": "top"})
+    write_results(tmp_path / "a", config=CONFIG | {"corrupt_level": level})
     assert load_results(tmp_path)["corrupt_region"].isna().all()
 
 
@@ -81,6 +83,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
     cut = write_results(tmp_path / "cut") / "results.json"
     cut.write_bytes(cut.read_bytes()[:-20])
     write_results(tmp_path / "newer", schema_version=2)
+    write_results(tmp_path / "wrong", metrics={"healed": {"f1_weighted": "high"}})
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / "results.json").write_text("[]")
     (tmp_path / "started").mkdir()
@@ -90,9 +93,15 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert [folder.name for folder, _ in cells] == ["good"]
     assert "cut short" in reasons["cut"] and "schema 2" in reasons["newer"]
     assert "not of a HealBERT cell" in reasons["list"] and reasons["started"] == "not finished"
+    assert reasons["wrong"] == 'results.json: metrics.healed.f1_weighted is "high", not a finite number'
     with pytest.warns(UserWarning) as warned:
         assert len(load_results(tmp_path)) == 1
-    assert len(warned) == 3
+    assert len(warned) == 4
+    statuses = {row["cell"]: row["status"] for row in list_cells(tmp_path)}
+    assert statuses == dict.fromkeys(["cut", "list", "newer", "wrong"], "damaged") | {
+        "good": "completed",
+        "started": "interrupted",
+    }
 
 
 def test_listed_cell_that_is_not_finished_has_its_settings(tmp_path, monkeypatch):

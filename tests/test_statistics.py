@@ -248,6 +248,7 @@ class TestRatio:
         other = self.SAMPLE[[1, 0, 3, 2]] / 2
         found = ratio([self.SAMPLE, other], seeds=[(0, 1, 2, 3)] * 2)
         alone = ratio([(self.SAMPLE + other) / 2])
+        assert (found.seeds, found.shared, alone.shared) == (4, True, False)
         assert (found.value, found.interval) == (pytest.approx(alone.value), pytest.approx(alone.interval))
 
 

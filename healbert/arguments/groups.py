@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 from dataclasses import field
 
+from ..cell import SELECTIONS
 from ..corruption import METHODS, REGIONS, UNITS, CorruptionSpec
 from ..errors import UserError, check_choice
 from ..fingerprints import EMBEDDED_MODEL
@@ -11,7 +12,6 @@ from ..healing import HEALING
 from ..tasks import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
 
 POOLINGS = ("cls", "mean")
-SELECTIONS = ("best_eval", "dev")
 FILE_EXTENSIONS = ("csv", "tsv", "json", "jsonl", "parquet")
 
 

@@ -8,10 +8,10 @@ import pathlib
 import re
 
 from ..cell import NOT_IDENTITY
+from ..checks import SEEDS
 from ..errors import UserError
 from ..files import read_json
 from ..results import read_cells
-from .checks import SEEDS, fault
 
 DATA = (
     "task_name dataset_name dataset_config_name train_file validation_file test_file text_column_names "
@@ -126,9 +126,6 @@ def collect(directory):
     """
     directory = pathlib.Path(directory)
     cells, unusable = read_cells(directory)
-    faults = {folder: reason for folder, results in cells if (reason := fault(results))}
-    unusable = sorted([*unusable, *((folder, f"results.json: {reason}") for folder, reason in faults.items())])
-    cells = [(folder, results) for folder, results in cells if folder not in faults]
     runs = [Run(folder, _below(folder, directory), results) for folder, results in cells]
     unfinished = [(_below(f, directory), _plan(f)) for f, reason in unusable if reason == "not finished"]
     unreadable = [(_below(f, directory), reason) for f, reason in unusable if reason != "not finished"]

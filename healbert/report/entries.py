@@ -63,23 +63,24 @@ def entries(group):
 
 
 def _entry(group, dataset, damage, runs):
-    rates, lost, lost_seeds = {}, collections.Counter(), collections.defaultdict(set)
+    rates, lost = {}, collections.Counter()
     for run in runs:
         if run.status == "completed" and run.score("healed") is not None:
             rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
         else:
             lost[run.rate, "without a score" if run.status == "completed" else run.status] += 1
-            lost_seeds[run.rate].add(group.repetition(run))
     ordered = {rate: dict(sorted(rates[rate].items(), key=str)) for rate in sorted(rates)}
-    fewest = {rate: len(lost_seeds[rate]) for rate in ordered}
-    return Entry(dataset, damage, ordered, _choose(ordered, fewest, STAGE_OF_CHOICE[group.selection]), lost)
+    return Entry(dataset, damage, ordered, _choose(ordered, STAGE_OF_CHOICE[group.selection]), lost)
 
 
-def _choose(rates, lost, stage):
-    """The learning rate of the best mean among those that lost the fewest seeds; the smaller one of equals."""
+def _choose(rates, stage):
+    """The learning rate of the best mean among those with scores of the most seeds; the smaller one of equals.
+
+    One lucky seed, of a sweep that is half finished or whose other seeds were lost, chooses nothing.
+    """
     scored = {rate: list(_scores(runs, stage).values()) for rate, runs in rates.items()}
-    means = {rate: np.mean(values) for rate, values in scored.items() if values}
-    return max(means, key=lambda rate: (-lost[rate], means[rate])) if means else None
+    known = {rate: (len(values), np.mean(values)) for rate, values in scored.items() if values}
+    return max(known, key=known.get) if known else None
 
 
 class Results:
@@ -126,6 +127,8 @@ class Results:
 
     def true_level(self, damage, datasets):
         """The fraction of the encoder that was damaged: whole layers seldom make just the level asked for."""
+        if damage == INTACT:
+            return 0.0
         found = [run.part("corruption").get("fraction_of_encoder") for run in self._completed(damage, datasets)]
         return None if None in found or not found else float(np.mean(found))
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .collect import ALL, INTACT, Damage
-from .wording import PLUS_MINUS, count, finding, interval, number, p_value, percent, rate_text, share_note
+from .wording import PLUS_MINUS, count, few_seeds, finding, interval, number, p_value, percent, rate_text, share_note
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -70,7 +70,7 @@ def main_table(results):
     caption = (
         f"Weighted F1 after healing: mean {PLUS_MINUS} standard deviation over seeds. Under it the difference "
         "from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a score, which "
-        "no mean has in it. Each entry is of the learning rate that, of those that lost the fewest seeds, "
+        "no mean has in it. Each entry is of the learning rate that, of those with scores of the most seeds, "
         f"{chosen}. Regions share levels 0 and 100%."
     )
     columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]
@@ -151,7 +151,8 @@ def cost_table(results, costs):
         "before healing to the intact model's after the same training. Part of that way, often most, is learning the "
         "task, which lies before the intact model, too: see intact, before healing. Intervals of shares are Fieller's, "
         "95%, over paired seeds, left out where they are unbounded or wider than 200 percentage points; a share is "
-        "undefined where the difference to divide by is below 0.01. Majority: always answering the commonest class."
+        "undefined where the difference to divide by is below 0.01. Over all datasets a share is that of the summed "
+        "differences, also of datasets where it is undefined by itself. Majority: always answering the commonest class."
     )
     if scratch:
         caption += (
@@ -176,7 +177,8 @@ def _estimate_cell(estimated):
     if estimated is None:
         return Cell("\u2013")
     over = f", {estimated.basis} only" if estimated.basis in ("seeds", "examples") else ""
-    return Cell(number(estimated.effect), interval(estimated.interval) + over if estimated.interval else "one seed")
+    note = interval(estimated.interval) + over if estimated.interval else few_seeds(estimated)
+    return Cell(number(estimated.effect), note)
 
 
 def _share_cell(ratio):

@@ -21,7 +21,8 @@ class Claim:
     """One claim.
 
     ``columns(results, dataset)`` gives {label: {damage: weight}}, weighted sums that are positive if the claim is true;
-    ``trend`` says that they are scores by level, whose fall per quarter counts, and not differences, whose mean does.
+    ``trend`` says that they are scores by level (levels that hit the same are one), whose fall per quarter counts, and
+    not differences, whose mean does.
     """
 
     letter: str
@@ -46,10 +47,21 @@ def _scores_by_level(region):
         if not any(damage.region == region for damage in results.damages_of(dataset)):
             return {}
         present = set(results.damages_of(dataset))
-        row = [damage for damage in results.on_row(region) if damage in present]
-        return {f"{damage.level:g}": {damage: 1} for damage in sorted(row)}
+        by_extent = collections.defaultdict(list)
+        for damage in sorted(present.intersection(results.on_row(region))):
+            by_extent[_extent(results, damage, dataset)].append(damage)
+        return {
+            " and ".join(f"{100 * damage.level:.4g}%" for damage in same): dict.fromkeys(same, 1 / len(same))
+            for _, same in sorted(by_extent.items())
+        }
 
     return columns
+
+
+def _extent(results, damage, dataset):
+    """The order of levels: what was hit; the level asked for where that is not known."""
+    share = results.true_level(damage, [dataset])
+    return damage.level if share is None else round(share, 6)
 
 
 def _bottom_against_top(results, dataset):
@@ -203,10 +215,9 @@ def _block(results, claim, dataset):
 
 
 def _shares(results, claim, dataset, columns, labels):
-    """Shares of the encoder that a trend's levels hit, by the receipts."""
-    damages = [damage for label in labels for damage in columns[label]] if claim.trend else []
-    shares = [0.0 if damage == INTACT else results.true_level(damage, [dataset]) for damage in damages]
-    return [share for share in shares if share is not None]
+    """Shares of the encoder that a trend's levels hit, by the receipts, where all are known."""
+    found = [[results.true_level(damage, [dataset]) for damage in columns[label]] for label in labels if claim.trend]
+    return [float(np.mean(shares)) for shares in found if None not in shares]
 
 
 def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
@@ -253,9 +264,8 @@ def _rises(results, predictions, blocks):
             [stratum(results, predictions, b.dataset, w, b.keys) for b, w in zip(blocks, weights, strict=True)]
         )
         if step.over_seeds and step.interval[0] > 0:
-            levels = " to ".join(f"{100 * float(label):.4g}%" for label in (low, high))
             ends = " to ".join(f"{end:.3f}" for end in step.interval)
-            found.append(f"Yet from {levels} the score rises by {step.effect:.3f} (95% interval {ends}).")
+            found.append(f"Yet from {low} to {high} the score rises by {step.effect:.3f} (95% interval {ends}).")
     return found
 
 

@@ -179,7 +179,7 @@ def _levels_seen(verdict):
     """Mean scores by level where the trend is open, so that its shape can be seen."""
     if not verdict.means:
         return ""
-    means = ", ".join(f"{100 * float(label):.4g}% {number(mean)}" for label, mean in verdict.means.items())
+    means = ", ".join(f"{level} {number(mean)}" for level, mean in verdict.means.items())
     return f" Mean score by level: {means}."
 
 
@@ -219,15 +219,20 @@ def share_note(ratio):
     if ratio.value is None:
         return f"the difference to divide by is {number(ratio.denominator)}"
     if ratio.denominator_interval is None:
-        return "one seed, no interval"
+        return f"{few_seeds(ratio)}, no interval"
     found = told_interval(ratio)
     return interval(found, percent) if found else "too few seeds for an interval"
+
+
+def few_seeds(found):
+    """Why an `Estimate` or a `Ratio` has no interval over seeds."""
+    return f"{'one' if found.seeds else 'no'} seed{' on every dataset' if found.shared else ''}"
 
 
 def estimate_text(estimated):
     """A difference of scores (`statistics.Estimate`) with its interval."""
     if estimated.interval is None:
-        return f"{number(estimated.effect)} (one seed, no interval)"
+        return f"{number(estimated.effect)} ({few_seeds(estimated)}, no interval)"
     over = f", over {estimated.basis} only" if estimated.basis in ("seeds", "examples") else ""
     return f"{number(estimated.effect)} (95% interval {interval(estimated.interval)}{over})"
 

@@ -83,8 +83,6 @@ def estimate(strata):
             examples = stats.norm.ppf((1 + CONFIDENCE) / 2) * resampled.std(ddof=1)
             half = math.hypot(over_seeds[1] - effect, examples)
             over_both = float(effect - half), float(effect + half)
-    shared = shared_seeds(names)
-    repeated = [len(stratum.values) for stratum in strata if len(stratum.values) > 1]
     return Estimate(
         effect=effect,
         pairs=sum(len(stratum.values) for stratum in strata),
@@ -93,8 +91,8 @@ def estimate(strata):
         over_both=over_both,
         error=error,
         df=df,
-        seeds=min(repeated, default=1) if shared is None else len(shared),
-        shared=shared is not None,
+        seeds=seeds_behind(names, [len(stratum.values) for stratum in strata]),
+        shared=shared_seeds(names) is not None,
     )
 
 
@@ -119,6 +117,16 @@ def shared_seeds(names):
     if None in names or sum(map(len, names)) == len(set().union(*names)):
         return None
     return sorted(set.intersection(*map(set, names)), key=str)
+
+
+def seeds_behind(names, sizes):
+    """How many seeds an interval rests on in each dataset.
+
+    Args:
+        names: as in `shared_seeds`; sizes: list over datasets of the number of seeds.
+    """
+    shared = shared_seeds(names)
+    return min((size for size in sizes if size > 1), default=1) if shared is None else len(shared)
 
 
 def error_of_mean(samples, weights, names):

@@ -6,14 +6,15 @@ import math
 import numpy as np
 from scipy import stats
 
-from .intervals import CONFIDENCE, error_of_mean, t_interval
+from .intervals import CONFIDENCE, error_of_mean, seeds_behind, shared_seeds, t_interval
 
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
     """A ratio of means with its 95% interval; ``value`` is None where the denominator is too small.
 
-    ``denominator`` is its mean, ``denominator_interval`` that mean's own interval (None with one seed).
+    ``denominator`` is its mean, ``denominator_interval`` that mean's own interval (None below two seeds); ``seeds`` and
+    ``shared`` are as in `Estimate`.
     """
 
     value: float | None
@@ -22,6 +23,8 @@ class Ratio:
     denominator: float
     denominator_interval: tuple | None
     pairs: int
+    seeds: int = 1
+    shared: bool = False
 
 
 def ratio(samples, smallest=0.0, seeds=None):
@@ -47,7 +50,9 @@ def ratio(samples, smallest=0.0, seeds=None):
     if bottom > max(smallest, 0):
         value = float(top / bottom)
         interval = _fieller(samples, top, bottom, names)
-    return Ratio(value, interval, float(top), float(bottom), spread, sum(map(len, samples)))
+    sizes = [len(sample) for sample in samples]
+    behind = seeds_behind(names, sizes), shared_seeds(names) is not None
+    return Ratio(value, interval, float(top), float(bottom), spread, sum(sizes), *behind)
 
 
 def _fieller(samples, top, bottom, names):

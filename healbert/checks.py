@@ -1,11 +1,9 @@
-"""Whether a results.json that is valid JSON holds what a report reads: a fault is named, never a traceback."""
+"""Whether a results.json that is valid JSON holds what is read of it: a fault is named, never a traceback."""
 
 import json
 import math
 
-from ..arguments import SELECTIONS
-from ..cell import METRICS
-from ..results import STAGES
+from .cell import METRICS, SELECTIONS, STAGES
 
 SHOWN = 40  # characters of a wrong value
 
