@@ -16,10 +16,14 @@ from healbert.report.contrasts import complete, costs
 from healbert.report.entries import Results
 from healbert.report.predictions import Predictions
 from healbert.report.verdicts import CLAIMS, FAILS, HOLDS, OPEN, Verdict, judge
-from healbert.report.wording import finding
+from healbert.report.wording import finding, remarks
 from healbert.statistics import Stratum, estimate, paired_test, trend_test
 
 EVIL = "<script>alert(1)</script>"
+
+
+def told(verdict):
+    return " ".join(finding(verdict) + remarks(verdict))
 
 
 def analysed(root):
@@ -226,8 +230,8 @@ class TestCosts:
         given(tmp_path, {0: [(0.3, 0.7), (0.3, 0.52)], 0.5: [(0.5, 0.6), (0.5, 0.51)]})
         content = make_content(tmp_path)
         cell = recovery_cell(content)
-        assert (cell.text, cell.note) == ("50.0%", "too few seeds for an interval")
-        assert "healing covered 50.0% (too few seeds for an interval) with top 50%" in content.groups[0].lead[-1]
+        assert (cell.text, cell.note) == ("50.0%", "too few seeds")
+        assert "healing covered 50.0% (no interval: too few seeds) with top 50%" in content.groups[0].lead[-1]
         (heat,) = [figure.panels[0].content for figure in content.figures if figure.kind == "recovery"]
         assert heat.texts == [["50.0%"]]
 
@@ -237,7 +241,7 @@ class TestCosts:
         content = make_content(tmp_path)
         (cost,) = [cost for cost in content.groups[0].costs if cost.damage != INTACT]
         assert cost.recovery.interval[1] - cost.recovery.interval[0] > 2
-        assert recovery_cell(content).note == "too few seeds for an interval"
+        assert recovery_cell(content).note == "too few seeds"
 
     def test_lead_names_what_is_lost_kept_and_covered(self, tmp_path):
         scores = {0: [(0.3, 0.9), (0.32, 0.92)], 0.25: [(0.3, 0.8), (0.3, 0.82)], 1: [(0.3, 0.5), (0.3, 0.52)]}
@@ -261,7 +265,7 @@ class TestCosts:
         (pooled,) = [row for row in make_content(tmp_path).groups[0].recovery.rows if "all" in row.cells[0].text]
         assert [pooled.cells[2].note, pooled.cells[3].note] == [
             "one seed on every dataset",
-            "one seed on every dataset, no interval",
+            "one seed on every dataset",
         ]
 
     def test_one_intact_run_beside_several_draws(self, tmp_path):
@@ -329,7 +333,7 @@ class TestVerdicts:
         maker.sweep(levels=(0, 0.75, 1), regions=("bottom",), rates=(5e-5,))  # all: 0.3 lost; three quarters: 0.375
         results, predictions = analysed(maker.root)
         found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
-        assert "Yet from 75% to 100% the score rises by" in finding(found)
+        assert "Yet from 75% to 100% the score rises by" in told(found)
 
     def test_one_seed_is_not_enough(self, tmp_path):
         """Not on several datasets either, although Page's test over two blocks could give p = 0.0001."""
@@ -338,7 +342,7 @@ class TestVerdicts:
         verdicts = judge([results], predictions)
         assert {verdict.verdict for verdict in verdicts} == {OPEN}
         assert {(verdict.test.p, verdict.detectable) for verdict in verdicts} == {(None, None)}
-        assert all("One seed says nothing of how much seeds differ" in finding(verdict) for verdict in verdicts)
+        assert all("One seed says nothing of how much seeds differ" in told(verdict) for verdict in verdicts)
 
     def test_pooled_interval_counts_each_seed_once(self, full_sweep, full_content):
         (group,) = collect(full_sweep).groups
@@ -357,7 +361,7 @@ class TestVerdicts:
         ]
         expected = stats.ttest_1samp(differences, 0).confidence_interval()
         assert verdict.estimated.over_seeds == pytest.approx((expected.low, expected.high))
-        assert "the interval counts each of the 3 seeds once" in finding(verdict)
+        assert "the interval counts each of the 3 seeds once" in told(verdict)
 
     def test_a_dataset_with_one_seed_is_left_out_of_all(self, tmp_path):
         maker = Maker(tmp_path).sweep(rates=(5e-5,), levels=(0, 0.5))
@@ -408,7 +412,7 @@ class TestVerdicts:
             maker.cell("emotion", level, "bottom", _corruption={"layers_hit": []})
         results, predictions = analysed(tmp_path)
         verdicts = judge([results], predictions)
-        texts = [finding(verdict_of(verdicts, "b, bottom", dataset)) for dataset in ("sst2", "emotion")]
+        texts = [told(verdict_of(verdicts, "b, bottom", dataset)) for dataset in ("sst2", "emotion")]
         assert "2 levels of different extent; a trend needs three" in texts[0]
         assert "without corruption.fraction_of_encoder" in texts[1]
 
@@ -454,45 +458,45 @@ def made_up(letter="c", values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),), shared=T
 
 class TestFindings:
     def test_lost_by_correction_is_said(self):
-        text = finding(made_up(p=0.031, corrected=0.09))
+        text = told(made_up(p=0.031, corrected=0.09))
         assert "p is below 0.05 by itself, not after correction for 12 tests" in text
         assert "The interval lies above zero" in text and "Chance" not in text
         assert "6 pairs of runs, p = 0.031, after correction for 12 tests 0.090" in text
 
     def test_chance_only_where_nothing_else_speaks(self):
         wide = ((0.09, -0.05, 0.03, -0.06, 0.05, 0.01),)
-        assert "Chance could give as much" in finding(made_up(values=wide, p=0.4))
-        assert "leaves room for chance" in finding(made_up(p=0.2))
+        assert "Chance could give as much" in told(made_up(values=wide, p=0.4))
+        assert "leaves room for chance" in told(made_up(p=0.2))
 
     def test_a_trend_that_is_not_steady_shows_its_levels(self):
         verdict = made_up("b, bottom", p=0.2, direction=1)
         verdict.means = {"0%": 0.85, "50%": 0.7, "100%": 0.75}
-        text = finding(verdict)
+        text = told(verdict)
         assert "Over all levels the score tends to fall" in text and "not steadily enough" in text
         assert "Mean score by level: 0% 0.850, 50% 0.700, 100% 0.750." in text
         assert "6 blocks of a dataset and a seed" in text and "pair" not in text
 
     def test_a_trend_up_is_no_fall(self):
-        text = finding(made_up("b, top", p=0.001, direction=-1))
+        text = told(made_up("b, top", p=0.001, direction=-1))
         assert made_up("b, top", p=0.001, direction=-1).verdict == OPEN
         assert "The test finds scores that rise" in text and "but the interval lies above zero" in text
 
     def test_few_seeds_that_hold_name_the_t_test(self):
         verdict = made_up("a", values=((0.10, 0.11, 0.12),))
         assert verdict.verdict == HOLDS
-        assert "With 3 seeds this rests on the t test" in finding(verdict)
+        assert "With 3 seeds this rests on the t test" in told(verdict)
 
     def test_datasets_of_one_seed_are_explained(self):
-        text = finding(made_up(values=((0.10, 0.11, 0.12),) * 2))
+        text = told(made_up(values=((0.10, 0.11, 0.12),) * 2))
         assert "p takes them as separate trials all the same, the interval counts each of the 3 seeds once" in text
-        assert "may err together" not in finding(made_up(values=((0.10, 0.11, 0.12),) * 2, shared=False))
-        by_seed = finding(made_up(values=((0.10, 0.11),) * 2))
+        assert "may err together" not in told(made_up(values=((0.10, 0.11, 0.12),) * 2, shared=False))
+        by_seed = told(made_up(values=((0.10, 0.11),) * 2))
         assert "2 seeds averaged over datasets" in by_seed and "each of the 2 seeds counts once" in by_seed
 
     def test_significant_but_too_wide_does_not_hold(self):
         verdict = made_up(values=((0.001, 0.09, 0.012),) * 3, p=0.004)
         assert verdict.estimated.interval[0] < 0 and verdict.verdict == OPEN
-        assert "the interval, which counts each seed once, includes zero" in finding(verdict)
+        assert "the interval, which counts each seed once, includes zero" in told(verdict)
 
     def test_examples_alone_decide_nothing(self):
         for effect in (0.1, -0.1):
@@ -504,12 +508,10 @@ class TestFindings:
     def test_what_could_be_found(self):
         verdict = made_up("c", p=0.4)
         verdict.detectable, verdict.detectable_by = 0.02, "t test over seeds"
-        assert "the t test over seeds, before correction, finds a true effect of 0.020 or more" in finding(verdict)
-        few = finding(made_up(values=((0.01, 0.05),)))
+        assert "the t test over seeds, before correction, finds a true effect of 0.020 or more" in told(verdict)
+        few = told(made_up(values=((0.01, 0.05),)))
         assert "How small an effect could be found is not given: 2 seeds cannot tell" in few
 
     def test_a_small_effect_and_the_opposite(self):
-        assert "There is an effect, but an effect of 0.01 or more" in finding(
-            made_up(values=((0.003, 0.0031, 0.0032),))
-        )
-        assert "the opposite of the claim" in finding(made_up(values=((-0.1, -0.11, -0.12),)))
+        assert "There is an effect, but an effect of 0.01 or more" in told(made_up(values=((0.003, 0.0031, 0.0032),)))
+        assert "the opposite of the claim" in told(made_up(values=((-0.1, -0.11, -0.12),)))

@@ -211,7 +211,7 @@ def terminal_text(content):
     for group in content.groups:
         parts += [f"{group.label}:"] if len(content.groups) > 1 else []
         parts += group.lead
-        claims = [f"({v.claim.letter}) {v.claim.text}: {v.verdict}. {finding(v)}" for v, _ in group.claims]
+        claims = [" ".join([f"({v.claim.letter}) {v.claim.text}: {v.verdict}.", *finding(v)]) for v, _ in group.claims]
         parts += claims if group.compared else [NOT_COMPARED]
     parts += [f"warning: {sentence}" for sentence in content.reproducibility.warnings]
     return clean("\n\n".join(parts))

@@ -4,7 +4,7 @@ import jinja2
 import markupsafe
 
 from .figures import chart
-from .wording import NOT_COMPARED, clean, finding
+from .wording import NOT_COMPARED, clean, finding, remarks
 
 
 def html_report(content):
@@ -19,7 +19,7 @@ def html_report(content):
     environment = jinja2.Environment(
         loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
     )
-    environment.filters |= {"chart": chart, "finding": finding, "breaks": _breaks}
+    environment.filters |= {"chart": chart, "finding": finding, "remarks": remarks, "breaks": _breaks}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])

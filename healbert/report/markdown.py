@@ -6,7 +6,7 @@ import textwrap
 
 import jinja2
 
-from .wording import NOT_COMPARED, clean, finding
+from .wording import NOT_COMPARED, clean, finding, remarks
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
@@ -66,5 +66,5 @@ def markdown_report(content):
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters |= {"text": escape, "pipes": pipe_table, "finding": finding}
+    environment.filters |= {"text": escape, "pipes": pipe_table, "finding": finding, "remarks": remarks}
     return environment.get_template("report.md.j2").render(content=content, not_compared=NOT_COMPARED)

@@ -5,7 +5,19 @@ import dataclasses
 import numpy as np
 
 from .collect import ALL, INTACT, Damage
-from .wording import PLUS_MINUS, count, few_seeds, finding, interval, number, p_value, percent, rate_text, share_note
+from .wording import (
+    PLUS_MINUS,
+    count,
+    few_seeds,
+    finding,
+    interval,
+    number,
+    p_value,
+    percent,
+    rate_text,
+    remarks,
+    share_note,
+)
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -150,7 +162,7 @@ def cost_table(results, costs):
         "\u2212 damaged) / (intact \u2212 damaged), how much healing covered of the way from the damaged model's score "
         "before healing to the intact model's after the same training. Part of that way, often most, is learning the "
         "task, which lies before the intact model, too: see intact, before healing. Intervals of shares are Fieller's, "
-        "95%, over paired seeds, left out where they are unbounded or wider than 200 percentage points; a share is "
+        "95%, over paired seeds; too few seeds: it is unbounded or wider than 200 percentage points. A share is "
         "undefined where the difference to divide by is below 0.01. Over all datasets a share is that of the summed "
         "differences, also of datasets where it is undefined by itself. Majority: always answering the commonest class."
     )
@@ -252,4 +264,4 @@ def _verdict_record(verdict):
     record |= {"least_p": test and test.least_p, "n": estimated.pairs if estimated else 0}
     record |= {"datasets": verdict.datasets, "detectable": verdict.detectable}
     record |= {"detectable_by": verdict.detectable and verdict.detectable_by}
-    return record | {"finding": finding(verdict), "notes": "; ".join(verdict.notes)}
+    return record | {"finding": " ".join(finding(verdict) + remarks(verdict)), "notes": "; ".join(verdict.notes)}

@@ -56,11 +56,19 @@ def count(n, one, many=None):
 
 
 def finding(verdict):
-    """What the figures of a `Verdict` say, in full sentences."""
+    """What the figures of a `Verdict` say, and why it is none other: a list of sentences."""
     if verdict.estimated is None:
-        return f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no cells'}."
+        return [f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no cells'}."]
     where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    return " ".join([f"{where}, {_effect(verdict)}.", _judgement(verdict), *verdict.rises, *_assumptions(verdict)])
+    return [f"{where}, {_effect(verdict)}.", _judgement(verdict), *verdict.rises]
+
+
+def remarks(verdict):
+    """What to know beside a finding: what could have been found, and what it rests on; a list of sentences."""
+    if verdict.estimated is None:
+        return []
+    seen = [*_levels_seen(verdict), *_sensitivity(verdict)] if verdict.verdict == OPEN else []
+    return [*seen, *_assumptions(verdict)]
 
 
 def _effect(verdict):
@@ -89,7 +97,7 @@ UNITS = {
 
 def _judgement(verdict):
     if verdict.verdict == OPEN:
-        return "".join((_why_open(verdict), _levels_seen(verdict), _sensitivity(verdict)))
+        return _why_open(verdict)
     if verdict.verdict == HOLDS:
         return f"Chance of the seeds alone would seldom give such a result ({_tested(verdict)})."
     low, high = verdict.estimated.interval
@@ -176,27 +184,26 @@ def _disagreement(verdict, above):
 
 
 def _levels_seen(verdict):
-    """Mean scores by level where the trend is open, so that its shape can be seen."""
+    """Mean scores by level where the trend is open, so that its shape can be seen: a sentence or none."""
     if not verdict.means:
-        return ""
+        return []
     means = ", ".join(f"{level} {number(mean)}" for level, mean in verdict.means.items())
-    return f" Mean score by level: {means}."
+    return [f"Mean score by level: {means}."]
 
 
 def _sensitivity(verdict):
-    """How small an effect the test could have found."""
+    """How small an effect the test could have found: a sentence or none."""
     if not verdict.estimated.error:
-        return ""
+        return []
     if verdict.estimated.seeds < SEEDS_FOR_SENSITIVITY:
         few = count(verdict.estimated.seeds, "seed")
-        return f" How small an effect could be found is not given: {few} cannot tell how much seeds differ."
+        return [f"How small an effect could be found is not given: {few} cannot tell how much seeds differ."]
     if verdict.detectable is None:
-        return ""
+        return []
     what = "a steady fall per further quarter" if verdict.claim.trend else "a true effect"
-    return (
-        f" With so many runs the {verdict.detectable_by}, before correction, finds {what} of "
-        f"{number(verdict.detectable)} or more in four experiments of five."
-    ).replace("the Page's", "Page's")
+    text = f"With so many runs the {verdict.detectable_by}, before correction, finds {what} of "
+    text += f"{number(verdict.detectable)} or more in four experiments of five."
+    return [text.replace("the Page's", "Page's")]
 
 
 def recovery_text(ratio):
@@ -205,7 +212,7 @@ def recovery_text(ratio):
         return DASH
     if ratio.value is None:
         return f"undefined: {share_note(ratio)}"
-    return f"{percent(ratio.value)} ({'95% interval ' if told_interval(ratio) else ''}{share_note(ratio)})"
+    return f"{percent(ratio.value)} ({'95% interval' if told_interval(ratio) else 'no interval:'} {share_note(ratio)})"
 
 
 def told_interval(ratio):
@@ -219,9 +226,9 @@ def share_note(ratio):
     if ratio.value is None:
         return f"the difference to divide by is {number(ratio.denominator)}"
     if ratio.denominator_interval is None:
-        return f"{few_seeds(ratio)}, no interval"
+        return few_seeds(ratio)
     found = told_interval(ratio)
-    return interval(found, percent) if found else "too few seeds for an interval"
+    return interval(found, percent) if found else "too few seeds"
 
 
 def few_seeds(found):
@@ -232,7 +239,7 @@ def few_seeds(found):
 def estimate_text(estimated):
     """A difference of scores (`statistics.Estimate`) with its interval."""
     if estimated.interval is None:
-        return f"{number(estimated.effect)} ({few_seeds(estimated)}, no interval)"
+        return f"{number(estimated.effect)} (no interval: {few_seeds(estimated)})"
     over = f", over {estimated.basis} only" if estimated.basis in ("seeds", "examples") else ""
     return f"{number(estimated.effect)} (95% interval {interval(estimated.interval)}{over})"
 
