@@ -165,3 +165,22 @@ def add_insides(folder, layers=6, examples=60, dimensions=8):
         perplexity=10,
         seed=0,
     ).write(folder / "features.npz")
+
+
+def analysed(root):
+    """(the only group's `Results`, `Predictions`) of a folder."""
+    from healbert.report.collect import collect
+    from healbert.report.entries import Results
+    from healbert.report.predictions import Predictions
+
+    (group,) = collect(root).groups
+    return Results(group), Predictions(seed=0)
+
+
+def score_of(folder):
+    return json.loads((folder / "results.json").read_text())["metrics"]["healed"]["f1_weighted"]
+
+
+def verdict_of(verdicts, letter, scope):
+    (found,) = [v for v in verdicts if v.claim.letter == letter and v.scope == scope]
+    return found

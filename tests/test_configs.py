@@ -65,6 +65,12 @@ def test_cell_of_a_paper_sweep_runs_on_a_tiny_model(path, cell_flags):
     assert (results["status"], results["corruption"]["layers_hit"]) == ("completed", [0, 1])
 
 
+def test_study_has_another_draw_of_the_damage_with_every_seed(tmp_path):
+    cells = plan(ROOT / "configs" / "three_tasks" / "sweep.yaml", tmp_path).cells
+    settings = [cell.arguments.settings() for cell in cells]
+    assert len(cells) == 3 * 8 * 3 and all(s["seed"] == s["corrupt_seed"] for s in settings)
+
+
 @pytest.mark.parametrize("path", LAUNCHES, ids=name)
 def test_accelerate_reads_the_launch_configuration(path):
     from accelerate.commands.config.config_args import load_config_from_file

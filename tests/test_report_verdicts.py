@@ -1,0 +1,246 @@
+"""Verdicts on the paper's claims, from cells with known effects, and the sentences that tell them."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from report_cells import Maker, analysed, score_of, verdict_of
+from scipy import stats
+
+from healbert.report.collect import INTACT, Damage, collect
+from healbert.report.entries import Results
+from healbert.report.verdicts import CLAIMS, FAILS, HOLDS, OPEN, Verdict, judge
+from healbert.report.wording import finding, remarks
+from healbert.statistics import Stratum, estimate, paired_test, trend_test
+
+
+def told(verdict):
+    return " ".join(finding(verdict) + remarks(verdict))
+
+
+class TestVerdicts:
+    def test_known_effects_hold(self, tmp_path):
+        maker = Maker(tmp_path, noise=0.003).sweep(rates=(5e-5,))
+        results, predictions = analysed(maker.root)
+        verdicts = judge([results], predictions)
+        for letter in ("a", "b, bottom", "b, top", "c"):
+            found = verdict_of(verdicts, letter, "all datasets")
+            assert found.verdict == HOLDS and found.estimated.basis == "seeds and examples"
+        # accuracy lost per quarter of the encoder is 0.3 / 4 from the bottom up to 75%, less at the shared end
+        assert 0.04 < verdict_of(verdicts, "b, bottom", "all datasets").estimated.effect < 0.08
+        assert verdict_of(verdicts, "c", "all datasets").estimated.effect == pytest.approx(0.075, abs=0.02)
+
+    def test_the_opposite_does_not_hold(self, tmp_path):
+        maker = Maker(tmp_path, noise=0.003, cost={"bottom": 0.1, "top": 0.3}).sweep(
+            rates=(5e-5,), levels=(0, 0.5, 0.75)
+        )
+        results, predictions = analysed(maker.root)
+        found = verdict_of(judge([results], predictions), "c", "all datasets")
+        assert found.verdict == FAILS and found.estimated.effect < 0
+
+    def test_effects_by_hand(self, full_sweep, full_content):
+        (group,) = collect(full_sweep).groups
+        results = Results(group)
+        verdict = verdict_of([v for pair in full_content.groups[0].claims for v in (pair[0], *pair[1])], "c", "sst2")
+        differences = []
+        for seed in (0, 1, 2):
+            pairs = [
+                results.scores("sst2", Damage(level, "top"))[seed]
+                - results.scores("sst2", Damage(level, "bottom"))[seed]
+                for level in (0.25, 0.5, 0.75)
+            ]
+            differences.append(np.mean(pairs))
+        assert verdict.estimated.effect == pytest.approx(np.mean(differences))
+        assert verdict.test.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+        assert verdict.estimated.over_seeds == pytest.approx(
+            tuple(stats.ttest_1samp(differences, 0).confidence_interval())
+        )
+
+    def test_a_step_up_is_named(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 3000)}, noise=0.002, cost={"bottom": 0.5, "top": 0.1})
+        maker.sweep(levels=(0, 0.75, 1), regions=("bottom",), rates=(5e-5,))  # all: 0.3 lost; three quarters: 0.375
+        results, predictions = analysed(maker.root)
+        found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
+        assert "Yet from 75% to 100% the score rises by" in told(found)
+
+    def test_one_seed_is_not_enough(self, tmp_path):
+        """Not on several datasets either, although Page's test over two blocks could give p = 0.0001."""
+        maker = Maker(tmp_path).sweep(seeds=(0,), rates=(5e-5,))
+        results, predictions = analysed(maker.root)
+        verdicts = judge([results], predictions)
+        assert {verdict.verdict for verdict in verdicts} == {OPEN}
+        assert {(verdict.test.p, verdict.detectable) for verdict in verdicts} == {(None, None)}
+        assert all("One seed says nothing of how much seeds differ" in told(verdict) for verdict in verdicts)
+
+    def test_pooled_interval_counts_each_seed_once(self, full_sweep, full_content):
+        (group,) = collect(full_sweep).groups
+        results = Results(group)
+        verdict = verdict_of([pair[0] for pair in full_content.groups[0].claims], "c", "all datasets")
+        differences = [
+            np.mean(
+                [
+                    results.scores(dataset, Damage(level, "top"))[seed]
+                    - results.scores(dataset, Damage(level, "bottom"))[seed]
+                    for dataset in results.datasets
+                    for level in (0.25, 0.5, 0.75)
+                ]
+            )
+            for seed in (0, 1, 2)
+        ]
+        expected = stats.ttest_1samp(differences, 0).confidence_interval()
+        assert verdict.estimated.over_seeds == pytest.approx((expected.low, expected.high))
+        assert "the interval counts each of the 3 seeds once" in told(verdict)
+
+    def test_a_dataset_with_one_seed_is_left_out_of_all(self, tmp_path):
+        maker = Maker(tmp_path).sweep(rates=(5e-5,), levels=(0, 0.5))
+        maker.datasets = {"mrpc": (["n", "p"], 100)}
+        maker.sweep(rates=(5e-5,), levels=(0, 0.5), seeds=(0,))
+        results, predictions = analysed(maker.root)
+        found = verdict_of(judge([results], predictions), "c", "all datasets")
+        assert (found.datasets, found.estimated.seeds) == (2, 3) and "without mrpc (one seed)" in found.notes
+
+    def test_slopes_go_by_what_was_hit(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 200)})
+        shares = {0: 0, 0.25: 2 / 6, 0.5: 3 / 6, 0.75: 5 / 6, 1: 1}
+        scores = {level: [] for level in shares}
+        for level, share in shares.items():
+            for seed in range(3):
+                hit = {"layers_hit": list(range(round(6 * share))), "num_layers": 6, "fraction_of_encoder": share}
+                scores[level].append(score_of(maker.cell("sst2", level, "bottom", seed=seed, _corruption=hit)))
+        results, predictions = analysed(tmp_path)
+        found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
+        slope = np.polyfit(list(shares.values()), [np.mean(values) for values in scores.values()], 1)[0]
+        assert found.estimated.effect == pytest.approx(-slope / 4)
+        assert found.detectable > 0 and found.detectable_by == "Page's trend test"
+
+    def test_levels_that_hit_the_same_are_one_level(self, tmp_path):
+        """Page's test would else take their order, which is that of nothing, for damage."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 200)})
+        scores = {}
+        for level, share in ((0, 0), (0.4, 2 / 6), (0.3, 2 / 6), (0.5, 0.5)):
+            hit = {"fraction_of_encoder": share}
+            folders = [maker.cell("sst2", level, "top", seed=seed, _corruption=hit) for seed in range(3)]
+            scores[level] = list(map(score_of, folders))
+        results, predictions = analysed(tmp_path)
+        found = verdict_of(judge([results], predictions), "b, top", "sst2")
+        joined = np.mean([scores[0.3], scores[0.4]], axis=0)
+        assert found.means == pytest.approx(
+            {"0%": np.mean(scores[0]), "30% and 40%": joined.mean(), "50%": np.mean(scores[0.5])}
+        )
+        falls = stats.page_trend_test(-np.array([scores[0], joined, scores[0.5]]).T)
+        assert found.test.p == pytest.approx(min(1, 2 * falls.pvalue)) and found.test.n == 3
+
+    def test_levels_that_hit_the_same_are_no_trend(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        for level, share in ((0, 0), (0.5, 0.5), (0.55, 0.5)):
+            for seed in range(2):
+                maker.cell("sst2", level, "bottom", seed=seed, _corruption={"fraction_of_encoder": share})
+        maker.datasets["emotion"] = (list("abc"), 60)
+        for level in (0, 0.5, 1):
+            maker.cell("emotion", level, "bottom", _corruption={"layers_hit": []})
+        results, predictions = analysed(tmp_path)
+        verdicts = judge([results], predictions)
+        texts = [told(verdict_of(verdicts, "b, bottom", dataset)) for dataset in ("sst2", "emotion")]
+        assert "2 levels of different extent; a trend needs three" in texts[0]
+        assert "without corruption.fraction_of_encoder" in texts[1]
+
+    def test_no_effect_seldom_holds(self, tmp_path):
+        """Twelve sweeps of equal models: 84 verdicts, of which 5% would be four."""
+        held = 0
+        for repeat in range(12):
+            maker = Maker(tmp_path / str(repeat), {"sst2": (["n", "p"], 80), "emotion": (list("abc"), 80)}, noise=0.02)
+            maker.cost, maker.count = {"bottom": 0.0, "top": 0.0}, 1000 * repeat
+            maker.sweep(levels=(0, 0.25, 0.5), rates=(5e-5,))
+            results, predictions = analysed(maker.root)
+            held += sum(verdict.verdict == HOLDS for verdict in judge([results], predictions))
+        assert held <= 6
+
+    def test_missing_predictions_leave_the_interval_over_seeds(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(rates=(5e-5,))
+        for path in tmp_path.glob("*/predictions.parquet"):
+            path.write_bytes(b"cut")
+        results, predictions = analysed(maker.root)
+        assert verdict_of(judge([results], predictions), "a", "sst2").estimated.basis == "seeds"
+        assert len(predictions.problems) == 24 and "cannot be read" in predictions.problems[0][1]
+
+    def test_predictions_of_another_run_are_refused(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        first, second = maker.cell("sst2", 0, seed=0), maker.cell("sst2", 1, seed=0)
+        shutil.copy(second / "predictions.parquet", first / "predictions.parquet")
+        results, predictions = analysed(tmp_path)
+        assert predictions.of(results.get("sst2", INTACT).runs[0][0]) is None
+        assert "results.json" in predictions.problems[0][1]
+
+
+def made_up(letter="c", values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),), shared=True, p=None, corrected=None, **changes):
+    """A `Verdict` on datasets' differences by seed, its p-values those of the test or given."""
+    claim = next(claim for claim in CLAIMS if claim.letter == letter)
+    strata = [Stratum(np.array(v), seeds=tuple(range(len(v))) if shared else None) for v in values]
+    estimated = estimate(strata)
+    scores = np.random.default_rng(0).normal(size=(estimated.pairs, 5))
+    test = trend_test(scores) if claim.trend else paired_test(strata, estimated)
+    test = dataclasses.replace(test, p=test.p if p is None else p, **changes)
+    scope = "all datasets" if len(values) > 1 else "sst2"
+    return Verdict(None, claim, scope, len(values), estimated, test, test.p if corrected is None else corrected, 12)
+
+
+class TestFindings:
+    def test_lost_by_correction_is_said(self):
+        text = told(made_up(p=0.031, corrected=0.09))
+        assert "p is below 0.05 by itself, not after correction for 12 tests" in text
+        assert "The interval lies above zero" in text and "Chance" not in text
+        assert "6 pairs of runs, p = 0.031, after correction for 12 tests 0.090" in text
+
+    def test_chance_only_where_nothing_else_speaks(self):
+        wide = ((0.09, -0.05, 0.03, -0.06, 0.05, 0.01),)
+        assert "Chance could give as much" in told(made_up(values=wide, p=0.4))
+        assert "leaves room for chance" in told(made_up(p=0.2))
+
+    def test_a_trend_that_is_not_steady_shows_its_levels(self):
+        verdict = made_up("b, bottom", p=0.2, direction=1)
+        verdict.means = {"0%": 0.85, "50%": 0.7, "100%": 0.75}
+        text = told(verdict)
+        assert "Over all levels the score tends to fall" in text and "not steadily enough" in text
+        assert "Mean score by level: 0% 0.850, 50% 0.700, 100% 0.750." in text
+        assert "6 blocks of a dataset and a seed" in text and "pair" not in text
+
+    def test_a_trend_up_is_no_fall(self):
+        text = told(made_up("b, top", p=0.001, direction=-1))
+        assert made_up("b, top", p=0.001, direction=-1).verdict == OPEN
+        assert "The test finds scores that rise" in text and "but the interval lies above zero" in text
+
+    def test_few_seeds_that_hold_name_the_t_test(self):
+        verdict = made_up("a", values=((0.10, 0.11, 0.12),))
+        assert verdict.verdict == HOLDS
+        assert "With 3 seeds this rests on the t test" in told(verdict)
+
+    def test_datasets_of_one_seed_are_explained(self):
+        text = told(made_up(values=((0.10, 0.11, 0.12),) * 2))
+        assert "p takes them as separate trials all the same, the interval counts each of the 3 seeds once" in text
+        assert "may err together" not in told(made_up(values=((0.10, 0.11, 0.12),) * 2, shared=False))
+        by_seed = told(made_up(values=((0.10, 0.11),) * 2))
+        assert "2 seeds averaged over datasets" in by_seed and "each of the 2 seeds counts once" in by_seed
+
+    def test_significant_but_too_wide_does_not_hold(self):
+        verdict = made_up(values=((0.001, 0.09, 0.012),) * 3, p=0.004)
+        assert verdict.estimated.interval[0] < 0 and verdict.verdict == OPEN
+        assert "the interval, which counts each seed once, includes zero" in told(verdict)
+
+    def test_examples_alone_decide_nothing(self):
+        for effect in (0.1, -0.1):
+            one = Stratum(np.array([effect]), np.linspace(effect - 0.01, effect + 0.01, 1001))
+            test = dataclasses.replace(made_up().test, p=0.001, direction=int(np.sign(effect)))
+            found = Verdict(None, CLAIMS[0], "sst2", 1, estimate([one]), test, 0.001)
+            assert found.estimated.basis == "examples" and found.verdict == OPEN
+
+    def test_what_could_be_found(self):
+        verdict = made_up("c", p=0.4)
+        verdict.detectable, verdict.detectable_by = 0.02, "t test over seeds"
+        assert "the t test over seeds, before correction, finds a true effect of 0.020 or more" in told(verdict)
+        few = told(made_up(values=((0.01, 0.05),)))
+        assert "How small an effect could be found is not given: 2 seeds cannot tell" in few
+
+    def test_a_small_effect_and_the_opposite(self):
+        assert "There is an effect, but an effect of 0.01 or more" in told(made_up(values=((0.003, 0.0031, 0.0032),)))
+        assert "the opposite of the claim" in told(made_up(values=((-0.1, -0.11, -0.12),)))
