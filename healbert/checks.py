@@ -6,6 +6,7 @@ import math
 from .cell import METRICS, SELECTIONS, STAGES
 
 SHOWN = 40  # characters of a wrong value
+ROUNDING = 1e-9  # by which sums of shares may be above 1
 
 
 def fault(results):
@@ -59,34 +60,36 @@ MAYBE_COUNT = ("a whole number", _or_none(_of(int)))
 MAYBE_TEXT = ("text", _or_none(_of(str)))
 MAYBE_LIST = ("a list", _or_none(_of(list)))
 MAYBE_DICT = ("a set of named values", _or_none(_of(dict)))
-LEVEL = ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
+SHARE = ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1 + ROUNDING)
+MAYBE_SHARE = (SHARE[0], _or_none(SHARE[1]))
 SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that varies tells the repetitions apart
 
 # path -> (what it must be, whether a value is that); a part that is missing altogether is None.
 CHECKS = {
     "status": ("text", _of(str)),
     "config.learning_rate": NUMBER,
-    "config.corrupt_level": LEVEL,
+    "config.corrupt_level": SHARE,
     "config.corrupt_region": MAYBE_TEXT,
     "config.selection": (f"one of {', '.join(SELECTIONS)}", _or_none(lambda v: v in SELECTIONS)),
     "config.pooling": MAYBE_TEXT,
     **{f"config.{name}": MAYBE_COUNT for name in SEEDS},
     "metrics": MAYBE_DICT,
     **{f"metrics.{stage}": MAYBE_DICT for stage in STAGES},
-    **{f"metrics.{stage}.{name}": MAYBE_NUMBER for stage in STAGES for name in METRICS},
+    **{f"metrics.{stage}.{name}": MAYBE_SHARE for stage in STAGES for name in METRICS if name != "loss"},
+    **{f"metrics.{stage}.loss": MAYBE_NUMBER for stage in STAGES},
     "metrics.per_epoch": MAYBE_LIST,
     "metrics.per_epoch.*": ("a set of named values", _of(dict)),
     "metrics.per_epoch.*.epoch": NUMBER,
-    "metrics.per_epoch.*.f1_weighted": MAYBE_NUMBER,
+    "metrics.per_epoch.*.f1_weighted": MAYBE_SHARE,
     "task": MAYBE_DICT,
     "task.label_names": MAYBE_LIST,
     "task.label_names.*": ("text", _of(str)),
-    "task.majority_f1_weighted": MAYBE_NUMBER,
+    "task.majority_f1_weighted": MAYBE_SHARE,
     "task.fingerprint": MAYBE_TEXT,
     "model": MAYBE_DICT,
     "model.fingerprint": MAYBE_TEXT,
     "corruption": MAYBE_DICT,
-    "corruption.fraction_of_encoder": MAYBE_NUMBER,
+    "corruption.fraction_of_encoder": MAYBE_SHARE,
     "corruption.layers_hit": MAYBE_LIST,
     "corruption.num_layers": MAYBE_COUNT,
     "best_epoch": MAYBE_NUMBER,
@@ -96,10 +99,10 @@ CHECKS = {
     "probes.*": MAYBE_LIST,
     "probes.*.*": ("a set of named values", _of(dict)),
     "probes.*.*.layer": NUMBER,
-    "probes.*.*.f1_weighted": NUMBER,
+    "probes.*.*.f1_weighted": SHARE,
     "features": MAYBE_DICT,
     "features.healed": MAYBE_DICT,
-    "features.healed.neighbour_agreement": MAYBE_NUMBER,
+    "features.healed.neighbour_agreement": MAYBE_SHARE,
     "environment": MAYBE_DICT,
     "environment.versions": MAYBE_DICT,
     "environment.peak_memory_mib": MAYBE_NUMBER,

@@ -25,9 +25,12 @@ LISTED = (
 
 def check_folder(directory):
     """Raises `UserError` if ``directory`` is no folder."""
-    if not pathlib.Path(directory).is_dir():
-        there = pathlib.Path(directory).exists()
-        raise UserError(f"results folder {directory} {'is not a folder' if there else 'does not exist'}")
+    try:
+        if not pathlib.Path(directory).is_dir():
+            there = pathlib.Path(directory).exists()
+            raise UserError(f"results folder {directory} {'is not a folder' if there else 'does not exist'}")
+    except OSError as error:  # a name that is too long
+        raise UserError(f"results folder {directory} cannot be read: {error.strerror}") from error
 
 
 def cell_folders(directory):

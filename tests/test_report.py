@@ -82,7 +82,7 @@ class TestChoice:
                 results = json.loads((folder / "results.json").read_text())
                 if score is not None:
                     results["metrics"]["healed"]["f1_weighted"] = healed
-                if dev is not None:
+                if selection == "dev":
                     results["metrics"]["dev"]["f1_weighted"] = dev
                 (folder / "results.json").write_text(json.dumps(results))
         results, _ = analysed(root)
@@ -103,6 +103,10 @@ class TestChoice:
     def test_one_seed_of_a_half_finished_rate_chooses_nothing(self, tmp_path):
         entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95,))
         assert entry.rate == 1 and entry.scores() == {0: 0.7, 1: 0.7}
+
+    def test_a_run_without_the_score_that_chooses_is_named(self, tmp_path):
+        entry = self.make(tmp_path, r1=((0.9, 0.5), (0.9, None)))
+        assert entry.scores() == {0: 0.9} and entry.lost_here() == {"without a score": 1}
 
     def test_nothing_but_lost_runs(self, tmp_path):
         entry = self.make(tmp_path, r1=(None, None), r2=(None,))
@@ -237,8 +241,8 @@ class TestCosts:
                 (maker.cell(dataset, level, "top", seed=seed) / "predictions.parquet").unlink()
         (pooled,) = [row for row in make_content(tmp_path).groups[0].recovery.rows if "all" in row.cells[0].text]
         assert [pooled.cells[2].note, pooled.cells[3].note] == [
-            "one seed on every dataset",
-            "one seed on every dataset",
+            "only one seed that all datasets have",
+            "only one seed that all datasets have",
         ]
 
     def test_one_intact_run_beside_several_draws(self, tmp_path):

@@ -11,6 +11,7 @@ from report_cells import Maker, add_insides
 
 from healbert.errors import UserError
 from healbert.report import make_content, make_report, terminal_text
+from healbert.report.markdown import text_table
 from healbert.report.verdicts import OPEN
 
 EVIL = "<script>alert(1)</script>"
@@ -25,11 +26,15 @@ def metrics(results, **values):
 WRONG = {
     "NaN": (
         lambda r: metrics(r, f1_weighted=float("nan")),
-        "metrics.healed.f1_weighted is NaN, not a finite number",
+        "metrics.healed.f1_weighted is NaN, not a number from 0 to 1",
     ),
     "text for a score": (
         lambda r: metrics(r, f1_weighted="high"),
-        'metrics.healed.f1_weighted is "high", not a finite number',
+        'metrics.healed.f1_weighted is "high", not a number from 0 to 1',
+    ),
+    "per cent for a score": (
+        lambda r: metrics(r, f1_weighted=50.0),
+        "metrics.healed.f1_weighted is 50.0, not a number from 0 to 1",
     ),
     "no label names": (
         lambda r: r["task"].update(label_names=None),
@@ -128,7 +133,7 @@ class TestHalfFinishedAndBad:
         (table,) = [table for table in content.reproducibility.tables if table.name == "unreadable"]
         assert [row.cells[0].text for row in table.rows] == ["cell-00001", "cell-00002"]
         assert "cut short" in table.rows[0].cells[1].text and "schema 99" in table.rows[1].cells[1].text
-        assert (2, "unreadable") in content.overview
+        assert (2, "unusable") in content.overview
 
     @pytest.mark.parametrize("name", WRONG, ids=str)
     def test_wrong_content_is_named(self, tmp_path, name):
@@ -142,7 +147,7 @@ class TestHalfFinishedAndBad:
         content = make_content(tmp_path)
         (table,) = [table for table in content.reproducibility.tables if table.name == "unreadable"]
         assert [cell.text for cell in table.rows[0].cells] == ["cell-00001", f"results.json: {reason}"]
-        assert content.overview == [(1, "completed"), (1, "unreadable")]
+        assert content.overview == [(1, "completed"), (1, "unusable")]
 
     def test_holes_of_the_grid_are_counted(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(levels=(0, 0.5, 1), rates=(2e-5,), seeds=(0, 1))
@@ -151,6 +156,21 @@ class TestHalfFinishedAndBad:
             shutil.rmtree(maker.root / f"cell-{number:05d}")
         (sentence,) = make_content(tmp_path).reproducibility.warnings
         assert sentence.startswith("Not a full grid: 3 of 8 combinations")
+
+    def test_copies_of_a_cell_are_named(self, tmp_path):
+        folder = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).cell("sst2", 0.5)
+        shutil.copytree(folder, tmp_path / "copy")
+        (sentence,) = make_content(tmp_path).reproducibility.warnings
+        assert sentence.startswith("1 cell there more than once (such as cell-00000 and copy)")
+
+    def test_an_intact_cell_of_two_groups_names_both(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.cell("sst2", 0)
+        for method in ("zeros", "kaiming_uniform"):
+            maker.cell("sst2", 0.5, corrupt_method=method)
+        content = make_content(tmp_path)
+        groups = {record["cell"]: record["group"] for record in content.cells.records}
+        assert groups["cell-00000"] == "; ".join(group.label for group in content.groups)
 
     def test_one_intact_cell_serves_all_draws(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
@@ -212,6 +232,19 @@ class TestHalfFinishedAndBad:
             with pytest.raises(UserError, match=reason):
                 make_report(tmp_path / "cells", tmp_path / output)
 
+    def test_nothing_is_left_of_a_report_that_cannot_be(self, tmp_path):
+        (tmp_path / "cells").mkdir()
+        with pytest.raises(UserError, match="holds no cell"):
+            make_report(tmp_path / "cells", tmp_path / "one" / "two")
+        assert not (tmp_path / "one").exists()
+
+    def test_names_that_are_too_long(self, tmp_path):
+        folder = Maker(tmp_path).cell("sst2", 0.5)
+        with pytest.raises(UserError, match="cannot be written: File name too long"):
+            make_report(folder, tmp_path / ("n" * 300))
+        with pytest.raises(UserError, match="cannot be read: File name too long"):
+            make_report(tmp_path / ("n" * 300))
+
     def test_second_report_replaces_the_first(self, tmp_path):
         maker = Maker(tmp_path / "cells")
         maker.cell("sst2", 0.5)
@@ -261,6 +294,12 @@ class TestFiles:
         assert "Weighted F1 by damage" in text and "(c) Bottom damage costs more than top damage" in text
         assert "warning: 1 cell failed" in text
 
+    def test_tables_fit_the_terminal(self, full_content, monkeypatch):
+        for columns in (80, 100, 200):
+            monkeypatch.setenv("COLUMNS", str(columns))
+            table = text_table(full_content.groups[0].main)
+            assert max(map(len, table.splitlines()[2:])) <= columns
+
     @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not here")
     def test_latex_compiles(self, evil, tmp_path):
         tables = sorted((evil / "tables").glob("*.tex"))
@@ -282,6 +321,7 @@ class TestFiles:
         assert "\\begin{table}" in text["settings-varying"] + text["hardware"]
         assert not any(" }" in line for each in text.values() for line in each.splitlines() if "caption{" in line)
         assert not any("resizebox" in each for each in text.values())
+        assert "{}$-${}" not in "".join(text.values()) and "$-$0." in text["main"] + text["recovery"]
 
 
 @pytest.fixture(scope="module")

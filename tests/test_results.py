@@ -93,7 +93,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert [folder.name for folder, _ in cells] == ["good"]
     assert "cut short" in reasons["cut"] and "schema 2" in reasons["newer"]
     assert "not of a HealBERT cell" in reasons["list"] and reasons["started"] == "not finished"
-    assert reasons["wrong"] == 'results.json: metrics.healed.f1_weighted is "high", not a finite number'
+    assert reasons["wrong"] == 'results.json: metrics.healed.f1_weighted is "high", not a number from 0 to 1'
     with pytest.warns(UserWarning) as warned:
         assert len(load_results(tmp_path)) == 1
     assert len(warned) == 4

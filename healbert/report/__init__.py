@@ -83,13 +83,15 @@ def make_report(directory, output=None, seed=0):
     check_folder(directory)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
-    fresh = not output.exists()
-    _check_output(output)
+    try:
+        made = _check_output(output)
+    except OSError as error:
+        raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
     try:
         content = make_content(directory, seed)
     except UserError:
-        if fresh:
-            output.rmdir()
+        for folder in made:
+            folder.rmdir()
         raise
     try:
         _write(content, output)
@@ -99,15 +101,15 @@ def make_report(directory, output=None, seed=0):
 
 
 def _check_output(output):
+    """Makes the folder; gives those that had to be made, the innermost first."""
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a folder")
     if output.exists() and any(output.iterdir()) and not (output / "report.html").is_file():
         raise UserError(f"--output {output} holds other files; name a new folder or that of an earlier report")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=output).close()
-    except OSError as error:
-        raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
+    output.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=output).close()
+    return made
 
 
 def make_content(directory, seed=0):
@@ -204,10 +206,11 @@ def _write_csv(path, table):
 def terminal_text(content):
     """The main tables, the verdicts and the warnings, for the terminal."""
     from .markdown import text_table
+    from .tables import brief_verdicts
     from .wording import NOT_COMPARED, clean, finding
 
     parts = [text_table(group.main) for group in content.groups]
-    parts += [text_table(content.verdicts)] if content.compared else []
+    parts += [text_table(brief_verdicts(content.verdicts))] if content.compared else []
     for group in content.groups:
         parts += [f"{group.label}:"] if len(content.groups) > 1 else []
         parts += group.lead

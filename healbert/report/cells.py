@@ -1,5 +1,7 @@
 """Every cell as a row, for readers who go on from there."""
 
+import collections
+
 from ..cell import METRICS
 from .entries import hit
 from .tables import Row, Table, tags
@@ -8,9 +10,12 @@ from .wording import rate_text
 
 def cell_table(study):
     """One record per cell: what it is, its scores, its time."""
-    groups = {run: group for group in study.groups for run in group.runs}
+    groups = collections.defaultdict(list)  # an intact cell stands in several
+    for group in study.groups:
+        for run in group.runs:
+            groups[run].append(group)
     columns = ["cell", "dataset", "damage", "learning rate", "seed", "damaged", "healed", "status"]
-    rows = [Row(_cells(run), tags(groups[run], run.dataset)) for run in study.runs]
+    rows = [Row(_cells(run), tags(groups[run][0], run.dataset)) for run in study.runs]
     return Table("cells", "All cells", "", columns, rows, [_record(run, groups[run]) for run in study.runs])
 
 
@@ -21,8 +26,13 @@ def _cells(run):
     return [run.name, run.dataset, damage, rate_text(run.rate), run.config.get("seed"), *written, run.status]
 
 
-def _record(run, group):
-    record = {"cell": run.name, "group": group.label, "dataset": run.dataset, "level": run.damage.level}
+def _record(run, groups):
+    record = {
+        "cell": run.name,
+        "group": "; ".join(group.label for group in groups),
+        "dataset": run.dataset,
+        "level": run.damage.level,
+    }
     record |= {"region": run.damage.region or "shared", "learning_rate": run.rate, "seed": run.config.get("seed")}
     record |= {"hit": hit(run), "fraction_of_encoder": run.part("corruption").get("fraction_of_encoder")}
     record |= {"corrupt_seed": run.config.get("corrupt_seed"), "status": run.status}

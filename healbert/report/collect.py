@@ -130,7 +130,7 @@ def collect(directory):
     unfinished = [(_below(f, directory), _plan(f)) for f, reason in unusable if reason == "not finished"]
     unreadable = [(_below(f, directory), reason) for f, reason in unusable if reason != "not finished"]
     if not runs:
-        found = f"{len(unfinished)} unfinished and {len(unreadable)} unreadable cells" if unusable else "no cell"
+        found = f"{len(unfinished)} unfinished and {len(unreadable)} unusable cells" if unusable else "no cell"
         named = "".join(f"; {name}: {reason}" for name, reason in unreadable[:3])
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)

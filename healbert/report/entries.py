@@ -65,10 +65,12 @@ def entries(group):
 def _entry(group, dataset, damage, runs):
     rates, lost = {}, collections.Counter()
     for run in runs:
-        if run.status == "completed" and run.score("healed") is not None:
-            rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
+        if run.status != "completed":
+            lost[run.rate, run.status] += 1
+        elif None in (run.score("healed"), run.score(STAGE_OF_CHOICE[group.selection])):
+            lost[run.rate, "without a score"] += 1
         else:
-            lost[run.rate, "without a score" if run.status == "completed" else run.status] += 1
+            rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
     ordered = {rate: dict(sorted(rates[rate].items(), key=str)) for rate in sorted(rates)}
     return Entry(dataset, damage, ordered, _choose(ordered, STAGE_OF_CHOICE[group.selection]), lost)
 
@@ -91,7 +93,7 @@ class Results:
         self.datasets = group.datasets
         self.damages = sorted({damage for _, damage in self.entries}, key=damage_order)
         self.levels = sorted({damage.level for damage in self.damages})
-        self.regions = sorted({damage.region for damage in self.damages} - {""}) or ["bottom"]
+        self.regions = sorted({damage.region for damage in self.damages} - {""}) or [""]
 
     def get(self, dataset, damage):
         """The `Entry`, or None."""
@@ -115,6 +117,22 @@ class Results:
     def intact_is_shared(self):
         """Whether one intact run stands beside several draws of the damage."""
         return self.group.repeated == "corrupt_seed"
+
+    def kinds(self, dataset):
+        """The dataset's damages; those of a region that hit the same, as 25% and 30% of six layers do, are one kind.
+
+        Returns:
+            dict: {label: list of damages}.
+        """
+        found = collections.defaultdict(list)
+        for damage in self.damages_of(dataset):
+            found[damage.region, self.extent(damage, dataset)].append(damage)
+        return {kind_label(same): same for same in found.values()}
+
+    def extent(self, damage, dataset):
+        """What orders damages: the share of the encoder that was hit; the level asked for where that is not known."""
+        share = self.true_level(damage, [dataset])
+        return damage.level if share is None else round(share, 6)
 
     def on_row(self, region):
         """The damages of a region's row, levels ascending, with the two ends that regions share."""
@@ -141,6 +159,16 @@ class Results:
         runs = (run for run in self.group.runs if run.dataset == dataset)
         found = (run.part("task").get("majority_f1_weighted") for run in runs)
         return next((value for value in found if value is not None), None)
+
+
+def kind_label(damages):
+    """The name of damages of one region: "bottom 25% and 30%"."""
+    region = f"{damages[0].region} " if damages[0].region else ""
+    return str(damages[0]) if len(damages) == 1 else f"{region}{levels_label(damage.level for damage in damages)}"
+
+
+def levels_label(levels):
+    return " and ".join(f"{100 * level:.4g}%" for level in levels)
 
 
 def hit(run):

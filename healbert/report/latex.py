@@ -124,9 +124,10 @@ def _breakable(text):
 
 
 def _breakable_word(word):
-    if len(word) <= WORD and word.isascii():
+    plain = all(character.isascii() or character in SPECIAL for character in word)
+    if len(word) <= WORD and plain:
         return escape(word)
-    pieces = textwrap.wrap(word, PIECE if word.isascii() else 1)  # a character may be named: U+4E2D
+    pieces = textwrap.wrap(word, PIECE if plain else 1)  # a character may be named: U+4E2D
     return r"\penalty500{}".join(map(escape, pieces))
 
 

@@ -2,12 +2,14 @@
 
 import html
 import re
+import shutil
 import textwrap
 
 import jinja2
 
 from .wording import NOT_COMPARED, clean, finding, remarks
 
+WIDEST = (44, 32, 24, 18, 14, 11)  # characters of a column, the first that lets a table fit
 SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
 
@@ -29,15 +31,20 @@ def _pipe_cell(cell):
     return f"{text}<br>{escape(cell.note)}" if cell.note else text
 
 
-def text_table(table, widest=44):
-    """A `Table` for the terminal: remarks in brackets, long text cut over several lines."""
+def text_table(table):
+    """A `Table` for the terminal: remarks in brackets, text cut over several lines so that it fits, if it can."""
     rows = [[_words(cell) for cell in row.cells] for row in table.rows]
-    widths = [
-        max(len(max(_cut(text, widest), key=len)) for text in column)
-        for column in zip(table.columns, *rows, strict=True)
-    ]
+    room = shutil.get_terminal_size((120, 24)).columns
+    options = (_widths(table, rows, widest) for widest in WIDEST)
+    widths = next((found for found in options if sum(found) + 2 * (len(found) - 1) <= room), None)
+    widths = widths or _widths(table, rows, WIDEST[-1])
     lines = [_text_row(table.columns, widths), "  ".join("-" * width for width in widths)]
     return "\n".join([table.title, "", *lines, *(_text_row(row, widths) for row in rows)])
+
+
+def _widths(table, rows, widest):
+    columns = zip(table.columns, *rows, strict=True)
+    return [max(len(max(_cut(text, widest), key=len)) for text in column) for column in columns]
 
 
 def _words(cell):

@@ -35,6 +35,8 @@ class Predictions:
             return self._refuse(run, f"predictions.parquet cannot be read ({str(error).splitlines()[0]})")
         classes = len(run.part("task").get("label_names") or ())
         ids, labels, predicted = columns
+        if any(column.dtype.kind not in "iu" for column in columns):  # gaps make floats
+            return self._refuse(run, "predictions.parquet has an id, label or prediction that is no whole number")
         if not len(ids) or min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= classes:
             return self._refuse(run, "predictions.parquet does not fit the task's labels")
         order = np.argsort(ids, kind="stable")
@@ -82,8 +84,11 @@ class Predictions:
         return self._drawn[examples]
 
     def confusion(self, runs):
-        """Counts (label, prediction) summed over the runs that have predictions, or None."""
-        classes = len(runs[0].part("task").get("label_names") or ())
+        """Counts (label, prediction) summed over the runs that have predictions; None without, or of other classes."""
+        kinds = {tuple(run.part("task").get("label_names") or ()) for run in runs}
+        if len(kinds) > 1:
+            return None
+        classes = len(kinds.pop())
         total = np.zeros((classes, classes), int)
         for read in filter(None, map(self.of, runs)):
             total += np.bincount(read[1] * classes + read[2], minlength=classes**2).reshape(classes, classes)

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import itertools
+import json
 
 from ..cell import NOT_IDENTITY
 from .collect import INTACT, Damage, signature
@@ -37,7 +38,7 @@ def reproducibility(study, problems):
         _hardware(study),
         _failures(study),
         _unusable("unfinished", "Cells not finished", ["cell", "what it is"], study.unfinished),
-        _unusable("unreadable", "Cells that cannot be read", ["cell", "why"], study.unreadable),
+        _unusable("unreadable", "Cells that cannot be used", ["cell", "why"], study.unreadable),
         _unusable("problems", "Files that cannot be used", ["cell", "why"], problems),
     ]
     return Reproducibility(warnings(study, problems), [table for table in tables if table.rows])
@@ -49,7 +50,7 @@ def overview(study):
     known = sorted(statuses.items(), key=lambda item: (item[0] != "completed", item[0]))
     counts = [(n, status) for status, n in known]
     counts += [(len(study.unfinished), "not finished")] if study.unfinished else []
-    return counts + ([(len(study.unreadable), "unreadable")] if study.unreadable else [])
+    return counts + ([(len(study.unreadable), "unusable")] if study.unreadable else [])
 
 
 def _counted(values):
@@ -172,11 +173,25 @@ def warnings(study, problems):
         )
     found += [sentence for group in study.groups if (sentence := _holes(study, group))]
     if study.unreadable:
-        found.append(f"{count(len(study.unreadable), 'cell')} left out: results.json cannot be read.")
+        found.append(f"{count(len(study.unreadable), 'cell')} left out: results.json cannot be used.")
     found += [f"{count(n, 'cell')} {status}; no mean has them in it." for status, n in sorted(lost.items())]
     if problems:
         found.append(f"{count(len(problems), 'file')} of no use; the intervals and figures that need them are missing.")
-    return found + _mixed(study)
+    return found + _repeated(study) + _mixed(study)
+
+
+def _repeated(study):
+    """Cells of the same settings, such as copies of a folder, of which a mean has more than one in it."""
+    alike = collections.defaultdict(list)
+    for run in study.runs:
+        alike[json.dumps({k: v for k, v in run.config.items() if k not in NOT_IDENTITY}, sort_keys=True)].append(run)
+    extra = {runs[0].name: runs[1].name for runs in alike.values() if len(runs) > 1}
+    if not extra:
+        return []
+    first, second = next(iter(extra.items()))
+    return [
+        f"{count(len(extra), 'cell')} there more than once (such as {first} and {second}): their mean counts as one."
+    ]
 
 
 def short_hash(commit):

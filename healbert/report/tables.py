@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from .collect import ALL, INTACT, Damage
+from .verdicts import SHARED_INTACT
 from .wording import (
     PLUS_MINUS,
     count,
@@ -172,6 +173,8 @@ def cost_table(results, costs):
             "what survived: healed minus from scratch. Kept: that, as a share of what all pretrained layers are worth "
             "(intact minus from scratch)."
         )
+    if results.intact_is_shared():
+        caption += f" {SHARED_INTACT[0].upper()}{SHARED_INTACT[1:]}s."
     records = [_cost_record(group, cost) for cost in costs]
     title = f"What damage cost and how far healing came: {group.label}"
     return Table(file_stem("recovery", group), title, caption, columns, rows, records, tags(group))
@@ -229,14 +232,27 @@ def verdict_table(verdicts):
     caption = (
         "Effects are differences of weighted F1, positive in the claim's direction. p: how often chance alone would "
         "give as large an effect, either way. Corrected p: after Benjamini and Hochberg, for all tests of this report. "
-        "A claim holds if the corrected p is below 0.05 and the interval over seeds lies above zero; it does not hold "
-        "if that interval lies below 0.01; else there is not enough data. n: pairs (dataset and seed); over several "
+        "A claim holds if the corrected p is below 0.05 and the interval lies above zero; else it does not hold if the "
+        "interval lies below 0.01 (of a trend, per quarter, below 0.0025); else, and without an interval over seeds, "
+        "there is not enough data. n: pairs (dataset and seed); over several "
         "datasets the interval counts each seed once. Detectable: the true effect that the test named under it, "
-        "before correction, finds in four experiments of five; not given below three seeds."
+        "before correction, finds in four experiments of five (of a trend, a steady fall); not given below three "
+        "seeds, nor where the effect is larger and the verdict open all the same, for it asks for more than that test."
     )
     return Table(
         "verdicts", "Every claim on every dataset", caption, columns, rows, [_verdict_record(v) for v in verdicts]
     )
+
+
+def brief_verdicts(table):
+    """The same for the terminal, where sentences stand beside it: claims by their letter, no remarks."""
+    kept = [i for i, column in enumerate(table.columns) if column not in ("test", "detectable")]
+    claim = table.columns.index("claim")
+    rows = [
+        Row([Cell(row.cells[i].note if i == claim else row.cells[i].text) for i in kept], row.tags)
+        for row in table.rows
+    ]
+    return dataclasses.replace(table, columns=[table.columns[i] for i in kept], rows=rows)
 
 
 def _verdict_cells(verdict, many):

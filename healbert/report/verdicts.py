@@ -1,103 +1,18 @@
 """The claims of arXiv 2406.14459, each put to the test: holds, does not hold, or not enough data."""
 
-import collections
 import dataclasses
 import itertools
 
 import numpy as np
 
 from .. import statistics
-from .collect import INTACT, Damage
-from .contrasts import combine, complete, paired_values, quarter_weights, stratum
+from .claims import CLAIMS, Claim
+from .contrasts import combine, complete, paired_values, stratum
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
-NEGLIGIBLE = 0.01  # weighted F1: a claim whose effect is surely below this does not hold
 POOLED = "all datasets"
+SHARED_INTACT = "one intact run stands beside all draws of the damage; its own chance is not in the interval"
 SEEDS_FOR_SENSITIVITY = 3  # two say too little of how much seeds differ
-
-
-@dataclasses.dataclass
-class Claim:
-    """One claim.
-
-    ``columns(results, dataset)`` gives {label: {damage: weight}}, weighted sums that are positive if the claim is true;
-    ``trend`` says that they are scores by level (levels that hit the same are one), whose fall per quarter counts, and
-    not differences, whose mean does.
-    """
-
-    letter: str
-    text: str
-    effect: str
-    columns: object
-    trend: bool = False
-
-    def weights(self, block):
-        """The one weighted sum that the claim is about, from the columns of a `Block` that are complete."""
-        factors = quarter_weights(block.shares) if self.trend else [1 / len(block.labels)] * len(block.labels)
-        return combine(list(zip(factors, (block.columns[label] for label in block.labels), strict=True)))
-
-
-def _costs_of_damage(results, dataset):
-    damages = [damage for damage in results.damages_of(dataset) if damage != INTACT]
-    return {str(damage): {INTACT: 1, damage: -1} for damage in damages}
-
-
-def _scores_by_level(region):
-    def columns(results, dataset):
-        if not any(damage.region == region for damage in results.damages_of(dataset)):
-            return {}
-        present = set(results.damages_of(dataset))
-        by_extent = collections.defaultdict(list)
-        for damage in sorted(present.intersection(results.on_row(region))):
-            by_extent[_extent(results, damage, dataset)].append(damage)
-        return {
-            " and ".join(f"{100 * damage.level:.4g}%" for damage in same): dict.fromkeys(same, 1 / len(same))
-            for _, same in sorted(by_extent.items())
-        }
-
-    return columns
-
-
-def _extent(results, damage, dataset):
-    """The order of levels: what was hit; the level asked for where that is not known."""
-    share = results.true_level(damage, [dataset])
-    return damage.level if share is None else round(share, 6)
-
-
-def _bottom_against_top(results, dataset):
-    present = set(results.damages_of(dataset))
-    levels = [level for level in results.levels if {Damage(level, "bottom"), Damage(level, "top")} <= present]
-    return {f"{100 * level:.4g}%": {Damage(level, "top"): 1, Damage(level, "bottom"): -1} for level in levels}
-
-
-CLAIMS = (
-    Claim(
-        "a",
-        "Healing does not fully restore the intact score",
-        "intact minus healed, mean over kinds of damage",
-        _costs_of_damage,
-    ),
-    Claim(
-        "b, bottom",
-        "More damage from the bottom, lower score",
-        "fall per further quarter of the encoder",
-        _scores_by_level("bottom"),
-        trend=True,
-    ),
-    Claim(
-        "b, top",
-        "More damage from the top, lower score",
-        "fall per further quarter of the encoder",
-        _scores_by_level("top"),
-        trend=True,
-    ),
-    Claim(
-        "c",
-        "Bottom damage costs more than top damage at equal level",
-        "top score minus bottom score, mean over levels",
-        _bottom_against_top,
-    ),
-)
 
 
 @dataclasses.dataclass
@@ -106,8 +21,9 @@ class Verdict:
 
     ``estimated`` is a `statistics.Estimate` or None, ``test`` a `statistics.Test`, ``p_corrected`` its p-value after
     correction for the ``tests`` of the report; ``detectable`` the smallest true effect that the test named by
-    ``detectable_by`` would have found in four cases of five, before correction (None if it is not known); ``means``
-    mean scores by level of a trend; ``notes`` what was left out, ``rises`` steps at which the score rises (sentences).
+    ``detectable_by`` would have found in four cases of five, before correction (None if it is not known, or the verdict
+    is open in spite of a larger effect: it asks for more than that test); ``means`` mean scores by level of a trend;
+    ``notes`` what was left out, ``rises`` steps at which the score rises (sentences).
     """
 
     group: object
@@ -130,10 +46,10 @@ class Verdict:
         if self.estimated is None or not self.estimated.error:
             return OPEN
         low, high = self.estimated.interval
-        if high < NEGLIGIBLE:
-            return FAILS
         significant = self.p_corrected is not None and self.p_corrected < statistics.ALPHA
-        return HOLDS if significant and self.test.direction > 0 and low > 0 else OPEN
+        if significant and self.test.direction > 0 and low > 0:
+            return HOLDS
+        return FAILS if high < self.claim.negligible else OPEN
 
 
 @dataclasses.dataclass
@@ -150,6 +66,13 @@ class Block:
     def has_trend(self):
         """Whether three levels or more hit different shares of the encoder, each known."""
         return len(self.shares) == len(self.labels) and len(set(self.shares)) > 2
+
+    def only(self, labels):
+        """The part with these columns alone, or None if one of them is missing."""
+        if not set(labels) <= set(self.labels):
+            return None
+        shares = dict(zip(self.labels, self.shares, strict=True)) if self.shares else {}
+        return dataclasses.replace(self, labels=list(labels), shares=[shares[label] for label in labels if shares])
 
     def rows(self, results):
         values = [paired_values(results, self.dataset, self.columns[label]) for label in self.labels]
@@ -173,6 +96,8 @@ def judge(all_results, predictions, seed=0):
     p_values = statistics.corrected([verdict.test.p if verdict.test else None for verdict in verdicts])
     for verdict, p in zip(verdicts, p_values, strict=True):
         verdict.p_corrected, verdict.tests = p, len(p_values) - p_values.count(None)
+        if verdict.detectable and verdict.verdict == OPEN and verdict.estimated.effect >= verdict.detectable:
+            verdict.detectable = None
     return verdicts
 
 
@@ -193,18 +118,30 @@ def _judge_claim(results, predictions, claim, seed):
 
 
 def _pooled(results, predictions, claim, blocks, seed):
-    usable = [block for block in blocks if block.keys]
-    left_out = [block.dataset for block in blocks if not block.keys]
-    if claim.trend and usable:  # rows of one test have the same levels
-        common = collections.Counter(tuple(block.labels) for block in usable).most_common(1)[0][0]
-        left_out += [block.dataset for block in usable if tuple(block.labels) != common]
-        usable = [block for block in usable if tuple(block.labels) == common]
-    notes = [f"without {', '.join(left_out)}"] if left_out else []
+    usable = [block for block in blocks if block.keys and (block.has_trend() or not claim.trend)]
+    notes = [f"without {block.dataset}" for block in blocks if block not in usable]
     single = [block for block in usable if len(block.keys) == 1]
     if len(single) < len(usable):  # one seed says nothing of how much seeds differ
         notes += [f"without {block.dataset} (one seed)" for block in single]
         usable = [block for block in usable if block not in single]
-    return _verdict(results, predictions, claim, usable, POOLED, seed, notes)
+    if not usable:
+        return _verdict(results, predictions, claim, blocks, POOLED, seed, notes)
+    common = _common(claim, usable)
+    used = {block.dataset: block.labels for block in common}
+    for block in usable:
+        extra = [label for label in block.labels if label not in used.get(block.dataset, block.labels)]
+        notes += [f"{block.dataset} without {', '.join(extra)} (not on every dataset)"] if extra else []
+        notes += [] if block.dataset in used else [f"without {block.dataset} (too little that the others have)"]
+    return _verdict(results, predictions, claim, common, POOLED, seed, notes)
+
+
+def _common(claim, blocks):
+    """The part of a claim's blocks where every dataset has the same columns: the most datasets x columns."""
+    sets = [tuple(block.labels) for block in blocks]
+    shared = tuple(label for label in sets[0] if all(label in others for others in sets))
+    options = [[part for block in blocks if (part := block.only(labels))] for labels in (*sets, shared) if labels]
+    options = [option for option in options if option[0].has_trend() or not claim.trend]
+    return max(options, key=lambda option: (len(option) * len(option[0].labels), len(option)))
 
 
 def _block(results, claim, dataset):
@@ -290,5 +227,7 @@ def _notes(results, claim, blocks):
         if block.keys and block.dropped:
             notes.append(f"{block.dataset} without {', '.join(block.dropped)} (incomplete)")
     if results.intact_is_shared() and claim.letter == "a":
-        notes.append("one intact run stands beside all draws of the damage; its own chance is not in the interval")
+        notes.append(SHARED_INTACT)
+    if results.intact_is_shared() and claim.trend:
+        notes.append("without the intact model, of which one run stands beside all draws of the damage")
     return notes

@@ -3,8 +3,9 @@
 import re
 
 from ..statistics import ALPHA
+from .claims import NEGLIGIBLE
 from .collect import ALL, INTACT
-from .verdicts import HOLDS, NEGLIGIBLE, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
+from .verdicts import HOLDS, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
 
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
 NOT_COMPARED = "The paper's claims: not enough data; they need intact and damaged cells of the same seeds."
@@ -60,7 +61,13 @@ def finding(verdict):
     if verdict.estimated is None:
         return [f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no cells'}."]
     where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    return [f"{where}, {_effect(verdict)}.", _judgement(verdict), *verdict.rises]
+    return [
+        f"{where}, {_effect(verdict)}.",
+        _judgement(verdict),
+        *verdict.rises,
+        *_few_to_hold(verdict),
+        *_noted(verdict),
+    ]
 
 
 def remarks(verdict):
@@ -98,13 +105,15 @@ UNITS = {
 def _judgement(verdict):
     if verdict.verdict == OPEN:
         return _why_open(verdict)
+    high = verdict.estimated.interval[1]
+    whole = " over the whole encoder" if verdict.claim.trend else ""
     if verdict.verdict == HOLDS:
-        return f"Chance of the seeds alone would seldom give such a result ({_tested(verdict)})."
-    low, high = verdict.estimated.interval
+        text = f"Chance of the seeds alone would seldom give such a result ({_tested(verdict)})."
+        small = f" It is small, though: an effect of {NEGLIGIBLE} or more{whole} can be ruled out."
+        return text + small if high < verdict.claim.negligible else text
     if high < 0:
         return f"The whole interval lies on the other side: the opposite of the claim ({_tested(verdict)})."
-    small = f"an effect of {NEGLIGIBLE} or more in the claim's direction can be ruled out ({_tested(verdict)})."
-    return f"There is an effect, but {small}" if low > 0 else small[0].upper() + small[1:]
+    return f"An effect of {NEGLIGIBLE} or more{whole} in the claim's direction can be ruled out ({_tested(verdict)})."
 
 
 def _tested(verdict):
@@ -130,12 +139,20 @@ def _assumptions(verdict):
                 f"{share}: p takes them as separate trials all the same, the interval counts each of the {seeds} once, "
                 "and a claim holds only by both."
             )
-    if verdict.verdict == HOLDS and test.name == "paired t test":
-        texts.append(
-            f"With {count(test.n, 'seed')} this rests on the t test, which assumes that differences between seeds "
-            "scatter about normally; so few cannot show whether they do."
-        )
     return texts
+
+
+def _noted(verdict):
+    return [f"Note: {'; '.join(verdict.notes)}."] if verdict.notes else []
+
+
+def _few_to_hold(verdict):
+    if verdict.verdict != HOLDS or verdict.test.name != "paired t test":
+        return []
+    return [
+        f"With {count(verdict.test.n, 'seed')} this rests on the t test, which assumes that differences between seeds "
+        "scatter about normally; so few cannot show whether they do."
+    ]
 
 
 def _why_open(verdict):
@@ -151,7 +168,11 @@ def _why_open(verdict):
         return _disagreement(verdict, above)
     if test.p < ALPHA:
         zero = "The interval lies above zero, and" if above else "The interval includes zero;"
-        return f"{zero} p is below 0.05 by itself, not after correction for {verdict.tests} tests ({_tested(verdict)})."
+        if test.least_p is not None and test.p < 1.001 * test.least_p:
+            alone = "is the smallest that so few runs can give: below 0.05 by itself,"
+        else:
+            alone = "is below 0.05 by itself,"
+        return f"{zero} p {alone} not after correction for {verdict.tests} tests ({_tested(verdict)})."
     if not above:
         return f"Chance could give as much ({_tested(verdict)})."
     if verdict.claim.trend:
@@ -165,9 +186,10 @@ def _why_open(verdict):
 def _no_spread(estimated):
     if estimated.error == 0:
         return "The seeds do not differ at all, so that nothing can be said of other seeds."
+    one = "One seed that all datasets have" if estimated.shared else "One seed"
     if estimated.seeds == 0:
         return "No seed has all these scores on every dataset, so that nothing can be said of how much seeds differ."
-    return "One seed says nothing of how much seeds differ; a claim needs two or more on every dataset."
+    return f"{one} says nothing of how much seeds differ; a claim needs two or more."
 
 
 def _disagreement(verdict, above):
@@ -233,14 +255,16 @@ def share_note(ratio):
 
 def few_seeds(found):
     """Why an `Estimate` or a `Ratio` has no interval over seeds."""
-    return f"{'one' if found.seeds else 'no'} seed{' on every dataset' if found.shared else ''}"
+    if not found.shared:
+        return "one seed"
+    return f"{'only one' if found.seeds else 'no'} seed that all datasets have"
 
 
 def estimate_text(estimated):
     """A difference of scores (`statistics.Estimate`) with its interval."""
-    if estimated.interval is None:
-        return f"{number(estimated.effect)} (no interval: {few_seeds(estimated)})"
-    over = f", over {estimated.basis} only" if estimated.basis in ("seeds", "examples") else ""
+    if estimated.over_seeds is None:
+        return f"{number(estimated.effect)} (no interval over seeds: {few_seeds(estimated)})"
+    over = ", over seeds only" if estimated.basis == "seeds" else ""
     return f"{number(estimated.effect)} (95% interval {interval(estimated.interval)}{over})"
 
 

@@ -72,6 +72,7 @@ def estimate(strata):
         Estimate.
     """
     effect = float(np.mean([np.mean(stratum.values) for stratum in strata]))
+    effect = effect if abs(effect) >= ROUNDING else 0.0
     names = [stratum.seeds for stratum in strata]
     error, df = error_of_mean([np.asarray(stratum.values, float)[:, None] for stratum in strata], np.ones(1), names)
     over_seeds = None if error is None else t_interval(effect, error, df)

@@ -1,5 +1,7 @@
 """Figures made of lines: score by level, by epoch, by learning rate, by depth."""
 
+import collections
+
 import numpy as np
 
 from ..collect import INTACT
@@ -43,12 +45,14 @@ def by_level(results, _):
 def _level_panel(results, datasets, title, tag):
     series = []
     for number, region in enumerate(results.regions):
-        places = {damage: _place(results, datasets, damage) for damage in sorted(results.on_row(region))}
-        samples = {x: _over(results, datasets, damage) for damage, x in places.items() if x is not None}
-        line = averaged(region, samples, **_region_style(region, number))
+        places = collections.defaultdict(list)
+        for damage in sorted(results.on_row(region)):
+            places[_place(results, datasets, damage)].append(damage)
+        samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
+        line = averaged(region or "intact", samples, **_region_style(region, number))
         if line.x:
             series.append(line)
-    intact, majorities = _over(results, datasets, INTACT), [results.majority(dataset) for dataset in datasets]
+    intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
     levels = [("intact", float(np.mean(intact)))] if intact else []
     levels += [] if None in majorities else [("majority class", float(np.mean(majorities)))]
     ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
@@ -63,15 +67,17 @@ def _place(results, datasets, damage):
 
 def _renamed(results):
     """Which levels are not the share that they ask for, in brackets."""
-    places = {damage.level: _place(results, results.datasets, damage) for damage in results.damages}
-    differing = {100 * level: x for level, x in places.items() if x is not None and abs(x - 100 * level) >= 0.1}
-    listed = ", ".join(f"level {level:.4g}% is {x:g}%" for level, x in differing.items())
+    places = {damage: _place(results, results.datasets, damage) for damage in results.damages}
+    renamed = {damage: x for damage, x in places.items() if x is not None and abs(x - 100 * damage.level) >= 0.1}
+    alike = all(len({places[other] for other in places if other.level == damage.level}) == 1 for damage in renamed)
+    texts = {f"level {100 * d.level:.4g}%" if alike else str(d): x for d, x in renamed.items()}
+    listed = ", ".join(f"{text} is {x:g}%" for text, x in texts.items())
     return f" ({listed}: layers and tensors are damaged whole)" if listed else ""
 
 
-def _over(results, datasets, damage):
-    """Scores over seeds; with several datasets, the mean over them for every seed that all have."""
-    scores = [results.scores(dataset, damage) for dataset in datasets]
+def _over(results, datasets, damages):
+    """Scores over seeds; with several datasets or damages, the mean over them for every seed that all have."""
+    scores = [results.scores(dataset, damage) for dataset in datasets for damage in damages]
     keys = sorted(set.intersection(*(set(found) for found in scores)), key=str)
     return [float(np.mean([found[key] for found in scores])) for key in keys]
 
@@ -99,7 +105,9 @@ def _epoch_panel(results, dataset, region):
         samples = _epochs(entry, results.group.selection) if entry else {}
         line = averaged(str(damage), samples, **style(results.levels.index(damage.level)))
         series += [line] if line.x else []
-    return _panel(f"{dataset}, {region}", Lines(series, "epoch", "weighted F1"), results.group, dataset)
+    return _panel(
+        ", ".join(filter(None, (dataset, region))), Lines(series, "epoch", "weighted F1"), results.group, dataset
+    )
 
 
 def _epochs(entry, selection):
@@ -134,10 +142,7 @@ def by_rate(results, _):
 
 def _rate_series(results, dataset, damage):
     rates = results.get(dataset, damage).rates
-    samples = {
-        rate: [score for run in (r for runs in found.values() for r in runs) if (score := run.score("healed"))]
-        for rate, found in rates.items()
-    }
+    samples = {rate: [run.score("healed") for runs in found.values() for run in runs] for rate, found in rates.items()}
     return averaged(str(damage), samples, **style(results.levels.index(damage.level), damage.region == "top"))
 
 
@@ -167,7 +172,7 @@ def _depth_panel(results, dataset, region, stage):
         series += [line] if line.x else []
     when = {"damaged": "before healing", "healed": "after healing"}[stage]
     content = Lines(series, "layer", "weighted F1 of the probe")
-    return _panel(f"{dataset}, {region}, {when}", content, results.group, dataset)
+    return _panel(", ".join(filter(None, (dataset, region, when))), content, results.group, dataset)
 
 
 def _depths(entry, stage):
