@@ -33,7 +33,7 @@ def _pipe_cell(cell):
 
 def text_table(table):
     """A `Table` for the terminal: remarks in brackets, text cut over several lines so that it fits, if it can."""
-    rows = [[_words(cell) for cell in row.cells] for row in table.rows]
+    rows = [[f"{cell.text}\n[{cell.note}]" if cell.note else cell.text for cell in row.cells] for row in table.rows]
     room = shutil.get_terminal_size((120, 24)).columns
     options = (_widths(table, rows, widest) for widest in WIDEST)
     widths = next((found for found in options if sum(found) + 2 * (len(found) - 1) <= room), None)
@@ -47,12 +47,8 @@ def _widths(table, rows, widest):
     return [max(len(max(_cut(text, widest), key=len)) for text in column) for column in columns]
 
 
-def _words(cell):
-    return f"{cell.text} [{cell.note}]" if cell.note else cell.text
-
-
 def _cut(text, width):
-    return textwrap.wrap(clean(str(text)), width) or [""]
+    return [part for line in clean(str(text)).split("\n") for part in textwrap.wrap(line, width)] or [""]
 
 
 def _text_row(texts, widths):
