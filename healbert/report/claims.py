@@ -43,13 +43,13 @@ def _costs_of_damage(results, dataset):
 
 def _scores_by_level(region):
     def columns(results, dataset):
-        kinds = list(results.kinds(dataset).values())
-        if not any(same[0].region == region for same in kinds):
+        by_extent = collections.defaultdict(list)
+        for damage in sorted(results.damages_of(dataset)):
+            if damage.region in (region, "") and not (damage == INTACT and results.intact_is_shared()):
+                by_extent[results.extent(damage, dataset)].append(damage)
+        if not any(damage.region == region for same in by_extent.values() for damage in same):
             return {}
-        row = [same for same in kinds if same[0].region in (region, "")]
-        if results.intact_is_shared():
-            row = [same for same in row if INTACT not in same]
-        row.sort(key=lambda same: results.extent(same[0], dataset))
+        row = [same for _, same in sorted(by_extent.items())]
         return {levels_label(damage.level for damage in same): dict.fromkeys(same, 1 / len(same)) for same in row}
 
     return columns
