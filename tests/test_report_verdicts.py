@@ -68,6 +68,20 @@ class TestVerdicts:
         found = verdict_of(judge([results], predictions), "b, bottom", "sst2")
         assert "Yet from 75% to 100% the score rises by" in told(found)
 
+    def test_damage_that_goes_against_the_claim_is_named(self, tmp_path):
+        """A mean over kinds of damage hides the one after which models score above the intact one."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 3000)}, noise=0.002, cost={"bottom": 0.5, "top": -0.1})
+        maker.sweep(levels=(0, 0.25, 0.5), rates=(5e-5,))
+        results, predictions = analysed(maker.root)
+        verdicts = judge([results], predictions)
+        found = verdict_of(verdicts, "a", "sst2")
+        assert found.verdict == HOLDS and [label for label, _ in found.exceptions] == ["top 50%", "top 25%"]
+        intact, top = results.scores("sst2", INTACT), results.scores("sst2", Damage(0.5, "top"))
+        above = np.mean([top[seed] - intact[seed] for seed in intact])
+        assert found.exceptions[0][1].effect == pytest.approx(-above)
+        assert f"Yet with top 50% damaged the healed models score {above:.3f} above the intact ones" in told(found)
+        assert verdict_of(verdicts, "c", "sst2").exceptions == ()
+
     def test_one_seed_is_not_enough(self, tmp_path):
         """Not on several datasets either, although Page's test over two blocks could give p = 0.0001."""
         maker = Maker(tmp_path).sweep(seeds=(0,), rates=(5e-5,))

@@ -23,7 +23,9 @@ class Verdict:
     correction for the ``tests`` of the report; ``detectable`` the smallest true effect that the test named by
     ``detectable_by`` would have found in four cases of five, before correction (None if it is not known, or the verdict
     is open in spite of a larger effect: it asks for more than that test); ``means`` mean scores by level of a trend;
-    ``notes`` what was left out, ``rises`` steps at which the score rises (sentences).
+    ``exceptions`` what goes against the claim, as (what, `statistics.Estimate`): of a trend the steps (from, to) at
+    which the score surely rises, else the columns whose mean is not in the claim's direction; ``notes`` what was left
+    out (texts).
     """
 
     group: object
@@ -37,8 +39,8 @@ class Verdict:
     detectable: float | None = None
     detectable_by: str = ""
     means: dict = dataclasses.field(default_factory=dict)
+    exceptions: tuple = ()
     notes: tuple = ()
-    rises: tuple = ()
 
     @property
     def verdict(self):
@@ -166,9 +168,10 @@ def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
         verdict.estimated = statistics.estimate(strata)
         if claim.trend:
             _test_trend(results, verdict, blocks)
-            verdict.rises = tuple(_rises(results, predictions, blocks))
+            verdict.exceptions = tuple(_rises(results, predictions, blocks))
         else:
             _test_difference(verdict, strata, seed)
+            verdict.exceptions = tuple(_against(results, predictions, blocks))
     verdict.notes = tuple(notes)
     return verdict
 
@@ -193,17 +196,30 @@ def _test_trend(results, verdict, blocks):
 
 
 def _rises(results, predictions, blocks):
-    """Steps to more damage at which the score surely rises, whatever the trend over all levels: a list of sentences."""
+    """Steps to more damage at which the score surely rises, whatever the trend over all levels."""
     found = []
     for low, high in itertools.pairwise(blocks[0].labels):
         weights = [combine([(1, block.columns[high]), (-1, block.columns[low])]) for block in blocks]
-        step = statistics.estimate(
-            [stratum(results, predictions, b.dataset, w, b.keys) for b, w in zip(blocks, weights, strict=True)]
-        )
+        step = _estimated(results, predictions, blocks, weights)
         if step.over_seeds and step.interval[0] > 0:
-            ends = " to ".join(f"{end:.3f}" for end in step.interval)
-            found.append(f"Yet from {low} to {high} the score rises by {step.effect:.3f} (95% interval {ends}).")
+            found.append(((low, high), step))
     return found
+
+
+def _against(results, predictions, blocks):
+    """The columns whose mean is not in the claim's direction, the farthest first."""
+    if len(blocks[0].labels) == 1:
+        return []
+    found = {
+        label: _estimated(results, predictions, blocks, [block.columns[label] for block in blocks])
+        for label in blocks[0].labels
+    }
+    return sorted(((k, v) for k, v in found.items() if v.effect < 0), key=lambda item: item[1].effect)
+
+
+def _estimated(results, predictions, blocks, weights):
+    pairs = zip(blocks, weights, strict=True)
+    return statistics.estimate([stratum(results, predictions, b.dataset, w, b.keys) for b, w in pairs])
 
 
 def _notes(results, claim, blocks):

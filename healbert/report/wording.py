@@ -11,6 +11,7 @@ MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
 NOT_COMPARED = "The paper's claims: not enough data; they need intact and damaged cells of the same seeds."
 NO_GLYPH = "Some names have characters that the pictures' font lacks: boxes in figures/ stand for them."
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+MOST_EXCEPTIONS = 3
 WIDEST = 2.0  # a share's interval (1 is 100 percentage points), beyond which it is not told
 
 
@@ -64,7 +65,7 @@ def finding(verdict):
     return [
         f"{where}, {_effect(verdict)}.",
         _judgement(verdict),
-        *verdict.rises,
+        *_exceptions(verdict),
         *_few_to_hold(verdict),
         *_noted(verdict),
     ]
@@ -140,6 +141,29 @@ def _assumptions(verdict):
                 "and a claim holds only by both."
             )
     return texts
+
+
+EXCEPTION = {  # by a claim's letter; without: a trend
+    "a": "Yet with {what} damaged the healed models score {size} above the intact ones{spread}.",
+    "c": "Yet at {what} bottom damage costs {size} less than top damage{spread}.",
+    "": "Yet from {what} the score rises by {size}{spread}.",
+}
+
+
+def _exceptions(verdict):
+    """What goes against the claim, whatever the mean or the trend over all levels: up to four sentences."""
+    texts, trend = [], verdict.claim.trend
+    for what, found in verdict.exceptions[:MOST_EXCEPTIONS]:
+        ends = found.interval if trend or not found.interval else (-found.interval[1], -found.interval[0])
+        texts.append(
+            EXCEPTION["" if trend else verdict.claim.letter].format(
+                what=" to ".join(what) if trend else what,
+                size=number(abs(found.effect)),
+                spread=f" (95% interval {interval(ends)}, over {found.basis})" if ends else "",
+            )
+        )
+    more = len(verdict.exceptions) - MOST_EXCEPTIONS
+    return texts + ([f"So it is in {count(more, 'further case')}."] if more > 0 else [])
 
 
 def _noted(verdict):
