@@ -160,7 +160,9 @@ class TestHalfFinishedAndBad:
     def test_copies_of_a_cell_are_named(self, tmp_path):
         folder = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).cell("sst2", 0.5)
         shutil.copytree(folder, tmp_path / "copy")
-        (sentence,) = make_content(tmp_path).reproducibility.warnings
+        failed = shutil.copytree(folder, tmp_path / "failed") / "results.json"
+        failed.write_text(json.dumps(json.loads(failed.read_text()) | {"status": "failed"}))
+        _, sentence = make_content(tmp_path).reproducibility.warnings
         assert sentence.startswith("1 cell there more than once (such as cell-00000 and copy)")
 
     def test_an_intact_cell_of_two_groups_names_both(self, tmp_path):
@@ -237,6 +239,9 @@ class TestHalfFinishedAndBad:
         with pytest.raises(UserError, match="holds no cell"):
             make_report(tmp_path / "cells", tmp_path / "one" / "two")
         assert not (tmp_path / "one").exists()
+        with pytest.raises(UserError, match="holds no cell"):
+            make_report(tmp_path / "cells", tmp_path / "one" / ".." / "two")
+        assert not (tmp_path / "two").exists()
 
     def test_names_that_are_too_long(self, tmp_path):
         folder = Maker(tmp_path).cell("sst2", 0.5)

@@ -82,6 +82,24 @@ class TestVerdicts:
         assert f"Yet with top 50% damaged the healed models score {above:.3f} above the intact ones" in told(found)
         assert verdict_of(verdicts, "c", "sst2").exceptions == ()
 
+    def test_the_opposite_has_no_exceptions(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 3000)}, noise=0.002, cost={"bottom": -0.2, "top": -0.1})
+        maker.intact = 0.6
+        maker.sweep(levels=(0, 0.25, 0.5), rates=(5e-5,))
+        results, predictions = analysed(maker.root)
+        assert {(v.verdict, v.exceptions) for v in judge([results], predictions)} == {(FAILS, ())}
+
+    def test_one_dataset_is_not_all(self, tmp_path):
+        """Its p would count twice in the correction, and its finding as that of all."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(rates=(5e-5,))
+        maker.datasets = {"emotion": (list("abc"), 60)}
+        maker.sweep(rates=(5e-5,), levels=(0,))
+        results, predictions = analysed(tmp_path)
+        verdicts = judge([results], predictions)
+        found = verdict_of(verdicts, "b, top", "all datasets")
+        assert (found.verdict, found.test) == (OPEN, None) and "only sst2 has what this needs" in told(found)
+        assert verdict_of(verdicts, "b, top", "sst2").tests == 4
+
     def test_one_seed_is_not_enough(self, tmp_path):
         """Not on several datasets either, although Page's test over two blocks could give p = 0.0001."""
         maker = Maker(tmp_path).sweep(seeds=(0,), rates=(5e-5,))
@@ -195,6 +213,25 @@ class TestVerdicts:
         (figure,) = by_level(results, None)
         (line,) = [line for line in figure.panels[0].content.series if line.name == "bottom"]
         assert line.x[1] == 33.3 and line.y[1] == pytest.approx(two["bottom"])
+
+    def test_levels_that_hit_the_same_meet_across_datasets(self, tmp_path):
+        """Emotion lacks 30%, which hits what 25% hits; 95% hits all six layers, as 100% does."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        shares = {0: 0, 0.25: 2 / 6, 0.3: 2 / 6, 0.5: 0.5, 0.95: 1, 1: 1}
+        for dataset, seed, (level, share) in itertools.product(("sst2", "emotion"), range(2), shares.items()):
+            maker.datasets = {"sst2": (["n", "p"], 60), "emotion": (list("abc"), 60)}
+            for region in ("bottom", "top") if 0 < level < 1 else ("bottom",):
+                if (dataset, level) != ("emotion", 0.3):
+                    maker.cell(dataset, level, region, seed=seed, _corruption={"fraction_of_encoder": share})
+        results, predictions = analysed(tmp_path)
+        verdicts = judge([results], predictions)
+        pooled = {letter: verdict_of(verdicts, letter, "all datasets") for letter in ("a", "b, top", "c")}
+        assert {(found.datasets, found.notes) for found in pooled.values()} == {(2, ())}
+        assert list(pooled["b, top"].means) == ["0%", "25% and 30%", "50%", "95% and 100%"]
+        columns = {claim.letter: list(claim.columns(results, "emotion")) for claim in CLAIMS}
+        assert columns["c"] == ["25% and 30%", "50%"] and "all 95% and 100%" in columns["a"] and len(columns["a"]) == 5
+        (figure,) = by_level(results, None)
+        assert figure.panels[-1].content.series[0].x == [0, 33.3, 50, 100]
 
     def test_levels_that_hit_the_same_are_no_trend(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})

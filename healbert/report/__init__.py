@@ -106,8 +106,9 @@ def _check_output(output):
         raise UserError(f"--output {output} is a file; name a folder")
     if output.exists() and any(output.iterdir()) and not (output / "report.html").is_file():
         raise UserError(f"--output {output} holds other files; name a new folder or that of an earlier report")
-    made = [folder for folder in (output, *output.parents) if not folder.exists()]
-    output.mkdir(parents=True, exist_ok=True)
+    whole = output.resolve()  # without ".."
+    made = [folder for folder in (whole, *whole.parents) if not folder.exists()]
+    whole.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=output).close()
     return made
 

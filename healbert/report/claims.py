@@ -37,38 +37,45 @@ class Claim:
 
 
 def _costs_of_damage(results, dataset):
-    kinds = {label: same for label, same in results.kinds(dataset).items() if INTACT not in same}
-    return {label: {INTACT: 1, **dict.fromkeys(same, -1 / len(same))} for label, same in kinds.items()}
+    kinds = {kind: same for kind, same in results.kinds(dataset).items() if kind.extent > 0}
+    return {results.name_of(kind): {INTACT: 1, **_mean(same, -1)} for kind, same in kinds.items()}
 
 
 def _scores_by_level(region):
     def columns(results, dataset):
-        by_extent = collections.defaultdict(list)
-        for damage in sorted(results.damages_of(dataset)):
-            if damage.region in (region, "") and not (damage == INTACT and results.intact_is_shared()):
-                by_extent[results.extent(damage, dataset)].append(damage)
-        if not any(damage.region == region for same in by_extent.values() for damage in same):
+        row = [
+            (kind.extent, kind, same) for kind, same in results.kinds(dataset).items() if kind.region in (region, "")
+        ]
+        if not any(damage.region == region for _, _, same in row for damage in same):
             return {}
-        row = [same for _, same in sorted(by_extent.items())]
-        return {levels_label(damage.level for damage in same): dict.fromkeys(same, 1 / len(same)) for same in row}
+        return {
+            results.levels_of(kind): _mean(same)
+            for _, kind, same in sorted(row)
+            if not (kind.extent == 0 and results.intact_is_shared())
+        }
 
     return columns
 
 
 def _bottom_against_top(results, dataset):
-    present, by_extent = set(results.damages_of(dataset)), collections.defaultdict(list)
+    """By pairs of kinds: levels at which both regions hit the same as at another level are one."""
+    levels = collections.defaultdict(list)
     for level in results.levels:
-        pair = Damage(level, "bottom"), Damage(level, "top")
-        if present.issuperset(pair):
-            by_extent[tuple(results.extent(damage, dataset) for damage in pair)].append(level)
-    return {
-        levels_label(levels): {
-            Damage(level, region): sign / len(levels)
-            for level in levels
-            for region, sign in (("top", 1), ("bottom", -1))
-        }
-        for levels in by_extent.values()
-    }
+        pair = tuple(results.kind_of.get(Damage(level, region)) for region in ("bottom", "top"))
+        if None not in pair and all(kind.region for kind in pair):
+            levels[pair].append(level)
+    columns = {}
+    for same in levels.values():
+        here = [level for level in same if all(results.get(dataset, Damage(level, r)) for r in ("bottom", "top"))]
+        if here:
+            tops, bottoms = ([Damage(level, region) for level in here] for region in ("top", "bottom"))
+            columns[levels_label(same)] = _mean(tops) | _mean(bottoms, -1)
+    return columns
+
+
+def _mean(damages, sign=1):
+    """Weights of the mean over damages."""
+    return dict.fromkeys(damages, sign / len(damages))
 
 
 CLAIMS = (

@@ -151,7 +151,7 @@ def _cost(results, predictions, datasets, damage):
     if damage != INTACT:
         cost.drop = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
         cost.recovery = share(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
-    if damage not in (INTACT, ALL):
+    if damage != INTACT and results.kind_of[damage].extent < 1:
         cost.worth = difference(results, predictions, datasets, {damage: 1, ALL: -1})
         cost.kept = share(results, datasets, ({damage: 1, ALL: -1}, {}), ({INTACT: 1, ALL: -1}, {}))
     return cost

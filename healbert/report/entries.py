@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -85,6 +86,10 @@ def _choose(rates, stage):
     return max(known, key=known.get) if known else None
 
 
+class Kind(collections.namedtuple("Kind", "region extent")):
+    """What was hit: the region ("" at 0 and 1) and the share of the encoder, or the level where that is not known."""
+
+
 class Results:
     """The entries of a group and what is asked of them."""
 
@@ -118,21 +123,32 @@ class Results:
         """Whether one intact run stands beside several draws of the damage."""
         return self.group.repeated == "corrupt_seed"
 
-    def kinds(self, dataset):
-        """The dataset's damages; those of a region that hit the same, as 25% and 30% of six layers do, are one kind.
+    @functools.cached_property
+    def kind_of(self):
+        """{damage: `Kind`}: those that hit the same, as 25% and 30% of six layers do, are of one kind."""
+        return {damage: self._kind(damage) for damage in self.damages}
 
-        Returns:
-            dict: {label: list of damages}.
-        """
+    def _kind(self, damage):
+        shares = [run.part("corruption").get("fraction_of_encoder") for run in self._completed(damage, self.datasets)]
+        known = [share for share in shares if share is not None] if damage != INTACT else []
+        extent = round(float(np.mean(known)), 6) if known else damage.level
+        return Kind("" if extent in (0, 1) else damage.region, extent)
+
+    def kinds(self, dataset):
+        """{`Kind`: the dataset's damages of it}, in the order of `Kind`."""
         found = collections.defaultdict(list)
         for damage in self.damages_of(dataset):
-            found[damage.region, self.extent(damage, dataset)].append(damage)
-        return {kind_label(same): same for same in found.values()}
+            found[self.kind_of[damage]].append(damage)
+        return dict(sorted(found.items()))
 
-    def extent(self, damage, dataset):
-        """What orders damages: the share of the encoder that was hit; the level asked for where that is not known."""
-        share = self.true_level(damage, [dataset])
-        return damage.level if share is None else round(share, 6)
+    def levels_of(self, kind):
+        """The levels of a kind on whatever dataset, as text: "25% and 30%"."""
+        levels = {damage.level for damage, its in self.kind_of.items() if its == kind}
+        return levels_label(sorted(levels))
+
+    def name_of(self, kind):
+        """A kind of damage as text: "bottom 25% and 30%"."""
+        return f"{kind.region or 'all'} {self.levels_of(kind)}"
 
     def on_row(self, region):
         """The damages of a region's row, levels ascending, with the two ends that regions share."""
@@ -159,12 +175,6 @@ class Results:
         runs = (run for run in self.group.runs if run.dataset == dataset)
         found = (run.part("task").get("majority_f1_weighted") for run in runs)
         return next((value for value in found if value is not None), None)
-
-
-def kind_label(damages):
-    """The name of damages of one region: "bottom 25% and 30%"."""
-    region = f"{damages[0].region} " if damages[0].region else ""
-    return str(damages[0]) if len(damages) == 1 else f"{region}{levels_label(damage.level for damage in damages)}"
 
 
 def levels_label(levels):

@@ -183,7 +183,7 @@ def warnings(study, problems):
 def _repeated(study):
     """Cells of the same settings, such as copies of a folder, of which a mean has more than one in it."""
     alike = collections.defaultdict(list)
-    for run in study.runs:
+    for run in (run for run in study.runs if run.status == "completed"):
         alike[json.dumps({k: v for k, v in run.config.items() if k not in NOT_IDENTITY}, sort_keys=True)].append(run)
     extra = {runs[0].name: runs[1].name for runs in alike.values() if len(runs) > 1}
     if not extra:

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from .. import statistics
-from .claims import CLAIMS, Claim
+from .claims import CLAIMS, NEGLIGIBLE, Claim
 from .contrasts import combine, complete, paired_values, stratum
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
@@ -23,9 +23,9 @@ class Verdict:
     correction for the ``tests`` of the report; ``detectable`` the smallest true effect that the test named by
     ``detectable_by`` would have found in four cases of five, before correction (None if it is not known, or the verdict
     is open in spite of a larger effect: it asks for more than that test); ``means`` mean scores by level of a trend;
-    ``exceptions`` what goes against the claim, as (what, `statistics.Estimate`): of a trend the steps (from, to) at
-    which the score surely rises, else the columns whose mean is not in the claim's direction; ``notes`` what was left
-    out (texts).
+    ``exceptions`` what goes against a claim that otherwise seems true, as (what, `statistics.Estimate`): of a trend the
+    steps (from, to) that rise with an interval above zero, else the columns whose mean is `NEGLIGIBLE` or more on the
+    other side; ``notes`` what was left out (texts).
     """
 
     group: object
@@ -100,6 +100,8 @@ def judge(all_results, predictions, seed=0):
         verdict.p_corrected, verdict.tests = p, len(p_values) - p_values.count(None)
         if verdict.detectable and verdict.verdict == OPEN and verdict.estimated.effect >= verdict.detectable:
             verdict.detectable = None
+        if verdict.verdict == FAILS or (verdict.estimated and verdict.estimated.effect <= 0):
+            verdict.exceptions = ()
     return verdicts
 
 
@@ -126,9 +128,11 @@ def _pooled(results, predictions, claim, blocks, seed):
     if len(single) < len(usable):  # one seed says nothing of how much seeds differ
         notes += [f"without {block.dataset} (one seed)" for block in single]
         usable = [block for block in usable if block not in single]
-    if not usable:
-        return _verdict(results, predictions, claim, blocks, POOLED, seed, notes)
     common = _common(claim, usable)
+    if not common:  # one dataset's finding is not that of all, and counts in the correction once
+        alone = [f"only {block.dataset} has what this needs" for block in usable[:1] if len(usable) == 1]
+        reason = alone or ["no two datasets have in common what this needs"]
+        return Verdict(results.group, claim, POOLED, 0, notes=(*reason, *notes))
     used = {block.dataset: block.labels for block in common}
     for block in usable:
         extra = [label for label in block.labels if label not in used.get(block.dataset, block.labels)]
@@ -138,12 +142,16 @@ def _pooled(results, predictions, claim, blocks, seed):
 
 
 def _common(claim, blocks):
-    """The part of a claim's blocks where every dataset has the same columns: the most datasets x columns."""
+    """The part of a claim's blocks where every dataset has the same columns: the most datasets x columns.
+
+    Returns:
+        list of two `Block` or more, or an empty one.
+    """
     sets = [tuple(block.labels) for block in blocks]
-    shared = tuple(label for label in sets[0] if all(label in others for others in sets))
-    options = [[part for block in blocks if (part := block.only(labels))] for labels in (*sets, shared) if labels]
-    options = [option for option in options if option[0].has_trend() or not claim.trend]
-    return max(options, key=lambda option: (len(option) * len(option[0].labels), len(option)))
+    sets += [tuple(label for label in one if label in other) for one, other in itertools.combinations(sets, 2)]
+    options = [[part for block in blocks if (part := block.only(labels))] for labels in dict.fromkeys(sets) if labels]
+    options = [option for option in options if len(option) > 1 and (option[0].has_trend() or not claim.trend)]
+    return max(options, key=lambda option: (len(option) * len(option[0].labels), len(option)), default=[])
 
 
 def _block(results, claim, dataset):
@@ -196,25 +204,25 @@ def _test_trend(results, verdict, blocks):
 
 
 def _rises(results, predictions, blocks):
-    """Steps to more damage at which the score surely rises, whatever the trend over all levels."""
+    """Steps to more damage at which the score rises, each by its own interval, whatever the trend over all levels."""
     found = []
     for low, high in itertools.pairwise(blocks[0].labels):
         weights = [combine([(1, block.columns[high]), (-1, block.columns[low])]) for block in blocks]
         step = _estimated(results, predictions, blocks, weights)
-        if step.over_seeds and step.interval[0] > 0:
+        if step.error and step.interval[0] > 0:
             found.append(((low, high), step))
     return found
 
 
 def _against(results, predictions, blocks):
-    """The columns whose mean is not in the claim's direction, the farthest first."""
+    """The columns whose mean is on the other side, the farthest first."""
     if len(blocks[0].labels) == 1:
         return []
     found = {
         label: _estimated(results, predictions, blocks, [block.columns[label] for block in blocks])
         for label in blocks[0].labels
     }
-    return sorted(((k, v) for k, v in found.items() if v.effect < 0), key=lambda item: item[1].effect)
+    return sorted(((k, v) for k, v in found.items() if v.effect <= -NEGLIGIBLE), key=lambda item: item[1].effect)
 
 
 def _estimated(results, predictions, blocks, weights):

@@ -151,19 +151,20 @@ EXCEPTION = {  # by a claim's letter; without: a trend
 
 
 def _exceptions(verdict):
-    """What goes against the claim, whatever the mean or the trend over all levels: up to four sentences."""
+    """What goes against a claim that otherwise seems true: up to four sentences."""
     texts, trend = [], verdict.claim.trend
     for what, found in verdict.exceptions[:MOST_EXCEPTIONS]:
         ends = found.interval if trend or not found.interval else (-found.interval[1], -found.interval[0])
+        unsure = ": not certain" if ends and ends[0] <= 0 else ""
         texts.append(
             EXCEPTION["" if trend else verdict.claim.letter].format(
                 what=" to ".join(what) if trend else what,
                 size=number(abs(found.effect)),
-                spread=f" (95% interval {interval(ends)}, over {found.basis})" if ends else "",
+                spread=f" (95% interval {interval(ends)}, over {found.basis}{unsure})" if found.error else "",
             )
         )
     more = len(verdict.exceptions) - MOST_EXCEPTIONS
-    return texts + ([f"So it is in {count(more, 'further case')}."] if more > 0 else [])
+    return texts + ([f"So it is in {count(more, 'more case')}."] if more > 0 else [])
 
 
 def _noted(verdict):

@@ -77,9 +77,15 @@ def _renamed(results):
 
 def _over(results, datasets, damages):
     """Scores over seeds; with several datasets or damages, the mean over them for every seed that all have."""
-    scores = [results.scores(dataset, damage) for dataset in datasets for damage in damages]
+    scores = [_mean_by_seed([s for damage in damages if (s := results.scores(name, damage))]) for name in datasets]
     keys = sorted(set.intersection(*(set(found) for found in scores)), key=str)
     return [float(np.mean([found[key] for found in scores])) for key in keys]
+
+
+def _mean_by_seed(scores):
+    """{seed: mean} over those damages that the dataset has, of the seeds that all of them have."""
+    keys = set.intersection(*map(set, scores)) if scores else ()
+    return {key: np.mean([found[key] for found in scores]) for key in keys}
 
 
 def by_epoch(results, _):
