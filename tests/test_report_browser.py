@@ -211,7 +211,8 @@ def test_theme_changes_while_open(opened):
     page = opened()
     chart = show(page, page.locator("figure.levels .chart").first)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function("chart => chart.layout.font.color === '#e6e9ec'", arg=chart.element_handle())
+    dark = "chart => chart.layout.font.color === '#e6e9ec'"
+    assert page.wait_for_function(dark, arg=chart.element_handle()).json_value() is True
 
 
 def test_print_draws_everything_in_light(opened, tmp_path):

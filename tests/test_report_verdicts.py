@@ -97,7 +97,9 @@ class TestVerdicts:
         results, predictions = analysed(tmp_path)
         verdicts = judge([results], predictions)
         found = verdict_of(verdicts, "b, top", "all datasets")
-        assert (found.verdict, found.test) == (OPEN, None) and "only sst2 has what this needs" in told(found)
+        assert (found.verdict, found.test) == (OPEN, None) and "only sst2 has what this needs; emotion has no" in told(
+            found
+        )
         assert verdict_of(verdicts, "b, top", "sst2").tests == 4
 
     def test_one_seed_is_not_enough(self, tmp_path):
@@ -269,13 +271,16 @@ class TestVerdicts:
         verdicts = judge([results], predictions)
         trend = verdict_of(verdicts, "b, top", "all datasets")
         assert list(trend.means) == ["0%", "25%", "50%"] and trend.datasets == 2
-        assert {"without agnews", "sst2 without 75%, 100% (not on every dataset)"} <= set(trend.notes)
+        assert {
+            "agnews has 2 levels of different extent; a trend needs three",
+            "sst2 without 75%, 100% (not on every dataset)",
+        } <= set(trend.notes)
         costs = verdict_of(verdicts, "c", "all datasets")
         assert (costs.datasets, costs.estimated.pairs) == (2, 6)
         assert {"sst2 without 75% (not on every dataset)", "without agnews (too little that the others have)"} == set(
             costs.notes
         )
-        assert "Note: without agnews" in told(trend)
+        assert "Note: agnews has 2 levels" in told(trend)
 
     def test_missing_predictions_leave_the_interval_over_seeds(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(rates=(5e-5,))

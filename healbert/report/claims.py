@@ -43,14 +43,12 @@ def _costs_of_damage(results, dataset):
 
 def _scores_by_level(region):
     def columns(results, dataset):
-        row = [
-            (kind.extent, kind, same) for kind, same in results.kinds(dataset).items() if kind.region in (region, "")
-        ]
-        if not any(damage.region == region for _, _, same in row for damage in same):
+        row = {kind: same for kind, same in results.kinds(dataset).items() if kind.region in (region, "")}
+        if not any(damage.region == region for same in row.values() for damage in same):
             return {}
         return {
-            results.levels_of(kind): _mean(same)
-            for _, kind, same in sorted(row)
+            results.levels_of(kind): _mean(row[kind])
+            for kind in sorted(row, key=lambda kind: kind.extent)
             if not (kind.extent == 0 and results.intact_is_shared())
         }
 

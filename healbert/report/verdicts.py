@@ -122,17 +122,17 @@ def _judge_claim(results, predictions, claim, seed):
 
 
 def _pooled(results, predictions, claim, blocks, seed):
-    usable = [block for block in blocks if block.keys and (block.has_trend() or not claim.trend)]
-    notes = [f"without {block.dataset}" for block in blocks if block not in usable]
+    notes = list(filter(None, (_lack(claim, block) for block in blocks)))
+    usable = [block for block in blocks if not _lack(claim, block)]
     single = [block for block in usable if len(block.keys) == 1]
     if len(single) < len(usable):  # one seed says nothing of how much seeds differ
         notes += [f"without {block.dataset} (one seed)" for block in single]
         usable = [block for block in usable if block not in single]
     common = _common(claim, usable)
     if not common:  # one dataset's finding is not that of all, and counts in the correction once
-        alone = [f"only {block.dataset} has what this needs" for block in usable[:1] if len(usable) == 1]
-        reason = alone or ["no two datasets have in common what this needs"]
-        return Verdict(results.group, claim, POOLED, 0, notes=(*reason, *notes))
+        alone = f"only {usable[0].dataset} has what this needs" if len(usable) == 1 else ""
+        reason = alone or "no two datasets have in common what this needs"
+        return Verdict(results.group, claim, POOLED, 0, notes=(reason, *notes))
     used = {block.dataset: block.labels for block in common}
     for block in usable:
         extra = [label for label in block.labels if label not in used.get(block.dataset, block.labels)]
@@ -169,7 +169,7 @@ def _shares(results, claim, dataset, columns, labels):
 
 def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
     notes = [*notes, *_notes(results, claim, blocks)]
-    blocks = [block for block in blocks if block.keys and (block.has_trend() or not claim.trend)]
+    blocks = [block for block in blocks if not _lack(claim, block)]
     verdict = Verdict(results.group, claim, scope, len(blocks))
     if blocks:
         strata = [stratum(results, predictions, b.dataset, claim.weights(b), b.keys) for b in blocks]
@@ -230,21 +230,24 @@ def _estimated(results, predictions, blocks, weights):
     return statistics.estimate([stratum(results, predictions, b.dataset, w, b.keys) for b, w in pairs])
 
 
+def _lack(claim, block):
+    """Why a block says nothing of a claim, or None if it does."""
+    if not block.columns:
+        needed = "bottom and top damage at one level" if claim.letter == "c" else "such damage"
+        return f"{block.dataset} has no cells of {needed}"
+    if not block.keys:
+        return f"{block.dataset} has no seed with all the scores that this needs"
+    if claim.trend and len(block.shares) < len(block.labels):
+        return f"{block.dataset} has results.json without corruption.fraction_of_encoder, which slopes need"
+    if claim.trend and not block.has_trend():
+        shares = len(set(block.shares))
+        return f"{block.dataset} has {shares} level{'s' * (shares != 1)} of different extent; a trend needs three"
+    return None
+
+
 def _notes(results, claim, blocks):
-    notes = []
+    notes = list(filter(None, (_lack(claim, block) for block in blocks)))
     for block in blocks:
-        if not block.columns:
-            needed = "bottom and top damage at one level" if claim.letter == "c" else "such damage"
-            notes.append(f"{block.dataset} has no cells of {needed}")
-        elif not block.keys:
-            notes.append(f"{block.dataset} has no seed with all the scores that this needs")
-        elif claim.trend and len(block.shares) < len(block.labels):
-            notes.append(f"{block.dataset} has results.json without corruption.fraction_of_encoder, which slopes need")
-        elif claim.trend and not block.has_trend():
-            shares = len(set(block.shares))
-            notes.append(
-                f"{block.dataset} has {shares} level{'s' * (shares != 1)} of different extent; a trend needs three"
-            )
         missing = set(results.repetitions(block.dataset)) - set(block.keys)
         if block.keys and missing:
             notes.append(f"{block.dataset} without seed {', '.join(map(str, sorted(missing, key=str)))} (incomplete)")
