@@ -184,3 +184,10 @@ def score_of(folder):
 def verdict_of(verdicts, letter, scope):
     (found,) = [v for v in verdicts if v.claim.letter == letter and v.scope == scope]
     return found
+
+
+def told(verdict):
+    """All sentences on a verdict."""
+    from healbert.report.wording import finding, remarks
+
+    return " ".join(finding(verdict) + remarks(verdict))
