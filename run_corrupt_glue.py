@@ -8,27 +8,12 @@ accelerate launch run_corrupt_glue.py --corrupt_level 0.5 --corrupt_region botto
 
 import sys
 
-from healbert.errors import exit_codes
+from healbert.cli.run import run
+from healbert.utils.errors import exit_codes
 
 
 def main():
-    # Imported late, so that start-up stays light.
-    from healbert.arguments import parse_arguments, print_settings
-
-    arguments, print_config = parse_arguments(sys.argv[1:])
-    if print_config:
-        print_settings(arguments)
-        return
-
-    from healbert.cell import format_results
-    from healbert.experiment import run_experiment
-    from healbert.hub.push import push_experiment
-
-    results = run_experiment(arguments)
-    if arguments.training.process_index == 0:
-        print(format_results(results, arguments.training.output_dir))
-        if arguments.training.push_to_hub:
-            print(f"pushed to {push_experiment(arguments)}")
+    run(sys.argv[1:])
 
 
 if __name__ == "__main__":

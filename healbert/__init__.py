@@ -2,22 +2,22 @@
 
 import importlib
 
-__version__ = "0.1.0"
+from .utils.version import __version__
 
 _EXPORTS = {
-    "CorruptionReceipt": "corruption",
-    "CorruptionSpec": "corruption",
-    "HealingTrainer": "trainer",
-    "UserError": "errors",
-    "WeightedF1": "metrics",
-    "corrupt": "corruption",
-    "load_results": "results",
-    "make_arguments": "arguments",
-    "run_experiment": "experiment",
-    "run_grid": "grid",
+    "CorruptionReceipt": "damage.receipt",
+    "CorruptionSpec": "damage.spec",
+    "HealingTrainer": "healing.trainer",
+    "UserError": "utils.errors",
+    "WeightedF1": "tasks.metrics",
+    "corrupt": "damage.apply",
+    "load_results": "results.read",
+    "make_arguments": "arguments.parser",
+    "run_experiment": "experiment.run",
+    "sweep_command": "sweep.run",
 }
 
-__all__ = sorted(_EXPORTS)
+__all__ = ["__version__", *sorted(_EXPORTS)]
 
 
 def __getattr__(name):

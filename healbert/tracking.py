@@ -1,4 +1,4 @@
-"""Experiment trackers: what a cell tells TensorBoard, Weights & Biases, MLflow or Trackio. One entry per tracker.
+"""Experiment trackers: what a run tells TensorBoard, Weights & Biases, MLflow or Trackio. One entry per tracker.
 
 They run on accelerate's tracker classes. `transformers.Trainer` has integrations of its own, but these know nothing of
 the damage and close their run before the healed model is scored.
@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from transformers import TrainerCallback
 
-from .errors import UserError, check_choice
-from .files import jsonable
+from .utils.errors import UserError, check_choice
+from .utils.files import jsonable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,9 +112,9 @@ def check_trackers(asked):
 
 
 class Tracking(TrainerCallback):
-    """A cell's runs in all the trackers that were asked for; on other processes than the first it does nothing.
+    """A run's runs in all the trackers that were asked for; on other processes than the first it does nothing.
 
-    As a context manager it starts and ends the runs. The runs are named by ``--run_name``, else like the cell.
+    As a context manager it starts and ends the runs. The runs are named by ``--run_name``, else like the run.
 
     Raises:
         UserError: on entering, if a tracker refuses (no login, no server).

@@ -1,70 +1,12 @@
 """Real small parts: a tiny pretrained BERT on disk, and a two-class data set in files."""
 
 import os
-import pathlib
-import random
-import string
-import subprocess
-import sys
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-SHARED_DATA = ROOT.parent / "shared" / "data"
-
-WORDS = {
-    "good": "good great lovely warm bright fine sweet superb".split(),
-    "bad": "bad awful dull cold grim poor bitter dreadful".split(),
-}
-FILLER = "the film was a story of people in town and we saw it once more".split()
-
-
-def make_rows(count, seed=0, words=WORDS):
-    """Sentences whose class shows in one word: a list of (text, label name)."""
-    rng = random.Random(seed)
-    rows = []
-    for i in range(count):
-        label = sorted(words)[i % len(words)]
-        text = [rng.choice(FILLER) for _ in range(rng.randint(2, 14))]
-        text.insert(rng.randrange(len(text) + 1), rng.choice(words[label]))
-        rows.append((" ".join(text), label))
-    return rows
-
-
-def write_csv(path, rows):
-    import csv
-
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("text", "label"), *rows])
-    return str(path)
-
-
-def save_tiny_bert(folder, num_hidden_layers=4, **options):
-    """Writes a BertModel of hidden size 32 and a WordPiece tokenizer that knows the words above."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder.mkdir(parents=True, exist_ok=True)
-    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    letters = list(string.ascii_lowercase) + [f"##{c}" for c in string.ascii_lowercase]
-    words = sorted({*FILLER, *sum(WORDS.values(), [])} - set(letters))
-    vocabulary = {token: i for i, token in enumerate(specials + letters + words)}
-    BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=num_hidden_layers,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        **options,
-    )
-    torch.manual_seed(0)
-    BertModel(config).save_pretrained(folder)
-    return str(folder)
+from helpers.small import SHARED_DATA, make_rows, save_tiny_bert, write_csv
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +25,12 @@ def csv_files(tmp_path_factory):
 
 
 @pytest.fixture
-def cell_flags(tiny_bert, csv_files, tmp_path):
-    """Settings of a cell that takes a second or two, as keywords of `make_arguments`."""
+def run_flags(tiny_bert, csv_files, tmp_path):
+    """Settings of a run that takes a second or two, as keywords of `make_arguments`."""
     return {
         "model_name_or_path": tiny_bert,
         **csv_files,
-        "output_dir": str(tmp_path / "cell"),
+        "output_dir": str(tmp_path / "run"),
         "num_train_epochs": 2,
         "per_device_train_batch_size": 8,
         "learning_rate": 1e-3,
@@ -98,49 +40,22 @@ def cell_flags(tiny_bert, csv_files, tmp_path):
     }
 
 
-def to_flags(settings):
-    """The command line of a dict of settings."""
-    return [part for key, value in settings.items() for part in (f"--{key}", str(value))]
-
-
-def run_script(*arguments, timeout=120, **environment):
-    """Runs run_corrupt_glue.py as a user would; returns the finished process with its text output."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "run_corrupt_glue.py"), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, **environment},
-    )
-
-
-def run_module(*arguments, timeout=120, **environment):
-    """Runs `python -m healbert` as a user would; returns the finished process with its text output."""
-    return subprocess.run(
-        [sys.executable, "-m", "healbert", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-    )
-
-
 @pytest.fixture(scope="session")
 def full_sweep(tmp_path_factory):
-    """Two datasets, all levels, two learning rates, three seeds; one failed and one diverged cell; some with probes."""
-    from report_cells import Maker, add_insides
+    """Two datasets, all levels, two learning rates, three seeds; one failed and one diverged run; some with probes."""
+    from helpers.report_runs import Maker, add_insides
 
-    maker = Maker(tmp_path_factory.mktemp("sweep") / "cells").sweep()
+    maker = Maker(tmp_path_factory.mktemp("sweep") / "runs").sweep()
     for folder in sorted(maker.root.iterdir())[:12]:
         add_insides(folder)
-    maker.cell("sst2", 0.5, "top", 1e-5, 0, status="failed")
-    maker.cell("emotion", 0.25, "top", 1e-5, 0, status="diverged")
+    maker.run("sst2", 0.5, "top", 1e-5, 0, status="failed")
+    maker.run("emotion", 0.25, "top", 1e-5, 0, status="diverged")
     return maker.root
 
 
 @pytest.fixture(scope="session")
 def full_content(full_sweep):
-    from healbert.report import make_content
+    from healbert.report.content import make_content
 
     return make_content(full_sweep)
 
@@ -157,11 +72,11 @@ def hub(tmp_path, monkeypatch):
     """A Hub on loopback that this process's clients use, with empty caches and nobody logged in."""
     import datasets
     import huggingface_hub.constants as constants
-    from hub_server import Hub
+    from helpers.hub_server import Hub
     from huggingface_hub import hf_api
     from huggingface_hub.utils import _http
 
-    from healbert.hub import resolve_commit
+    from healbert.hub.reach import resolve_commit
 
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with Hub() as server:
@@ -200,9 +115,3 @@ def hub_environment(hub, tmp_path):
         "HF_HUB_DISABLE_XET": "1",
         "HF_UPDATE_DOWNLOAD_COUNTS": "0",
     }
-
-
-def folder_files(folder):
-    """The files of a folder as `Hub.create` takes them: a dict from path to bytes."""
-    paths = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

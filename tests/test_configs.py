@@ -4,11 +4,12 @@ import pathlib
 
 import pytest
 import yaml
-from conftest import ROOT, run_script, to_flags
+from helpers.small import ROOT, run_script, to_flags
 
-from healbert.arguments import make_arguments, parse_arguments
-from healbert.experiment import run_experiment
-from healbert.grid import make_plan, read_sweep
+from healbert.arguments.parser import make_arguments, parse_arguments
+from healbert.experiment.run import run_experiment
+from healbert.sweep.plan import make_plan
+from healbert.sweep.sweep_file import read_sweep
 
 CELLS = [path for folder in (".", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
 SWEEPS = sorted((ROOT / "configs" / "paper").glob("*.yaml"))
@@ -20,16 +21,16 @@ def name(path):
 
 
 @pytest.mark.parametrize("path", CELLS, ids=name)
-def test_cell_configuration_runs_on_a_tiny_model(path, cell_flags):
+def test_run_configuration_runs_on_a_tiny_model(path, run_flags):
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings.pop("task_name")
-    results = run_experiment(make_arguments(**(settings | cell_flags | {"num_train_epochs": 1})))
+    results = run_experiment(make_arguments(**(settings | run_flags | {"num_train_epochs": 1})))
     assert results["status"] == "completed"
     assert results["corruption"]["layers_hit"] == [0, 1]
 
 
 @pytest.mark.parametrize("path", CELLS, ids=name)
-def test_cell_configuration_says_what_it_names(path):
+def test_run_configuration_says_what_it_names(path):
     arguments, _ = parse_arguments([str(path), "--use_cpu"])
     for key, value in yaml.safe_load(path.read_text(encoding="utf-8")).items():
         assert arguments.settings()[key] == value
@@ -41,13 +42,13 @@ def plan(path, output_dir, **base):
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=name)
-def test_paper_sweep_has_the_papers_cells(path, tmp_path):
-    cells = plan(path, tmp_path, use_cpu=True).cells
-    settings = [cell.arguments.settings() for cell in cells]
+def test_paper_sweep_has_the_papers_runs(path, tmp_path):
+    runs = plan(path, tmp_path, use_cpu=True).runs
+    settings = [run.arguments.settings() for run in runs]
     tasks = {"sst2", "imdb", "ag_news", "emotion", "dbpedia_14", "twitter_financial_news_topic"}
     partial = {(level, region) for level in (0.25, 0.5, 0.75) for region in ("bottom", "top")}
     damages = {(s["corrupt_level"], s["corrupt_region"]) for s in settings if s["corrupt_level"] not in (0, 1)}
-    assert len(cells) == 144 and damages == partial
+    assert len(runs) == 144 and damages == partial
     assert {s["corrupt_level"] for s in settings} == {0, 0.25, 0.5, 0.75, 1}
     assert {s["task_name"] for s in settings} == tasks
     assert {s["learning_rate"] for s in settings} == {1e-5, 2e-5, 5e-5}
@@ -57,18 +58,18 @@ def test_paper_sweep_has_the_papers_cells(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=name)
-def test_cell_of_a_paper_sweep_runs_on_a_tiny_model(path, cell_flags):
+def test_run_of_a_paper_sweep_runs_on_a_tiny_model(path, run_flags):
     sweep = read_sweep(yaml.safe_load(path.read_text(encoding="utf-8")))
     settings = next(s for s, _ in sweep.settings() if s["corrupt_level"] == 0.5)
     del settings["task_name"]
-    results = run_experiment(make_arguments(**(settings | cell_flags | {"num_train_epochs": 1})))
+    results = run_experiment(make_arguments(**(settings | run_flags | {"num_train_epochs": 1})))
     assert (results["status"], results["corruption"]["layers_hit"]) == ("completed", [0, 1])
 
 
 def test_study_has_another_draw_of_the_damage_with_every_seed(tmp_path):
-    cells = plan(ROOT / "configs" / "three_tasks" / "sweep.yaml", tmp_path).cells
-    settings = [cell.arguments.settings() for cell in cells]
-    assert len(cells) == 3 * 8 * 3 and all(s["seed"] == s["corrupt_seed"] for s in settings)
+    runs = plan(ROOT / "configs" / "three_tasks" / "sweep.yaml", tmp_path).runs
+    settings = [run.arguments.settings() for run in runs]
+    assert len(runs) == 3 * 8 * 3 and all(s["seed"] == s["corrupt_seed"] for s in settings)
 
 
 @pytest.mark.parametrize("path", LAUNCHES, ids=name)
@@ -83,9 +84,9 @@ def test_accelerate_reads_the_launch_configuration(path):
         assert config.fsdp_config["fsdp_version"] == 2
 
 
-def test_configuration_file_is_the_first_argument(cell_flags, tmp_path):
-    path = pathlib.Path(tmp_path) / "cell.yaml"
-    path.write_text(yaml.safe_dump(cell_flags | {"num_train_epochs": 1, "corrupt_level": 0.25}), encoding="utf-8")
+def test_configuration_file_is_the_first_argument(run_flags, tmp_path):
+    path = pathlib.Path(tmp_path) / "run.yaml"
+    path.write_text(yaml.safe_dump(run_flags | {"num_train_epochs": 1, "corrupt_level": 0.25}), encoding="utf-8")
     done = run_script(path, *to_flags({"corrupt_region": "top"}))
     assert done.returncode == 0, done.stderr
     assert "top 25%" in done.stdout

@@ -6,27 +6,27 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, to_flags
+from helpers.small import ROOT, to_flags
 
 from healbert import UserError, make_arguments, run_experiment
-from healbert.files import read_json
 from healbert.tracking import TRACKERS, Tracker, Tracking, check_trackers
+from healbert.utils.files import read_json
 
 METRICS = {"f1_weighted", "accuracy", "f1_macro", "loss"}
 
 
-def run_tracked(cell_flags, tracker, **settings):
-    return run_experiment(make_arguments(**cell_flags | {"report_to": tracker} | settings))
+def run_tracked(run_flags, tracker, **settings):
+    return run_experiment(make_arguments(**run_flags | {"report_to": tracker} | settings))
 
 
 @pytest.fixture
-def events(cell_flags, tmp_path):
-    """A finished cell's results and what TensorBoard reads of it."""
+def events(run_flags, tmp_path):
+    """A finished run's results and what TensorBoard reads of it."""
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    results = run_tracked(cell_flags, "tensorboard")
-    (folder,) = (tmp_path / "cell" / "tensorboard").iterdir()
+    results = run_tracked(run_flags, "tensorboard")
+    (folder,) = (tmp_path / "run" / "tensorboard").iterdir()
     return results, folder, EventAccumulator(str(folder)).Reload()
 
 
@@ -62,45 +62,45 @@ def test_run_is_named_by_its_damage(events):
     assert events[1].name.startswith("tiny-bert-train-0.5-bottom-lr0.001-seed42-")
 
 
-def test_run_name_of_ones_own(cell_flags, tmp_path):
+def test_run_name_of_ones_own(run_flags, tmp_path):
     pytest.importorskip("tensorboard")
-    run_tracked(cell_flags, "tensorboard", run_name="mine", num_train_epochs=1)
-    assert [path.name for path in (tmp_path / "cell" / "tensorboard").iterdir()] == ["mine"]
+    run_tracked(run_flags, "tensorboard", run_name="mine", num_train_epochs=1)
+    assert [path.name for path in (tmp_path / "run" / "tensorboard").iterdir()] == ["mine"]
 
 
-def test_cell_that_is_done_again_keeps_no_old_events(cell_flags, tmp_path):
+def test_run_that_is_done_again_keeps_no_old_events(run_flags, tmp_path):
     pytest.importorskip("tensorboard")
-    run_tracked(cell_flags, "tensorboard", num_train_epochs=1)
-    first = set((tmp_path / "cell").rglob("events.out.tfevents.*"))
-    run_tracked(cell_flags, "tensorboard", num_train_epochs=1, overwrite_output_dir=True)
-    second = set((tmp_path / "cell").rglob("events.out.tfevents.*"))
+    run_tracked(run_flags, "tensorboard", num_train_epochs=1)
+    first = set((tmp_path / "run").rglob("events.out.tfevents.*"))
+    run_tracked(run_flags, "tensorboard", num_train_epochs=1, overwrite_output_dir=True)
+    second = set((tmp_path / "run").rglob("events.out.tfevents.*"))
     assert second and not first & second
 
 
-def test_default_is_none(cell_flags, tmp_path):
-    run_experiment(make_arguments(**cell_flags | {"num_train_epochs": 1}))
-    assert not list((tmp_path / "cell").rglob("events.out.*")) and not (tmp_path / "cell" / "tensorboard").exists()
+def test_default_is_none(run_flags, tmp_path):
+    run_experiment(make_arguments(**run_flags | {"num_train_epochs": 1}))
+    assert not list((tmp_path / "run").rglob("events.out.*")) and not (tmp_path / "run" / "tensorboard").exists()
 
 
-def test_tracking_changes_no_figure(cell_flags, events):
-    plain = run_experiment(make_arguments(**cell_flags | {"output_dir": cell_flags["output_dir"] + "-plain"}))
+def test_tracking_changes_no_figure(run_flags, events):
+    plain = run_experiment(make_arguments(**run_flags | {"output_dir": run_flags["output_dir"] + "-plain"}))
     assert plain["metrics"] == events[0]["metrics"]
 
 
-def in_process(cell_flags, tracker, read, folder, **environment):
-    """Runs a tracked cell and ``read`` (source that prints JSON) in a process of its own."""
+def in_process(run_flags, tracker, read, folder, **environment):
+    """Runs a tracked run and ``read`` (source that prints JSON) in a process of its own."""
     source = f"""
 import json, sys
 from healbert import make_arguments, run_experiment
 run_experiment(make_arguments(**json.loads(sys.argv[1]), report_to="{tracker}"))
 {read}
 """
-    command = [sys.executable, "-c", source, json.dumps(cell_flags)]
+    command = [sys.executable, "-c", source, json.dumps(run_flags)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200, cwd=folder)
     assert done.returncode == 0, done.stderr
     (found,) = [line.removeprefix("FOUND ") for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-    return read_json(os.path.join(cell_flags["output_dir"], "results.json")), json.loads(found)
+    return read_json(os.path.join(run_flags["output_dir"], "results.json")), json.loads(found)
 
 
 READ_TRACKIO = """
@@ -112,10 +112,10 @@ print("FOUND", json.dumps([run.name, run.config, logs], default=str))
 """
 
 
-def test_trackio_gets_it_all_on_disk(cell_flags, tmp_path):
+def test_trackio_gets_it_all_on_disk(run_flags, tmp_path):
     pytest.importorskip("trackio")
     results, (name, config, logs) = in_process(
-        cell_flags, "trackio", READ_TRACKIO, tmp_path, TRACKIO_DIR=str(tmp_path / "trackio")
+        run_flags, "trackio", READ_TRACKIO, tmp_path, TRACKIO_DIR=str(tmp_path / "trackio")
     )
     assert name.startswith("tiny-bert-train-0.5-bottom-")
     assert (config["corrupt_level"], config["receipt/layers_hit"]) == (0.5, "[0, 1]")
@@ -138,10 +138,10 @@ print("FOUND", json.dumps([run.info.run_name, run.info.status, run.data.params, 
 
 
 @pytest.mark.slow
-def test_mlflow_gets_it_all_on_disk(cell_flags, tmp_path):
+def test_mlflow_gets_it_all_on_disk(run_flags, tmp_path):
     pytest.importorskip("mlflow")
     store = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    results, (name, status, params, metrics, table) = in_process(cell_flags, "mlflow", READ_MLFLOW, tmp_path, **store)
+    results, (name, status, params, metrics, table) = in_process(run_flags, "mlflow", READ_MLFLOW, tmp_path, **store)
     assert name.startswith("tiny-bert-train-0.5-bottom-") and status == "FINISHED"
     assert (params["corrupt_level"], params["receipt/layers_hit"]) == ("0.5", "[0, 1]")
     assert metrics["healed/f1_weighted"] == results["metrics"]["healed"]["f1_weighted"]
@@ -150,11 +150,11 @@ def test_mlflow_gets_it_all_on_disk(cell_flags, tmp_path):
 
 
 @pytest.mark.slow
-def test_wandb_gets_it_all_on_disk(cell_flags, tmp_path):
+def test_wandb_gets_it_all_on_disk(run_flags, tmp_path):
     pytest.importorskip("wandb")
     (tmp_path / "wandb").mkdir()
     offline = {"WANDB_MODE": "offline", "WANDB_DIR": str(tmp_path / "wandb")}
-    in_process(cell_flags, "wandb", "print('FOUND null')", tmp_path, **offline)
+    in_process(run_flags, "wandb", "print('FOUND null')", tmp_path, **offline)
     (log,) = (tmp_path / "wandb").rglob("run-*.wandb")
     content = log.read_bytes()
     for part in ("tiny-bert-train-0.5-bottom-", "receipt/layers_hit", "damaged/f1_weighted", "healed/f1_weighted"):
@@ -164,9 +164,9 @@ def test_wandb_gets_it_all_on_disk(cell_flags, tmp_path):
 # Mistakes
 
 
-def test_unknown_tracker_is_refused(cell_flags):
+def test_unknown_tracker_is_refused(run_flags):
     with pytest.raises(UserError, match="tracker 'tensorbord' is not known; did you mean 'tensorboard'?"):
-        make_arguments(**cell_flags, report_to="tensorbord")
+        make_arguments(**run_flags, report_to="tensorbord")
 
 
 @pytest.mark.parametrize("name", TRACKERS)
@@ -177,12 +177,12 @@ def test_absent_tracker_says_what_to_install(name, monkeypatch):
     assert check_trackers(["all"]) == [] and check_trackers("none") == [] and check_trackers(None) == []
 
 
-def test_tracker_that_cannot_start_is_one_error(cell_flags, tmp_path, monkeypatch):
+def test_tracker_that_cannot_start_is_one_error(run_flags, tmp_path, monkeypatch):
     pytest.importorskip("tensorboard")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "file"))
     with pytest.raises(UserError, match="--report_to tensorboard cannot start"):
-        run_tracked(cell_flags, "tensorboard")
+        run_tracked(run_flags, "tensorboard")
 
 
 class Refusing:
@@ -192,9 +192,9 @@ class Refusing:
         raise OSError("no server")
 
 
-def test_tracker_that_cannot_start_leaves_no_other_one_open(cell_flags):
+def test_tracker_that_cannot_start_leaves_no_other_one_open(run_flags):
     pytest.importorskip("tensorboard")
-    tracking = Tracking(make_arguments(**cell_flags | {"report_to": "tensorboard"}))
+    tracking = Tracking(make_arguments(**run_flags | {"report_to": "tensorboard"}))
     tracking.kinds.append(Tracker("", lambda name, arguments: Refusing(), None))
     with pytest.raises(UserError, match="--report_to refusing cannot start: no server"), tracking:
         pass
@@ -202,8 +202,8 @@ def test_tracker_that_cannot_start_leaves_no_other_one_open(cell_flags):
     assert tensorboard.writer.file_writer is None, "it was not closed"
 
 
-def test_several_trackers_from_a_command_line(cell_flags):
-    from healbert.arguments import parse_arguments
+def test_several_trackers_from_a_command_line(run_flags):
+    from healbert.arguments.parser import parse_arguments
 
-    arguments, _ = parse_arguments([*to_flags(cell_flags), "--report_to", "none"])
+    arguments, _ = parse_arguments([*to_flags(run_flags), "--report_to", "none"])
     assert arguments.training.report_to == []

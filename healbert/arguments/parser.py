@@ -10,11 +10,11 @@ import pathlib
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
-from ..errors import UserError, did_you_mean
-from ..tasks import EMBEDDED_TASK, TASKS
+from ..tasks.table import EMBEDDED_TASK, TASKS
 from ..tracking import check_trackers
-from .cell import Arguments
-from .groups import CellArguments, CorruptionArguments, DataArguments, FeatureArguments, ModelArguments
+from ..utils.errors import UserError, did_you_mean
+from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
+from .identity import Arguments
 
 # Every default that differs from transformers.TrainingArguments.
 TRAINING_DEFAULTS = {
@@ -34,7 +34,8 @@ TRAINING_DEFAULTS = {
     "train_sampling_strategy": "group_by_length",
 }
 
-# What a cell is made of: measured after every epoch, best epoch kept. These cannot be changed.
+
+# What a run is made of: measured after every epoch, best epoch kept. These cannot be changed.
 FIXED = {
     name: TRAINING_DEFAULTS[name]
     for name in (
@@ -54,6 +55,7 @@ FIXED = {
     "remove_unused_columns": True,
 }
 
+
 LEAST = {
     "dataloader_num_workers": 0,
     "gradient_accumulation_steps": 1,
@@ -71,7 +73,7 @@ GROUPS = (
     ModelArguments,
     DataArguments,
     CorruptionArguments,
-    CellArguments,
+    RunArguments,
     FeatureArguments,
     TrainingArguments,
 )
@@ -227,7 +229,7 @@ def _check_training(values):
     for name, only in FIXED.items():
         if values[name] != only:
             raise UserError(
-                f"--{name} {values[name]} is not supported: a cell is evaluated and kept by weighted F1 over all "
+                f"--{name} {values[name]} is not supported: a run is evaluated and kept by weighted F1 over all "
                 f"examples after each epoch; leave it at {only}"
             )
     for name in ("learning_rate", "weight_decay"):

@@ -1,6 +1,1 @@
-"""One cell, start to end: load, damage, evaluate, heal, evaluate, write."""
-
-from .loading import LoadCache
-from .run import run_experiment
-
-__all__ = ["LoadCache", "run_experiment"]
+"""One run, start to end: load, damage, evaluate, heal, evaluate, write."""

@@ -1,4 +1,4 @@
-"""What a cell loads, and what cells of one process share of it."""
+"""What a run loads, and what runs of one process share of it."""
 
 import copy
 import dataclasses
@@ -7,17 +7,19 @@ import json
 import numpy as np
 from transformers import set_seed
 
-from ..data import load_task, stratified_sample, tokenize
-from ..errors import UserError
-from ..fingerprints import data_fingerprint, model_fingerprint
-from ..modeling import describe_model, load_model, load_tokenizer, longest_text, model_commit
-from ..optional import check_optional
-from ..plots import check_tsne
-from ..trainer import token_lengths
+from ..healing.requirements import check_optional
+from ..healing.samplers import token_lengths
+from ..models.loading import describe_model, load_model, load_tokenizer, longest_text, model_commit
+from ..models.source import model_fingerprint
+from ..probing.tsne import check_tsne
+from ..tasks.load import load_task, tokenize
+from ..tasks.sampling import stratified_sample
+from ..tasks.source import data_fingerprint
+from ..utils.errors import UserError
 
 
 class LoadCache:
-    """What the cells of one process load: the last tasks, tokenized, and the last models.
+    """What the runs of one process load: the last tasks, tokenized, and the last models.
 
     Args:
         size: how many of each are kept; 0 for none.
@@ -49,7 +51,7 @@ def load(arguments, cache):
     Raises:
         UserError: if any of it cannot be used.
     """
-    run, seed = arguments.cell, arguments.training.seed
+    run, seed = arguments.run, arguments.training.seed
     sources = [data_fingerprint(arguments.data, arguments.model), model_fingerprint(arguments.model)]
     key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources]
 

@@ -1,4 +1,4 @@
-"""The order of a cell, and its results file."""
+"""The order of a run, and its results file."""
 
 import os
 import pathlib
@@ -7,30 +7,25 @@ import time
 import torch
 from transformers import logging as hf_logging
 
-from ..cell import (
-    SCHEMA_VERSION,
-    finished_results,
-    open_cell,
-    remove_checkpoints,
-    table_rows,
-)
-from ..corruption import corrupt
-from ..healing import HEALING
-from ..hub.offline import require_hub_or_cache
-from ..hub.push import check_push
-from ..machine import cpu_cores
-from ..provenance import environment
+from ..damage.apply import corrupt
+from ..healing.strategies import HEALING
+from ..results.schema import SCHEMA_VERSION
+from ..results.summary import table_rows
 from ..tracking import Tracking
+from ..utils.machine import cpu_cores
+from .folder import finished_results, open_run, remove_checkpoints
 from .loading import LoadCache, load
-from .stages import Cell
+from .offline import require_hub_or_cache
+from .provenance import environment
+from .stages import Experiment
 
 
 def run_experiment(arguments, cache=None):
-    """Runs one cell, continues an interrupted one, or reports a finished one from disk.
+    """Runs one run, continues an interrupted one, or reports a finished one from disk.
 
     Args:
         arguments: `Arguments` (see `make_arguments`).
-        cache: a `LoadCache` that cells of one process share; figures are the same with and without.
+        cache: a `LoadCache` that runs of one process share; figures are the same with and without.
 
     Returns:
         dict: what ``results.json`` holds.
@@ -46,32 +41,31 @@ def run_experiment(arguments, cache=None):
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)
-    check_push(arguments)
     require_hub_or_cache(arguments)
     clock = _Clock()
-    cell = Cell(arguments, *load(arguments, cache or LoadCache(0)))
+    experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
     clock.lap("load")
-    receipt = corrupt(cell.model, arguments.corruption.spec())
+    receipt = corrupt(experiment.model, arguments.corruption.spec())
     clock.lap("corrupt")
-    with open_cell(output_dir, arguments, receipt) as finished:
+    with open_run(output_dir, arguments, receipt) as finished:
         if finished:
             return finished
-        HEALING[arguments.cell.healing].prepare(cell.model)
+        HEALING[arguments.run.healing].prepare(experiment.model)
         with Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)
-            outcome = cell.damage_and_heal(clock, tracking)
-            results = _results(arguments, cell, receipt, outcome, clock)
-            cell.finish(results)  # first: a tracker that fails at the end must not cost the cell
-            tracking.table(table_rows(results, output_dir), cell.trainer.state.global_step)
+            outcome = experiment.damage_and_heal(clock, tracking)
+            results = _results(arguments, experiment, receipt, outcome, clock)
+            experiment.finish(results)  # first: a tracker that fails at the end must not cost the run
+            tracking.table(table_rows(results, output_dir), experiment.trainer.state.global_step)
         return results
 
 
-def _results(arguments, cell, receipt, outcome, clock):
+def _results(arguments, experiment, receipt, outcome, clock):
     return {
         "schema_version": SCHEMA_VERSION,
         "config": arguments.settings(),
-        "task": cell.task.describe(),
-        "model": cell.description,
+        "task": experiment.task.describe(),
+        "model": experiment.description,
         "corruption": receipt.to_dict()["spec"] | receipt.summary,
         **outcome,
         "timing": clock.seconds,
@@ -92,7 +86,7 @@ class _Clock:
 
 def _set_threads(arguments):
     # accelerate launch sets OMP_NUM_THREADS=1, which would leave most of a CPU idle.
-    training, threads = arguments.training, arguments.cell.torch_num_threads
+    training, threads = arguments.training, arguments.run.torch_num_threads
     if threads is None and training.device.type == "cpu":
         local_processes = int(os.environ.get("LOCAL_WORLD_SIZE", training.world_size))
         threads = max(1, cpu_cores() // local_processes)

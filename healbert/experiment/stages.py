@@ -1,4 +1,4 @@
-"""A model on its way through a cell: damaged, evaluated, healed, evaluated, looked into."""
+"""A model on its way through a run: damaged, evaluated, healed, evaluated, looked into."""
 
 import copy
 import pathlib
@@ -7,21 +7,21 @@ import pickle
 import numpy as np
 from transformers import default_data_collator, set_seed
 
-from ..cell import (
-    epochs,
-    log_tail,
-    pick_metrics,
-    remove_checkpoints,
-    write_predictions,
-)
-from ..errors import UserError
-from ..feature_file import FeatureFile
-from ..features import check_layers, probe_by_depth, read_features, separation
-from ..files import write_json
-from ..healing import HEALING, ClassificationLayer
-from ..layers import find_layers
-from ..plots import draw_stages
-from ..trainer import Diverged, HealingTrainer, last_complete_checkpoint
+from ..healing.checkpoints import last_complete_checkpoint
+from ..healing.head import ClassificationLayer
+from ..healing.strategies import HEALING
+from ..healing.trainer import Diverged, HealingTrainer
+from ..models.layers import find_layers
+from ..probing.feature_file import FeatureFile
+from ..probing.features import read_features
+from ..probing.probes import check_layers, probe_by_depth
+from ..probing.separation import separation
+from ..probing.tsne import draw_stages
+from ..results.read import log_tail
+from ..results.summary import epochs, pick_metrics
+from ..utils.errors import UserError
+from ..utils.files import write_json
+from .folder import remove_checkpoints, write_predictions
 from .loading import choose_pictured
 
 
@@ -32,7 +32,7 @@ def _without_services(training):
     return quiet
 
 
-class Cell:
+class Experiment:
     """A loaded model, tokenizer and task on their way through one experiment."""
 
     def __init__(self, arguments, task, tokenizer, model, description):
@@ -78,7 +78,7 @@ class Cell:
         }
 
     def _make_trainer(self):
-        if HEALING[self.arguments.cell.healing].fixed_features:
+        if HEALING[self.arguments.run.healing].fixed_features:
             splits = {name: self._feature_rows(rows) for name, rows in self.task.splits.items()}
             parts = {"model": ClassificationLayer(self.model), "data_collator": default_data_collator}
         else:
@@ -122,7 +122,7 @@ class Cell:
         return pick_metrics(output.metrics, "healed")
 
     def _look_inside(self, stage, probes, stages):
-        if stage == "healed" and HEALING[self.arguments.cell.healing].fixed_features:
+        if stage == "healed" and HEALING[self.arguments.run.healing].fixed_features:
             if stages:
                 stages[stage] = stages["damaged"]
             return
@@ -153,7 +153,7 @@ class Cell:
 
     def finish(self, results):
         """Writes the model if it is to be kept, the trainer's state and, last, results.json."""
-        trainer, keep = self.trainer, self.arguments.cell.save_model
+        trainer, keep = self.trainer, self.arguments.run.save_model
         if keep and trainer.model is self.model:
             trainer.save_model(str(self.output_dir))
         elif keep and trainer.is_world_process_zero():

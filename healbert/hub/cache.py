@@ -3,7 +3,7 @@
 import functools
 import pathlib
 
-from ..files import read_json
+from ..utils.files import read_json
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -14,9 +14,15 @@ TOKENIZER_FILES = (
     "spm.model",
     "sentencepiece.bpe.model",
 )
+
+
 # Tokenizers that read bytes or code points, and the model types whose tokenizer that is: they have no such file.
 BYTE_TOKENIZERS = {"ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer"}
+
+
 BYTE_MODELS = {"canine", "perceiver"}
+
+
 INDEX = "model.safetensors.index.json"
 
 

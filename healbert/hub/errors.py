@@ -2,6 +2,7 @@
 
 TOKEN_HINT = "set HF_TOKEN, give --token, or run: hf auth login"
 
+
 # HTTP status -> what it means and what to do.
 STATUS = {
     401: f"the Hub wants a valid token (status 401); {TOKEN_HINT}",

@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 import warnings
 
-from ..errors import UserError
+from ..utils.errors import UserError
 
 
 def hub_is_off():

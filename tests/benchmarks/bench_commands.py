@@ -23,8 +23,9 @@ LOAD_AND_CORRUPT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from transformers import AutoModel
-from healbert.corruption import CorruptionSpec, corrupt
-from healbert.embedded import model_folder
+from healbert.damage.spec import CorruptionSpec
+from healbert.damage.apply import corrupt
+from healbert.models.embedded import model_folder
 folder = model_folder()
 start = time.perf_counter()
 model = AutoModel.from_pretrained(folder)
@@ -54,7 +55,7 @@ def resident(process):
 def main():
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
-        default = [*LAUNCH, "--corrupt_level", "0.5", "--corrupt_region", "bottom", "--output_dir", f"{folder}/cell"]
+        default = [*LAUNCH, "--corrupt_level", "0.5", "--corrupt_region", "bottom", "--output_dir", f"{folder}/run"]
         rows = [
             ("default command", default, 120, 2500),
             ("--help", [sys.executable, SCRIPT, "--help"], 8, None),

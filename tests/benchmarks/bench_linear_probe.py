@@ -21,13 +21,14 @@ from torch import nn
 from transformers import default_data_collator, set_seed
 from transformers import logging as hf_logging
 
-from healbert.arguments import make_arguments
-from healbert.corruption import corrupt
-from healbert.data import load_task, tokenize
-from healbert.features import read_features
-from healbert.healing import HEALING, ClassificationLayer
-from healbert.modeling import load_model, load_tokenizer
-from healbert.trainer import HealingTrainer
+from healbert.arguments.parser import make_arguments
+from healbert.damage.apply import corrupt
+from healbert.healing.head import ClassificationLayer
+from healbert.healing.strategies import HEALING
+from healbert.healing.trainer import HealingTrainer
+from healbert.models.loading import load_model, load_tokenizer
+from healbert.probing.features import read_features
+from healbert.tasks.load import load_task, tokenize
 
 TARGET = 6.0
 SAME = 0.003  # weighted F1; logits that differ in the last bits may turn one example

@@ -1,9 +1,9 @@
-"""A full report of 2,000 made-up cells: seconds and peak memory, processes that it starts included.
+"""A full report of 2,000 made-up runs: seconds and peak memory, processes that it starts included.
 
     python tests/benchmarks/bench_report.py
 
 Five data sets of 872 to 7,600 evaluation examples and 2 to 20 classes, six kinds of damage method, all levels and
-regions, three learning rates, three seeds; some cells failed, some diverged, some with probes and features. Exit status
+regions, three learning rates, three seeds; some runs failed, some diverged, some with probes and features. Exit status
 1 if a target is missed.
 """
 
@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import psutil
-from report_cells import Maker, add_insides
+from helpers.report_runs import Maker, add_insides
 
 CELLS, SECONDS, GIB = 2000, 60, 1.5
 DATASETS = {
@@ -34,17 +34,17 @@ RATES = (1e-5, 2e-5, 5e-5)
 
 
 def make_cells(folder):
-    """Writes the cells: 2,000 with the failed and diverged ones."""
+    """Writes the runs: 2,000 with the failed and diverged ones."""
     maker = Maker(folder, DATASETS, epochs=10)
     maker.sweep(levels=(0,), rates=RATES)
     for method in METHODS:
         maker.sweep(levels=(0.25, 0.5, 0.75, 1), rates=RATES, corrupt_method=method)
-    for cell in sorted(folder.iterdir())[:24]:
-        add_insides(cell, examples=500, dimensions=64)
+    for run in sorted(folder.iterdir())[:24]:
+        add_insides(run, examples=500, dimensions=64)
     seed = 10
     while maker.count < CELLS:
         status = ("failed", "diverged")[maker.count % 2]
-        maker.cell("sst2", 0.5, "top", 5e-5, seed + maker.count // 2, status=status)
+        maker.run("sst2", 0.5, "top", 5e-5, seed + maker.count // 2, status=status)
 
 
 def measure(command):
@@ -65,16 +65,16 @@ def measure(command):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keep", help="make the cells in this folder, or use those that are there")
+    parser.add_argument("--keep", help="make the runs in this folder, or use those that are there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        cells = pathlib.Path(options.keep or folder) / "cells"
-        if not cells.exists():
-            make_cells(cells)
-        command = [sys.executable, "-m", "healbert", "report", str(cells), "-o", str(pathlib.Path(folder) / "report")]
-        count = len(list(cells.iterdir()))
+        runs = pathlib.Path(options.keep or folder) / "runs"
+        if not runs.exists():
+            make_cells(runs)
+        command = [sys.executable, "-m", "healbert", "report", str(runs), "-o", str(pathlib.Path(folder) / "report")]
+        count = len(list(runs.iterdir()))
         seconds, gib, status = measure(command)
-    print(f"{count:,} cells  {seconds:.1f} s (target {SECONDS})  {gib:.2f} GiB (target {GIB})")
+    print(f"{count:,} runs  {seconds:.1f} s (target {SECONDS})  {gib:.2f} GiB (target {GIB})")
     if status or seconds > SECONDS or gib > GIB:
         print("missed" if not status else f"failed with status {status}")
         sys.exit(1)

@@ -1,13 +1,13 @@
-"""What a sweep costs beside its cells, what a second worker brings, and how fast large grids are planned.
+"""What a sweep costs beside its runs, what a second worker brings, and how fast large grids are planned.
 
     python tests/benchmarks/bench_sweep.py
 
-1. Fifty cells of a tiny model, one worker: wall time less the time inside the cells, at most 0.5 s a cell.
-2. Small cells of the embedded model (12 docstrings of 32 tokens, one epoch): two workers of half the threads each
-   finish at least 1.5 times the cells per hour of one worker with all of them, counted from the first result on
+1. Fifty runs of a tiny model, one worker: wall time less the time inside the runs, at most 0.5 s a run.
+2. Small runs of the embedded model (12 docstrings of 32 tokens, one epoch): two workers of half the threads each
+   finish at least 1.5 times the runs per hour of one worker with all of them, counted from the first result on
    (the second with two workers), as starting is paid once. Rounds alternate; medians are compared. The larger the
-   cells, the less a second worker brings: the matrix products of one cell keep all cores busy, too.
-3. 10,000 cells, half of them on disk: expanded, hashed and checked in at most 20 s.
+   runs, the less a second worker brings: the matrix products of one run keep all cores busy, too.
+3. 10,000 runs, half of them on disk: expanded, hashed and checked in at most 20 s.
 Exit status 1 if a target is missed.
 """
 
@@ -26,20 +26,21 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import make_rows, save_tiny_bert, write_csv
+from helpers.small import make_rows, save_tiny_bert, write_csv
 
 PLAN = """
 import sys, time
-from healbert.grid import make_plan, read_sweep
+from healbert.sweep.plan import make_plan
+from healbert.sweep.sweep_file import read_sweep
 import transformers.training_args  # what any command pays
 start = time.perf_counter()
 plan = make_plan(read_sweep(sys.argv[1]), sys.argv[2])
-print(len(plan.cells), len(plan.in_state("completed")), time.perf_counter() - start)
+print(len(plan.runs), len(plan.in_state("completed")), time.perf_counter() - start)
 """
 
 
-def run_sweep(path, folder, workers):
-    """Seconds of a whole `python -m healbert sweep`, the sum of the seconds inside its cells, and cells per hour."""
+def sweep_command(path, folder, workers):
+    """Seconds of a whole `python -m healbert sweep`, the sum of the seconds inside its runs, and runs per hour."""
     command = [sys.executable, "-m", "healbert", "sweep", str(path), "--output_dir", str(folder)]
     start = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -65,24 +66,24 @@ def own_cost(folder):
         "corrupt_level": 0.5,
     }
     path = write_sweep(folder / "tiny.yaml", base, corrupt_region=["bottom", "top"], seed=list(range(25)))
-    wall, inside, _ = run_sweep(path, folder / "own", workers=1)
+    wall, inside, _ = sweep_command(path, folder / "own", workers=1)
     cost = (wall - inside) / 50
-    print(f"50 tiny cells: {wall:.1f} s, inside the cells {inside:.1f} s: {cost:.2f} s a cell (at most 0.5)")
+    print(f"50 tiny runs: {wall:.1f} s, inside the runs {inside:.1f} s: {cost:.2f} s a run (at most 0.5)")
     return cost > 0.5
 
 
-def second_worker(folder, rounds, cells):
+def second_worker(folder, rounds, runs):
     base = {"max_train_samples": 12, "max_eval_samples": 12, "max_seq_length": 32, "corrupt_level": 0.5}
-    path = write_sweep(folder / "small.yaml", base, seed=list(range(cells)))
+    path = write_sweep(folder / "small.yaml", base, seed=list(range(runs)))
     rates = {1: [], 2: []}
     for number in range(rounds):
         for workers, found in rates.items():
-            wall, _, rate = run_sweep(path, folder / f"workers{workers}-{number}", workers)
+            wall, _, rate = sweep_command(path, folder / f"workers{workers}-{number}", workers)
             found.append(rate)
-            whole = f"{3600 * cells / wall:.0f} with start and end"
-            print(f"round {number + 1}  {workers} worker(s)  {rate:7.0f} cells/h ({whole})", flush=True)
+            whole = f"{3600 * runs / wall:.0f} with start and end"
+            print(f"round {number + 1}  {workers} worker(s)  {rate:7.0f} runs/h ({whole})", flush=True)
     one, two = (statistics.median(rates[workers]) for workers in (1, 2))
-    print(f"two workers reach {two / one:.2f} times the cells per hour of one (target: 1.5)")
+    print(f"two workers reach {two / one:.2f} times the runs per hour of one (target: 1.5)")
     return two / one < 1.5
 
 
@@ -92,41 +93,42 @@ def large_plan(folder):
         folder / "large.yaml", {"corrupt_level": 0.5}, corrupt_region=["bottom", "top"], learning_rate=rates, seed=seeds
     )
     plan(path, folder / "large", half=True)
-    cells, done, seconds = plan(path, folder / "large")
-    print(f"{cells} cells, {done} of them on disk: planned in {seconds:.1f} s (at most 20)")
-    return seconds > 20 or cells != 10_000 or done != 5_000
+    runs, done, seconds = plan(path, folder / "large")
+    print(f"{runs} runs, {done} of them on disk: planned in {seconds:.1f} s (at most 20)")
+    return seconds > 20 or runs != 10_000 or done != 5_000
 
 
 def plan(path, folder, half=False):
     if half:
-        from healbert.grid import make_plan, read_sweep
+        from healbert.sweep.plan import make_plan
+        from healbert.sweep.sweep_file import read_sweep
 
-        for cell in make_plan(read_sweep(path), folder).cells[::2]:
-            cell.folder.mkdir(parents=True)
+        for run in make_plan(read_sweep(path), folder).runs[::2]:
+            run.folder.mkdir(parents=True)
             results = {
                 "schema_version": 1,
                 "status": "completed",
-                "config": cell.arguments.settings(),
+                "config": run.arguments.settings(),
                 "timing": {"heal": 1},
             }
-            (cell.folder / "results.json").write_text(json.dumps(results))
+            (run.folder / "results.json").write_text(json.dumps(results))
         return None
     command = [sys.executable, "-c", PLAN, str(path), str(folder)]
     done = subprocess.run(
         command, check=True, text=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    cells, finished, seconds = done.stdout.split()
-    return int(cells), int(finished), float(seconds)
+    runs, finished, seconds = done.stdout.split()
+    return int(runs), int(finished), float(seconds)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cells", type=int, default=50)
+    parser.add_argument("--runs", type=int, default=50)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        missed = [large_plan(folder), own_cost(folder), second_worker(folder, options.rounds, options.cells)]
+        missed = [large_plan(folder), own_cost(folder), second_worker(folder, options.rounds, options.runs)]
     sys.exit(int(any(missed)))
 
 

@@ -21,11 +21,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 from transformers import logging as hf_logging
 
-from healbert.arguments import make_arguments
-from healbert.data import load_task, tokenize
-from healbert.metrics import compute_metrics
-from healbert.modeling import load_model, load_tokenizer
-from healbert.trainer import HealingTrainer
+from healbert.arguments.parser import make_arguments
+from healbert.healing.trainer import HealingTrainer
+from healbert.models.loading import load_model, load_tokenizer
+from healbert.tasks.load import load_task, tokenize
+from healbert.tasks.metrics import compute_metrics
 
 TARGETS = {"plain": 2.4, "group_by_length": 1.0}
 

@@ -1,18 +1,19 @@
 """The figures of a report. A new kind is one function (results, context) -> list of `Figure`, named here."""
 
+from .base import Figure, Panel
 from .curves import by_depth, by_epoch, by_level, by_rate
-from .data import Figure, Panel
 from .grids import confusion, recovery_map, tsne
 from .interactive import chart
 from .static import save_figures
 
 FIGURES = (by_level, recovery_map, by_epoch, by_rate, by_depth, confusion, tsne)
 
+
 __all__ = ["FIGURES", "Figure", "Panel", "chart", "make_figures", "save_figures"]
 
 
 def make_figures(results, context):
-    """Every figure that a group's cells have data for.
+    """Every figure that a group's runs have data for.
 
     Args:
         results: `Results` of a group.

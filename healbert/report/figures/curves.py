@@ -4,15 +4,17 @@ import collections
 
 import numpy as np
 
-from ..collect import INTACT
-from ..tables import file_stem, tags
-from ..wording import rate_text
-from .data import BOTTOM, TOP, Figure, Lines, Panel, averaged, in_rows, in_words, style
+from ...analysis.collect import INTACT
+from ..tables.base import file_stem, tags
+from ..text import rate_text
+from .base import BOTTOM, TOP, Figure, Lines, Panel, averaged, in_rows, in_words, style
 
 REGION_STYLE = {
     "bottom": {"colour": BOTTOM, "marker": "circle", "dash": "solid"},
     "top": {"colour": TOP, "marker": "square", "dash": "dash"},
 }
+
+
 BAND = "The band is one standard deviation over seeds to either side."
 
 
@@ -153,7 +155,7 @@ def _rate_series(results, dataset, damage):
 
 
 def by_depth(results, _):
-    """Linear probes by depth, before and after healing, where cells have them."""
+    """Linear probes by depth, before and after healing, where runs have them."""
     group, rows = results.group, []
     for dataset in results.datasets:
         for region in results.regions:

@@ -2,14 +2,19 @@
 
 import numpy as np
 
-from ..collect import INTACT
-from ..tables import file_stem, tags
-from ..wording import clean, interval, number, percent, told_interval
-from .data import Figure, Heat, Panel, Scatter, in_rows
+from ...analysis.collect import INTACT
+from ...analysis.projections import TSNE_EXAMPLES
+from ..sentences import told_interval
+from ..tables.base import file_stem, tags
+from ..text import clean, interval, number, percent
+from .base import Figure, Heat, Panel, Scatter, in_rows
 
 LONGEST_NAME = 22  # characters of a class or dataset name on an axis
+
+
 WRITTEN_CLASSES = 12  # with more classes, figures no longer fit into a confusion matrix
-TSNE_EXAMPLES = 400  # points of a panel
+
+
 RECOVERY_LIMITS = (0, 100)
 
 
@@ -50,7 +55,7 @@ def recovery_map(results, context):
         "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged): how much healing covered of the way from the "
         "damaged model's score before healing to the intact model's after the same training. Under it the 95% interval "
         "over paired seeds, left out with one seed and where it is unbounded or wider than 200 percentage points. "
-        "Undefined: the way is shorter than 0.01. Empty: no cell."
+        "Undefined: the way is shorter than 0.01. Empty: no run."
     )
     words = "; ".join(
         f"{name}, {damage}: {percent(cost.recovery.value)}"

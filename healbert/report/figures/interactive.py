@@ -3,11 +3,13 @@
 import html
 import math
 
-from ...plots import COLOURS as CLASS_COLOURS
-from ..wording import clean
-from .data import CIVIDIS, GREY, Heat, Lines, Scatter
+from ...probing.tsne import COLOURS as CLASS_COLOURS
+from ..text import clean
+from .base import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MANY_ROWS = 12  # of a heatmap, beyond which its labels are small
+
+
 CLASS_SYMBOLS = ("circle", "triangle-up", "square", "x")
 
 

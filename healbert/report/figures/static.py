@@ -8,15 +8,21 @@ import warnings
 
 import numpy as np
 
-from ...machine import cpu_cores
-from ...plots import COLOURS as CLASS_COLOURS
-from ...plots import MARKERS as CLASS_MARKERS
-from ..wording import clean
-from .data import CIVIDIS, GREY, Heat, Lines, Scatter
+from ...probing.tsne import COLOURS as CLASS_COLOURS
+from ...probing.tsne import MARKERS as CLASS_MARKERS
+from ...utils.machine import cpu_cores
+from ..text import clean
+from .base import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MARKERS = dict(zip("circle square diamond triangle-up x triangle-down cross star".split(), "osD^XvP*", strict=True))
+
+
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+
+
 PANEL_INCHES = (3.5, 2.9)
+
+
 SETTINGS = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -24,6 +30,8 @@ SETTINGS = {
     "text.parse_math": False,  # a label's $ is a dollar
     "svg.hashsalt": "healbert",  # the same figures give the same bytes
 }
+
+
 FEW = 6  # figures that are drawn sooner than a second process has started
 
 

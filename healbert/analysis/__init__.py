@@ -1,0 +1,1 @@
+"""From results folders to groups, contrasts, claims and verdicts."""

@@ -1,0 +1,231 @@
+"""Reads a folder of runs: what each run is, which runs belong together, what cannot be used."""
+
+import collections
+import dataclasses
+import functools
+import json
+import pathlib
+import re
+
+from ..arguments.neutral import NOT_IDENTITY
+from ..results.read import read_runs
+from ..results.validation import SEEDS
+from ..utils.errors import UserError
+from ..utils.files import read_json
+
+DATA = (
+    "task_name dataset_name dataset_config_name train_file validation_file test_file text_column_names "
+    "label_column_name"
+).split()
+
+
+AXES = frozenset(("corrupt_level", "corrupt_region", "learning_rate", *SEEDS, *DATA))
+
+
+MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
+
+
+ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")
+
+
+class Damage(collections.namedtuple("Damage", "level region")):
+    """A level and a region; the region is "" at levels 0 and 1, where it means nothing."""
+
+    def __str__(self):
+        if self.level == 0:
+            return "intact"
+        return f"{self.region or 'all'} {100 * self.level:.4g}%"
+
+
+CONSTANTS = {None: "null", True: "true", False: "false"}
+
+
+INTACT, ALL = Damage(0, ""), Damage(1, "")
+
+
+@dataclasses.dataclass(eq=False)
+class Run:
+    """One finished run: its folder, its path below the report's folder, and its results.json."""
+
+    folder: pathlib.Path
+    name: str
+    results: dict
+    dataset: str = ""
+
+    @property
+    def config(self):
+        return self.results["config"]
+
+    @property
+    def status(self):
+        return str(self.results["status"])
+
+    @property
+    def rate(self):
+        return self.config.get("learning_rate")
+
+    @functools.cached_property
+    def damage(self):
+        level = float(self.config.get("corrupt_level") or 0)
+        return Damage(level, "" if level in (0, 1) else str(self.config.get("corrupt_region")))
+
+    def score(self, stage, metric="f1_weighted"):
+        """A metric of ``metrics.<stage>``, or None."""
+        return ((self.results.get("metrics") or {}).get(stage) or {}).get(metric)
+
+    def part(self, name):
+        """A dict of results.json, empty where the run has none."""
+        return self.results.get(name) or {}
+
+    def line(self):
+        """What the run is, in a few words."""
+        return f"{self.dataset}, {self.damage}, learning rate {self.rate:g}, seed {self.config.get('seed')}"
+
+
+@dataclasses.dataclass(eq=False)
+class Group:
+    """Runs that differ in dataset, level, region, learning rate and seed alone."""
+
+    runs: list
+    settings: dict  # what tells this group from the others
+    model: str
+    method: str
+    slug: str = ""
+
+    @property
+    def label(self):
+        named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
+        more = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in named.items()]
+        return ", ".join([self.model, self.method, *more])
+
+    @property
+    def selection(self):
+        return self.runs[0].config.get("selection") or "best_eval"
+
+    @functools.cached_property
+    def datasets(self):
+        return sorted({run.dataset for run in self.runs})
+
+    @functools.cached_property
+    def repeated(self):
+        """The seed setting that tells repetitions apart, or None if there is only one."""
+        return next((name for name in SEEDS if len({run.config.get(name) for run in self.runs}) > 1), None)
+
+    def repetition(self, run):
+        return run.config.get(self.repeated or "seed")
+
+
+@dataclasses.dataclass
+class Study:
+    """All that a results folder holds."""
+
+    directory: pathlib.Path
+    runs: list
+    groups: list
+    unfinished: list  # (path below the folder, what the run is)
+    unreadable: list  # (path below the folder, reason)
+
+
+def collect(directory):
+    """Reads every run at or under ``directory``.
+
+    Raises:
+        UserError: if it is no folder, or holds no finished run.
+    """
+    directory = pathlib.Path(directory)
+    runs, unusable = read_runs(directory)
+    runs = [Run(folder, _below(folder, directory), results) for folder, results in runs]
+    unfinished = [(_below(f, directory), _plan(f)) for f, reason in unusable if reason == "not finished"]
+    unreadable = [(_below(f, directory), reason) for f, reason in unusable if reason != "not finished"]
+    if not runs:
+        found = f"{len(unfinished)} unfinished and {len(unreadable)} unusable runs" if unusable else "no run"
+        named = "".join(f"; {name}: {reason}" for name, reason in unreadable[:3])
+        raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
+    _name_datasets(runs)
+    return Study(directory, runs, _group(runs), unfinished, unreadable)
+
+
+def _below(folder, directory):
+    return "." if folder == directory else folder.relative_to(directory).as_posix()
+
+
+def _plan(folder):
+    settings = read_json(folder / "settings.json")
+    if not isinstance(settings, dict):
+        return ""
+    wanted = ("corrupt_level", "corrupt_region", "learning_rate", "seed")
+    parts = [_plain_name(settings)] + [f"{k} {settings[k]}" for k in wanted if settings.get(k) is not None]
+    return ", ".join(parts)
+
+
+def _plain_name(config):
+    return str(
+        config.get("task_name") or config.get("dataset_name") or pathlib.Path(str(config.get("train_file"))).stem
+    )
+
+
+def _name_datasets(runs):
+    """Gives each run its dataset's name; where two datasets share a name, with what tells them apart."""
+    keys = {run: tuple(signature(run.config.get(name)) for name in DATA) for run in runs}
+    by_name = collections.defaultdict(list)
+    for run in runs:
+        if keys[run] not in by_name[_plain_name(run.config)]:
+            by_name[_plain_name(run.config)].append(keys[run])
+    for run in runs:
+        name = _plain_name(run.config)
+        same = by_name[name]
+        differing = [i for i in range(len(DATA)) if len({key[i] for key in same}) > 1]
+        details = [f"{DATA[i]} {run.config.get(DATA[i])}" for i in differing]
+        run.dataset = f"{name} ({', '.join(details)})" if details else name
+
+
+def signature(value):
+    """A setting's value as text that equal values share: 10 and 10.0 are equal."""
+    value = int(value) if isinstance(value, float) and value.is_integer() else value
+    if type(value) is int:  # sooner than json, for thousands of runs
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return CONSTANTS[value]
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def varying(runs):
+    """The settings that can change a result and differ between runs of one dataset, beside the axes of a study."""
+    values = collections.defaultdict(set)
+    for run in runs:
+        for name, value in run.config.items():
+            if name in AXES | MEASURED | NOT_IDENTITY or (run.damage == INTACT and name.startswith("corrupt_")):
+                continue
+            values[run.dataset, name].add(signature(value))
+    return sorted({name for (_, name), found in values.items() if len(found) > 1})
+
+
+def _group(runs):
+    names = varying(runs)
+    damaged = collections.defaultdict(list)
+    for run in (run for run in runs if run.damage != INTACT):
+        damaged[_key(run, names)].append(run)
+    shared = [name for name in names if not name.startswith("corrupt_")]
+    intact = collections.defaultdict(list)
+    for run in (run for run in runs if run.damage == INTACT):
+        intact[_key(run, shared)].append(run)
+    keys = {key: _key(members[0], shared) for key, members in damaged.items()}
+    groups = [_make(damaged[key] + intact.get(keys[key], []), names) for key in damaged]
+    groups += [_make(members, shared) for key, members in intact.items() if key not in keys.values()]
+    groups.sort(key=lambda group: group.label)
+    for number, group in enumerate(groups, 1):
+        words = re.sub(r"[^\w.\-]+", "_", group.label).strip("_")[:60]
+        group.slug = f"{number}-{words}" if len(groups) > 1 else ""
+    return groups
+
+
+def _key(run, names):
+    return tuple(signature(run.config.get(name)) for name in names)
+
+
+def _make(runs, names):
+    config = runs[0].config
+    model = str(config.get("model_name_or_path"))
+    model = pathlib.PurePath(model).name if model.startswith((".", "/", "~")) else model
+    method = "intact only" if runs[0].damage == INTACT else str(config.get("corrupt_method"))
+    return Group(runs, {name: config.get(name) for name in names}, model, method)

@@ -1,0 +1,199 @@
+"""Weighted sums of scores, pair by pair: what verdicts, recovery and costs are made of."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from . import statistics
+from .collect import ALL, INTACT
+
+SMALLEST_COST = 0.01  # weighted F1: the least difference of which a share means something
+
+
+def paired_values(results, dataset, weights, stage="healed"):
+    """``sum of weight * score`` for every seed that has all of the scores.
+
+    Args:
+        results: `Results`.
+        weights: {damage: weight}.
+        stage: "healed" or "damaged".
+
+    Returns:
+        dict: {repetition: value}. One intact run that stands beside several draws of the damage is paired with each.
+    """
+    scores = {damage: dict(results.scores(dataset, damage, stage)) for damage in weights}
+    shared = {}
+    if results.intact_is_shared() and len(weights) > 1 and len(scores.get(INTACT, ())) == 1:
+        shared = {INTACT: next(iter(scores.pop(INTACT).values()))}
+    common = set.intersection(*(set(values) for values in scores.values()))
+    constant = sum(weights[damage] * value for damage, value in shared.items())
+    return {
+        key: constant + sum(weights[damage] * values[key] for damage, values in scores.items())
+        for key in sorted(common, key=str)
+    }
+
+
+def complete(columns):
+    """The largest part of a table without gaps: drops what lacks most, seed or column, until none is missing.
+
+    Args:
+        columns: {column: {repetition: value}}.
+
+    Returns:
+        tuple: kept columns and kept repetitions, lists in their order.
+    """
+    names = [name for name, values in columns.items() if values]
+    keys = sorted(set().union(*(columns[name] for name in names)), key=str)
+    while names and keys:
+        by_name = {name: sum(key not in columns[name] for key in keys) / len(keys) for name in names}
+        by_key = {key: sum(key not in columns[name] for name in names) / len(names) for key in keys}
+        worst_name, worst_key = max(by_name, key=by_name.get), max(by_key, key=by_key.get)
+        if not by_name[worst_name]:
+            break
+        if by_key[worst_key] > by_name[worst_name]:
+            keys.remove(worst_key)
+        else:
+            names.remove(worst_name)
+    return names, keys
+
+
+def combine(parts):
+    """One set of weights out of ``[(factor, {damage: weight}), ...]``."""
+    total = {}
+    for factor, weights in parts:
+        for damage, weight in weights.items():
+            total[damage] = total.get(damage, 0) + factor * weight
+    return total
+
+
+def stratum(results, predictions, dataset, weights, keys):
+    """The pairs of one dataset as a `statistics.Stratum`, resampled over examples where predictions allow it.
+
+    Args:
+        keys: the repetitions that count.
+    """
+    values = paired_values(results, dataset, weights)
+    used = [key for key in keys if key in values]
+    total, seen = 0, set()
+    for damage, weight in weights.items():
+        runs = results.get(dataset, damage).runs
+        chosen = [run for key in used for run in runs.get(key, ())] or [run for found in runs.values() for run in found]
+        vector, examples = predictions.resampled(chosen) if chosen else (None, None)
+        seen.add(examples)
+        total = None if vector is None or total is None else total + weight * vector
+    paired = total is not None and len(seen) == 1
+    return statistics.Stratum(np.array([values[key] for key in used]), total if paired else None, tuple(used))
+
+
+@dataclasses.dataclass
+class Cost:
+    """What one damage cost and how far healing came, in one dataset or (``dataset`` None) over all of them.
+
+    Means over seeds of weighted F1, or None where the runs are missing: ``majority``, ``damaged`` and ``untrained``
+    (damaged and intact before training), ``healed``, ``intact``, ``scratch`` (healed after 100% damage). ``drop``
+    (intact - healed) and ``worth`` (healed - scratch) are `statistics.Estimate`; ``recovery`` ((healed - damaged) /
+    (intact - damaged)) and ``kept`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`.
+    """
+
+    dataset: str | None
+    damage: tuple
+    majority: float | None = None
+    damaged: float | None = None
+    untrained: float | None = None
+    healed: float | None = None
+    intact: float | None = None
+    scratch: float | None = None
+    drop: object = None
+    recovery: object = None
+    worth: object = None
+    kept: object = None
+    layers: str = ""
+
+    @property
+    def label(self):
+        return f"{self.damage} ({self.layers})" if self.layers else str(self.damage)
+
+
+def costs(results, predictions):
+    """A list of `Cost`: every damage of every dataset, then every damage over all datasets that have it."""
+    found = [
+        _cost(results, predictions, [dataset], damage)
+        for dataset in results.datasets
+        for damage in results.damages_of(dataset)
+    ]
+    pooled = []
+    if len(results.datasets) > 1:
+        for damage in results.damages:
+            having = [d for d in results.datasets if results.scores(d, damage)]
+            if len(having) == len(results.datasets):
+                pooled.append(_cost(results, predictions, having, damage))
+    return found + pooled
+
+
+def _cost(results, predictions, datasets, damage):
+    def mean(of_damage, stage):
+        means = [list(results.scores(dataset, of_damage, stage).values()) for dataset in datasets]
+        return float(np.mean([np.mean(values) for values in means])) if all(means) else None
+
+    majorities = [results.majority(dataset) for dataset in datasets]
+    cost = Cost(
+        dataset=datasets[0] if len(datasets) == 1 else None,
+        damage=damage,
+        majority=None if None in majorities else float(np.mean(majorities)),
+        damaged=mean(damage, "damaged"),
+        untrained=mean(INTACT, "damaged"),
+        healed=mean(damage, "healed"),
+        intact=mean(INTACT, "healed"),
+        scratch=mean(ALL, "healed"),
+        layers=results.hit(damage, datasets),
+    )
+    if damage != INTACT:
+        cost.drop = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
+        cost.recovery = share(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
+    if damage != INTACT and results.kind_of[damage].extent < 1:
+        cost.worth = difference(results, predictions, datasets, {damage: 1, ALL: -1})
+        cost.kept = share(results, datasets, ({damage: 1, ALL: -1}, {}), ({INTACT: 1, ALL: -1}, {}))
+    return cost
+
+
+def difference(results, predictions, datasets, weights):
+    """`statistics.Estimate` of a weighted sum over datasets, or None if one of them has no complete pair."""
+    strata = []
+    for dataset in datasets:
+        keys = list(paired_values(results, dataset, weights))
+        if not keys:
+            return None
+        strata.append(stratum(results, predictions, dataset, weights, keys))
+    return statistics.estimate(strata)
+
+
+def share(results, datasets, numerator, denominator):
+    """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores)."""
+    samples, seeds = [], []
+    for dataset in datasets:
+        top, bottom = (_both_stages(results, dataset, *weights) for weights in (numerator, denominator))
+        keys = [key for key in top if key in bottom]
+        if not keys:
+            return None
+        samples.append(np.array([[top[key], bottom[key]] for key in keys]))
+        seeds.append(tuple(keys))
+    return statistics.ratio(samples, SMALLEST_COST, seeds)
+
+
+def _both_stages(results, dataset, healed, damaged):
+    """{repetition: weighted sum of healed and of damaged scores}."""
+    if not damaged:
+        return paired_values(results, dataset, healed)
+    (damage,) = damaged  # paired with its own seeds, the healed intact run too
+    before = paired_values(results, dataset, damaged, "damaged")
+    if INTACT in healed and results.intact_is_shared():
+        intact = list(results.scores(dataset, INTACT).values())
+        return {key: intact[0] + value for key, value in before.items()} if len(intact) == 1 else {}
+    after = paired_values(results, dataset, healed)
+    return {key: after[key] + value for key, value in before.items() if key in after}
+
+
+def quarter_weights(shares):
+    """Weights that turn scores at these shares of the encoder into their fall per quarter of it."""
+    return [float(w) for w in statistics.slopes(np.eye(len(shares)), shares)] if len(set(shares)) > 1 else [math.nan]

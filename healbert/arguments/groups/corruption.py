@@ -1,0 +1,36 @@
+"""What to damage, and how."""
+
+import dataclasses
+from dataclasses import field
+
+from ...damage.methods import METHODS
+from ...damage.regions import REGIONS
+from ...damage.spec import UNITS, CorruptionSpec
+
+
+@dataclasses.dataclass
+class CorruptionArguments:
+    """What to damage, and how."""
+
+    _argument_group_name = "corruption"
+
+    corrupt_level: float = field(default=0.0, metadata={"help": "Fraction of the encoder to damage, 0 to 1."})
+    corrupt_region: str = field(
+        default="bottom", metadata={"help": f"Which end of the encoder: {' or '.join(REGIONS)}."}
+    )
+    corrupt_method: str = field(default="kaiming_uniform", metadata={"help": f"One of: {', '.join(METHODS)}."})
+    corrupt_unit: str = field(
+        default="layer", metadata={"help": f"Whole layers, or tensors up to the level: {' or '.join(UNITS)}."}
+    )
+    corrupt_seed: int = field(default=0, metadata={"help": "Seed of the random values."})
+    corrupt_embeddings: bool = field(default=False, metadata={"help": "Damage the embeddings too."})
+    corrupt_pooler: bool = field(default=False, metadata={"help": "Damage the pooler too, where there is one."})
+
+    def __post_init__(self):
+        self.spec()
+
+    def spec(self):
+        """The `CorruptionSpec` that these flags describe."""
+        return CorruptionSpec(
+            **{f.name.removeprefix("corrupt_"): getattr(self, f.name) for f in dataclasses.fields(self)}
+        )

@@ -1,0 +1,100 @@
+"""Which texts to train and evaluate on."""
+
+import dataclasses
+import pathlib
+from dataclasses import field
+
+from ...tasks.table import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
+from ...utils.errors import UserError, check_choice
+
+FILE_EXTENSIONS = ("csv", "tsv", "json", "jsonl", "parquet")
+
+
+@dataclasses.dataclass
+class DataArguments:
+    """Which texts to train and evaluate on."""
+
+    _argument_group_name = "data"
+
+    task_name: str | None = field(
+        default=None, metadata={"help": f"One of: {', '.join(TASKS)}. Default: {EMBEDDED_TASK}."}
+    )
+    dataset_name: str | None = field(
+        default=None, metadata={"help": "Hub id, or a folder that datasets.load_dataset opens, in place of a task."}
+    )
+    dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of --dataset_name."})
+    data_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of the dataset on the Hub. Default: its main branch."}
+    )
+    data_root: str | None = field(
+        default=None, metadata={"help": "Take DIR/<last part of the Hub id> in place of the Hub's dataset."}
+    )
+    train_file: str | None = field(
+        default=None, metadata={"help": f"A file of your own to train on: {', '.join(FILE_EXTENSIONS)}."}
+    )
+    validation_file: str | None = field(default=None, metadata={"help": "The file that scores are reported on."})
+    test_file: str | None = field(
+        default=None,
+        metadata={"help": "A further file, scored once by the chosen epoch; evaluated if no --validation_file."},
+    )
+    text_column_names: str | None = field(
+        default=None, metadata={"help": "Text column, or two with a comma between them for sentence pairs."}
+    )
+    label_column_name: str | None = field(default=None, metadata={"help": "Label column. Default: label."})
+    max_seq_length: int = field(default=128, metadata={"help": "Longer texts are cut to this many tokens."})
+    pad_to_max_length: bool = field(
+        default=False, metadata={"help": "Pad every text to max_seq_length, not to the longest of its batch."}
+    )
+    max_train_samples: int | None = field(
+        default=None, metadata={"help": "Train on so many examples (stratified sample, --sample_seed)."}
+    )
+    max_eval_samples: int | None = field(
+        default=None, metadata={"help": "Evaluate on so many examples (stratified sample, --sample_seed)."}
+    )
+    sample_seed: int = field(
+        default=0, metadata={"help": "Seed of the samples above and of the part held out by --selection dev."}
+    )
+    preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes that tokenize."})
+    overwrite_cache: bool = field(default=False, metadata={"help": "Tokenize again instead of using the cache."})
+
+    def __post_init__(self):
+        if self.sample_seed < 0:
+            raise UserError(f"--sample_seed {self.sample_seed} is negative; use 0 or more")
+        for name in ("max_seq_length", "max_train_samples", "max_eval_samples", "preprocessing_num_workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value} is too small; use 1 or more, or leave it out")
+        self._check_source()
+
+    def _check_source(self):
+        given = [n for n in ("task_name", "dataset_name", "train_file") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise UserError(f"--{given[0]} and --{given[1]} exclude each other; give one of them")
+        if not given and (self.validation_file or self.test_file):
+            raise UserError("--train_file is missing; --validation_file and --test_file go with it")
+        if not given:
+            self.task_name = EMBEDDED_TASK
+        if self.task_name in REGRESSION_TASKS:
+            raise UserError(f"task '{self.task_name}' is a regression; only classification tasks are supported")
+        if self.task_name is not None:
+            check_choice("task", self.task_name, TASKS)
+        if self.data_revision and (self.train_file or self.data_root or self.task_name == EMBEDDED_TASK):
+            raise UserError(f"--data_revision {self.data_revision} goes with a dataset of the Hub; leave it out")
+        if self.train_file and not (self.validation_file or self.test_file):
+            raise UserError("--train_file needs a --validation_file (or --test_file) to report scores on")
+        if self.data_root and not pathlib.Path(self.data_root).expanduser().is_dir():
+            raise UserError(f"--data_root {self.data_root} is not a folder")
+        for name in ("train_file", "validation_file", "test_file"):
+            _check_data_file(name, getattr(self, name))
+
+
+def _check_data_file(name, value):
+    if value is None:
+        return
+    path = pathlib.Path(value)
+    if not path.is_file():
+        raise UserError(f"--{name} {value} does not exist or is not a file")
+    if path.suffix[1:].lower() not in FILE_EXTENSIONS:
+        raise UserError(f"--{name} {value} ends in '{path.suffix}'; use one of {', '.join(FILE_EXTENSIONS)}")
+    if path.stat().st_size == 0:
+        raise UserError(f"--{name} {value} is empty")

@@ -1,0 +1,41 @@
+"""What is measured inside the model."""
+
+import dataclasses
+from dataclasses import field
+
+from ...utils.errors import UserError
+
+
+@dataclasses.dataclass
+class FeatureArguments:
+    """What is measured inside the model, beside its predictions."""
+
+    _argument_group_name = "features"
+
+    probe_layers: str | None = field(
+        default=None,
+        metadata={"help": "Weighted F1 of a linear probe by depth: all, or layers such as 0,3,6 (0: embeddings)."},
+    )
+    tsne: bool = field(
+        default=False, metadata={"help": "Write the classifier's features, their separation and a t-SNE picture."}
+    )
+    tsne_samples: int = field(
+        default=2000, metadata={"help": "Evaluation examples in the picture (stratified sample, --sample_seed)."}
+    )
+    tsne_perplexity: float = field(default=30.0, metadata={"help": "Perplexity of t-SNE; below the examples shown."})
+
+    def __post_init__(self):
+        self.layers()
+        if self.tsne_samples < 2:
+            raise UserError(f"--tsne_samples {self.tsne_samples} is too small; use 2 or more")
+        if not self.tsne_perplexity > 0:
+            raise UserError(f"--tsne_perplexity {self.tsne_perplexity:g} is not above 0; try 30")
+
+    def layers(self):
+        """The depths to probe: a sorted list, "all", or None."""
+        if self.probe_layers in (None, "all"):
+            return self.probe_layers
+        parts = self.probe_layers.split(",")
+        if not all(part.strip().isdecimal() for part in parts):
+            raise UserError(f"--probe_layers '{self.probe_layers}' is neither 'all' nor layer numbers such as 0,3,6")
+        return sorted({int(part) for part in parts})

@@ -1,0 +1,48 @@
+"""How the model is healed, how the best epoch is chosen, and what a run keeps."""
+
+import dataclasses
+from dataclasses import field
+
+from ...healing.strategies import HEALING
+from ...results.schema import SELECTIONS
+from ...utils.errors import UserError, check_choice
+
+
+@dataclasses.dataclass
+class RunArguments:
+    """How the model is healed, how the best epoch is chosen, and what a run keeps."""
+
+    _argument_group_name = "run"
+
+    healing: str = field(
+        default="full",
+        metadata={"help": f"One of: {', '.join(HEALING)}. A linear probe trains the classification layer alone."},
+    )
+    selection: str = field(
+        default="best_eval",
+        metadata={
+            "help": "best_eval: report the epoch with the best weighted F1 on the evaluation split (the paper's way). "
+            "dev: choose it on a stratified part of train, then score the evaluation split once."
+        },
+    )
+    dev_fraction: float = field(default=0.1, metadata={"help": "Part of train held out by --selection dev."})
+    save_model: bool = field(
+        default=False, metadata={"help": "Keep the healed model in the results folder; implied by --push_to_hub."}
+    )
+    intact_results: str | None = field(
+        default=None, metadata={"help": "Folder of the intact run (level 0) whose scores the model card shows beside."}
+    )
+    overwrite_output_dir: bool = field(
+        default=False, metadata={"help": "Run again even if the results folder holds a finished run."}
+    )
+    torch_num_threads: int | None = field(
+        default=None, metadata={"help": "CPU threads per process. Default: the machine's cores shared out."}
+    )
+
+    def __post_init__(self):
+        check_choice("healing", self.healing, HEALING)
+        check_choice("selection", self.selection, SELECTIONS)
+        if not 0 < self.dev_fraction < 1:
+            raise UserError(f"--dev_fraction {self.dev_fraction:g} is not between 0 and 1; try 0.1")
+        if self.torch_num_threads is not None and self.torch_num_threads < 1:
+            raise UserError(f"--torch_num_threads {self.torch_num_threads} is too small; use 1 or more")

@@ -1,0 +1,34 @@
+"""`healbert ls`."""
+
+import json
+import signal
+
+from .parser import command_parser
+
+
+def ls(argv):
+    """List the runs of a results folder with their status and figures."""
+    parser = command_parser("ls", ls.__doc__)
+    parser.add_argument("folder", metavar="DIR", help="a results folder: of a run, of a sweep, or of several")
+    parser.add_argument("--json", action="store_true", help="a list of objects, for scripts")
+    options = parser.parse_args(argv)
+    from ..results.read import list_runs
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `ls DIR | head`
+    rows = list_runs(options.folder)
+    print(json.dumps(rows, indent=2, ensure_ascii=False) if options.json else _as_table(rows))
+
+
+def _as_table(rows):
+    if not rows:
+        return "no runs"
+    lines = [
+        [name.replace("_", " ") for name in rows[0]],
+        *([_as_text(value) for value in row.values()] for row in rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{text:<{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _as_text(value):
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,17 @@
+"""`healbert report`."""
+
+from .parser import command_parser
+
+
+def report(argv):
+    """Make tables, verdicts and figures of a folder of runs: HTML, Markdown, LaTeX, CSV, pictures."""
+    parser = command_parser("report", report.__doc__)
+    parser.add_argument("directory", metavar="DIR", help="results of a sweep, finished or not, or of a single run")
+    parser.add_argument("-o", "--output", metavar="OUT", help="the folder to write; default: report in DIR")
+    parser.add_argument("--seed", type=int, default=0, help="of resampling, permutations and t-SNE; default: 0")
+    options = parser.parse_args(argv)
+    from ..report.formats.terminal import terminal_text
+    from ..report.write import make_report
+
+    content, output = make_report(options.directory, options.output, options.seed)
+    print(f"{terminal_text(content)}\n\n{output / 'report.html'}")

@@ -1,0 +1,27 @@
+"""`healbert run`, and what run_corrupt_glue.py does."""
+
+import os
+
+
+def run(argv):
+    """Make one run: the flags of run_corrupt_glue.py."""
+    from ..arguments.parser import parse_arguments, print_settings
+    from ..utils.processes import end_with
+
+    if "HEALBERT_PARENT" in os.environ:  # a run of a sweep, started through accelerate launch
+        end_with(int(os.environ["HEALBERT_PARENT"]))
+    arguments, print_config = parse_arguments(argv)
+    if print_config:
+        print_settings(arguments)
+        return
+
+    from ..experiment.run import run_experiment
+    from ..publish.push import check_push, push_experiment
+    from ..results.summary import format_results
+
+    check_push(arguments)
+    results = run_experiment(arguments)
+    if arguments.training.process_index == 0:
+        print(format_results(results, arguments.training.output_dir))
+        if arguments.training.push_to_hub:
+            print(f"pushed to {push_experiment(arguments)}")

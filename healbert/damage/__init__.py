@@ -1,0 +1,1 @@
+"""Damage: what is hit, by which method, and the receipt that proves it."""

@@ -1,0 +1,149 @@
+"""The folder of a run: what is in it, and when it may be written."""
+
+import contextlib
+import json
+import shutil
+
+import numpy as np
+
+from ..results.read import read_results
+from ..results.schema import LOG_NAME, MODEL_FILES, RUN_FILES
+from ..utils.errors import UserError
+from ..utils.files import atomic_path, read_json, write_json
+
+
+def finished_results(output_dir, arguments):
+    """The results of a finished run of the same settings in ``output_dir``, or None if there is something to run.
+
+    Raises:
+        UserError: if the folder holds a run of other settings (named), or files that are no run's.
+    """
+    try:
+        there = output_dir.exists()
+    except OSError as error:  # a name that is too long
+        raise UserError(f"--output_dir {output_dir} cannot be used: {error.strerror}") from error
+    if arguments.run.overwrite_output_dir or not there:
+        return None
+    if not output_dir.is_dir():
+        raise UserError(f"--output_dir {output_dir} is a file; name a folder")
+    if _never_began(output_dir):
+        return None
+    settings = read_json(output_dir / "settings.json")
+    if not isinstance(settings, dict):
+        raise UserError(
+            f"{output_dir} holds files that are not of a HealBERT run; choose another --output_dir, "
+            "or add to them with --overwrite_output_dir"
+        )
+    asked = json.loads(json.dumps(arguments.identity(), default=str))
+    differing = [k for k in sorted(asked | settings) if asked.get(k) != settings.get(k)]
+    if differing:
+        named = ", ".join(f"{k} ({settings.get(k)} there, {asked.get(k)} now)" for k in differing[:8])
+        raise UserError(
+            f"{output_dir} holds a run of other settings: {named}; "
+            "choose another --output_dir, or replace the run with --overwrite_output_dir"
+        )
+    try:
+        results = read_results(output_dir)
+    except (FileNotFoundError, ValueError):
+        return None
+    if results["status"] == "failed":
+        return None
+    if arguments.run.save_model and not (output_dir / "config.json").exists():
+        raise UserError(f"{output_dir} was finished without --save_model; run it again with --overwrite_output_dir")
+    return results
+
+
+def _never_began(output_dir):
+    """Whether a folder is empty but for a sweep's log, a failure before the damage, or a write that was cut short."""
+    names = {path.name for path in output_dir.iterdir() if not path.name.startswith(".")}
+    if names - {LOG_NAME} != {"results.json"}:
+        return names <= {LOG_NAME}
+    found = read_json(output_dir / "results.json")
+    return isinstance(found, dict) and found.get("status") == "failed"
+
+
+class RunBusy(UserError):
+    """Another process is at work on the run."""
+
+
+@contextlib.contextmanager
+def open_run(output_dir, arguments, receipt):
+    """Makes the folder, keeps other processes out of it, and writes settings.json and corruption.json.
+
+    A context; the first process of a launch holds the lock until it ends. The operating system frees the lock of a
+    process that is killed. Yields the results if another process has finished the run in the meantime, else None.
+
+    Raises:
+        RunBusy: if another process is at work on the run.
+        UserError: if the folder cannot be written, or holds the checkpoints of something else.
+    """
+    if arguments.training.process_index != 0:
+        yield None
+        return
+    with _lock(output_dir):
+        finished = finished_results(output_dir, arguments)
+        if not finished:
+            _write_start(output_dir, arguments, receipt)
+        yield finished
+
+
+@contextlib.contextmanager
+def _lock(output_dir):
+    import filelock
+
+    path = output_dir / ".lock"
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path, timeout=1)  # `is_locked` holds it for a moment
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise RunBusy(f"{output_dir} is being run by another process; wait for it, or stop it") from error
+    except OSError as error:
+        raise UserError(f"--output_dir {output_dir} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _write_start(output_dir, arguments, receipt):
+    if arguments.run.overwrite_output_dir:
+        _remove_run(output_dir)
+    (output_dir / "results.json").unlink(missing_ok=True)  # of a failed run that is tried again
+    try:
+        write_json(output_dir / "settings.json", json.loads(json.dumps(arguments.identity(), default=str)))
+        write_json(output_dir / "corruption.json", receipt.to_dict())
+    except OSError as error:
+        raise UserError(f"--output_dir {output_dir} cannot be written: {error.strerror}") from error
+
+
+def _remove_run(output_dir):
+    ours = (output_dir / "settings.json").exists()
+    if not ours and any(output_dir.glob("checkpoint-*")):  # training would go on from them, and delete them
+        raise UserError(f"{output_dir} holds checkpoints that are not of a HealBERT run; choose another --output_dir")
+    patterns = (*RUN_FILES, *(MODEL_FILES if ours else ()))
+    for path in [path for pattern in patterns for path in output_dir.glob(pattern)]:
+        path.unlink()
+    shutil.rmtree(output_dir / "tensorboard", ignore_errors=True)
+    remove_checkpoints(output_dir)
+
+
+def remove_checkpoints(output_dir):
+    """Deletes the checkpoints in a folder; another process may be at it, too."""
+    for folder in output_dir.glob("checkpoint-*"):
+        shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def _unless_gone(_, path, raised):
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]
+
+
+def write_predictions(path, ids, labels, logits):
+    """Writes id, label, prediction and logits (examples, classes) of each example as parquet, atomically."""
+    import pandas
+
+    columns = {"id": np.asarray(ids), "label": labels, "prediction": logits.argmax(-1)}
+    with atomic_path(path) as name:
+        pandas.DataFrame(columns | {"logits": list(logits.astype(np.float32))}).to_parquet(name, index=False)

@@ -1,0 +1,1 @@
+"""Healing: the strategies, the trainer, its samplers and checkpoints."""

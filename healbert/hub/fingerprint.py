@@ -1,0 +1,29 @@
+"""Fingerprints of files and of repositories on the Hub."""
+
+import functools
+import pathlib
+
+from ..utils.files import file_state
+from .reach import resolve_commit
+
+
+def of_commit(*what):
+    commit = resolve_commit(*what)
+    return commit and f"commit:{commit}"
+
+
+def of_files(paths):
+    return "files:" + _digest(tuple((str(path), *file_state(path)) for path in paths))
+
+
+@functools.lru_cache(maxsize=256)  # a sweep asks for the same files thousands of times
+def _digest(files):
+    import xxhash
+
+    digest = xxhash.xxh3_128()
+    for path, size, *_ in files:
+        digest.update(f"{pathlib.PurePath(path).name}\0{size}\0".encode())
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

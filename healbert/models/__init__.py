@@ -1,0 +1,1 @@
+"""Models: where weights come from, loading, the layer stack, heads and pooling, the embedded model."""

@@ -1,0 +1,209 @@
+"""Pretrained weights -> a model with a classification head."""
+
+import contextlib
+import hashlib
+
+from huggingface_hub.errors import HTTPError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import logging as hf_logging
+
+from ..hub.errors import explain
+from ..hub.reach import hub_is_off, resolve_commit
+from ..utils.errors import UserError
+from .source import EMBEDDED_MODEL, local_model
+
+GIVE_A_MODEL = "give a Hub id or a folder that save_pretrained wrote"
+
+
+def load_tokenizer(arguments):
+    """The tokenizer that `ModelArguments` name; a tokenizer without a padding token pads with its end token.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    name = arguments.tokenizer_name or arguments.model_name_or_path
+    config = _load_config(arguments)  # first: its errors say more where a folder is no model
+    with _load_errors("tokenizer", name):
+        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments, name))
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise UserError(f"tokenizer '{name}' has no vocabulary; its files are missing: give --tokenizer_name")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    positions = getattr(config, "max_position_embeddings", None)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
+    return tokenizer
+
+
+def _load_config(arguments):
+    name = arguments.config_name or arguments.model_name_or_path
+    with _load_errors("model", name):
+        return AutoConfig.from_pretrained(resolve_model(name), **_hub_options(arguments, name))
+
+
+def longest_text(model):
+    """The most tokens that the model takes, or None where nothing limits it.
+
+    Positions of RoBERTa's kind start after the padding index, which their embedding names.
+    """
+    base = model.base_model
+    most = getattr(base.config, "max_position_embeddings", None)
+    positions = getattr(getattr(base, "embeddings", None), "position_embeddings", None)
+    padding = getattr(positions, "padding_idx", None)
+    return most if most is None or padding is None else most - padding - 1
+
+
+def load_model(arguments, label_names, pad_token_id):
+    """A pretrained model in float32 with a new classification head, the one that ``--pooling`` names.
+
+    Args:
+        arguments: `ModelArguments`.
+        label_names: list of str, kept in the model's configuration.
+        pad_token_id: set where the configuration has none (decoders need it to find the last real token).
+
+    Raises:
+        UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
+    """
+    name = resolve_model(arguments.model_name_or_path)
+    labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
+    config = _load_config(arguments)
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = pad_token_id
+    with _load_errors("model", arguments.model_name_or_path), _quiet_load_report():
+        options = dict(
+            config=config,
+            dtype="float32",
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **_hub_options(arguments, arguments.model_name_or_path),
+        )
+        model, report = POOLINGS[arguments.pooling](name, labels, options)
+    _require_encoder(model, report, arguments.model_name_or_path)
+    return model
+
+
+def empty_model(arguments):
+    """The model that `ModelArguments` name, without weights and head, for a look at its layers.
+
+    Raises:
+        UserError: if its configuration cannot be loaded.
+    """
+    import torch
+
+    config = _load_config(arguments)
+    with torch.device("meta"), _load_errors("model", arguments.model_name_or_path):
+        return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
+
+
+def _own_head(name, labels, options):
+    config = options["config"]
+    config.num_labels = len(labels["id2label"])
+    config.id2label, config.label2id = labels["id2label"], labels["label2id"]
+    return AutoModelForSequenceClassification.from_pretrained(name, **options)
+
+
+def _mean_head(name, labels, options):
+    from .pooling import MeanPoolingConfig, MeanPoolingForSequenceClassification
+
+    config = options["config"]
+    if isinstance(config, MeanPoolingConfig):  # a saved one, which has the head already
+        return _own_head(name, labels, options)
+    if type(config) not in AutoModelForSequenceClassification._model_mapping and not hasattr(config, "auto_map"):
+        raise ValueError(f"models of type {config.model_type} do not classify texts")
+    encoder, report = AutoModel.from_pretrained(name, **options)
+    return MeanPoolingForSequenceClassification.around(encoder, **labels), report
+
+
+# name -> function(model name, label names, from_pretrained options) that returns a model and its loading report.
+POOLINGS = {"cls": _own_head, "mean": _mean_head}
+
+
+def describe_model(model, name, commit=None):
+    """What ``results.json`` says of the model, with a SHA-256 over the pretrained weights of its base.
+
+    Args:
+        model: a transformers model.
+        name: what the user called it.
+        commit: that of its repository on the Hub.
+    """
+    digest = hashlib.sha256()
+    for path, tensor in sorted(model.base_model.state_dict().items()):
+        digest.update(path.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(dtype=_byte()).numpy())
+    return {
+        "name": name,
+        "architecture": type(model).__name__,
+        "parameters": model.num_parameters(),
+        "commit": commit,
+        "fingerprint": digest.hexdigest(),
+    }
+
+
+def _byte():
+    import torch
+
+    return torch.uint8
+
+
+def resolve_model(name):
+    """The folder that ``name`` stands for, or the Hub id that it is.
+
+    Raises:
+        UserError: if ``name`` is a path to nothing.
+    """
+    return local_model(name) or name
+
+
+def model_commit(arguments, name):
+    """The commit of a model repository that `ModelArguments` name; None for a folder, or if it is not known."""
+    if local_model(name):
+        return None
+    return resolve_commit(name, "model", arguments.model_revision, arguments.token, arguments.cache_dir)
+
+
+def _hub_options(arguments, name):
+    return {
+        "cache_dir": arguments.cache_dir,
+        "revision": model_commit(arguments, name) or arguments.model_revision,
+        "token": arguments.token,
+        "trust_remote_code": arguments.trust_remote_code,
+    }
+
+
+@contextlib.contextmanager
+def _load_errors(what, name):
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError, HTTPError) as error:
+        if hub_is_off() and local_model(name) is None:
+            message = (
+                f"{what} '{name}' is not on this machine and the Hub cannot be reached; "
+                f"give a folder, or go on without the Hub with --model_name_or_path {EMBEDDED_MODEL}"
+            )
+        else:
+            message = f"{what} '{name}' cannot be loaded: {explain(error)} ({GIVE_A_MODEL})"
+        raise UserError(message) from error
+
+
+@contextlib.contextmanager
+def _quiet_load_report():
+    # The report says that the new head is new; what else it could say is checked by _require_encoder.
+    verbosity = hf_logging.get_verbosity()
+    hf_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(verbosity)
+
+
+def _require_encoder(model, report, name):
+    lost = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
+    encoder = set(model.base_model.state_dict())
+    lost = [key if key in encoder else key.removeprefix(f"{model.base_model_prefix}.") for key in lost]
+    lost = [key for key in lost if key in encoder and not key.startswith("pooler.")]
+    if lost:
+        raise UserError(
+            f"model '{name}' lacks {len(lost)} weights of {type(model).__name__}, the first {lost[0]}; "
+            "it is not a checkpoint of this architecture"
+        )

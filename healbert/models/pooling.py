@@ -1,0 +1,103 @@
+"""A classification head on the mean of the last hidden states, for any encoder or decoder.
+
+Importing this module registers the model with transformers' Auto classes, after which
+``AutoModelForSequenceClassification.from_pretrained`` and ``pipeline("text-classification")`` open what was saved.
+"""
+
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+# What configurations call the dropout of their own head; then, for those that name none, of the encoder.
+DROPOUT_NAMES = (
+    *("classifier_dropout", "classifier_dropout_prob", "seq_classif_dropout", "cls_dropout"),
+    *("hidden_dropout_prob", "dropout", "resid_pdrop"),
+)
+
+
+class MeanPoolingConfig(PreTrainedConfig):
+    """Configuration of `MeanPoolingForSequenceClassification`; ``encoder`` is the encoder's own, as a dict."""
+
+    model_type = "healbert_mean_pooling"
+
+    def __init__(self, encoder=None, classifier_dropout=0.1, **kwargs):
+        self.encoder = encoder
+        self.classifier_dropout = classifier_dropout
+        super().__init__(**kwargs)
+
+    def encoder_config(self):
+        """The encoder's configuration as an object."""
+        options = dict(self.encoder)
+        return AutoConfig.for_model(options.pop("model_type"), **options)
+
+
+def mean_of_tokens(hidden_states, attention_mask):
+    """Average over real tokens; padding never counts, special tokens do.
+
+    Args:
+        hidden_states: tensor (batch, tokens, hidden).
+        attention_mask: tensor (batch, tokens), 1 for real tokens; None if all are.
+
+    Returns:
+        tensor (batch, hidden).
+    """
+    if attention_mask is None:
+        return hidden_states.mean(dim=1)
+    weights = attention_mask.unsqueeze(-1).to(hidden_states.dtype)  # (batch, tokens, 1)
+    return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+class MeanPoolingForSequenceClassification(PreTrainedModel):
+    """An encoder, the mean of its last hidden states, dropout, and a linear layer."""
+
+    config_class = MeanPoolingConfig
+    base_model_prefix = "encoder"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+
+    def __init__(self, config, encoder=None):
+        super().__init__(config)
+        self.encoder = AutoModel.from_config(config.encoder_config()) if encoder is None else encoder
+        if getattr(self.encoder, "pooler", None) is not None:
+            self.encoder.pooler = None  # nothing here would ever use or train it
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(self.encoder.config.hidden_size, config.num_labels)
+        self.post_init()
+
+    def _init_weights(self, module):
+        if module is self.classifier:
+            nn.init.normal_(module.weight, std=getattr(self.encoder.config, "initializer_range", 0.02))
+            nn.init.zeros_(module.bias)
+        else:
+            self.encoder._init_weights(module)
+
+    @classmethod
+    def around(cls, encoder, **options):
+        """Puts a new head on a pretrained encoder.
+
+        Args:
+            encoder: what `transformers.AutoModel.from_pretrained` returns.
+            options: further configuration, such as ``id2label``.
+        """
+        found = [getattr(encoder.config, name, None) for name in DROPOUT_NAMES]
+        dropout = next((value for value in found if value is not None), 0.1)
+        described = encoder.config.to_dict()
+        described.pop("_name_or_path", None)
+        options["pad_token_id"] = encoder.config.pad_token_id
+        return cls(MeanPoolingConfig(described, classifier_dropout=dropout, **options), encoder)
+
+    def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, labels=None, output_hidden_states=None):
+        """Logits (batch, classes) and, with ``labels`` (batch,), the mean cross-entropy."""
+        inputs = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        inputs |= {"input_ids": input_ids, "attention_mask": attention_mask}
+        outputs = self.encoder(**inputs, output_hidden_states=output_hidden_states)
+        logits = self.classifier(self.dropout(mean_of_tokens(outputs.last_hidden_state, attention_mask)))
+        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
+        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=outputs.hidden_states)
+
+
+AutoConfig.register(MeanPoolingConfig.model_type, MeanPoolingConfig, exist_ok=True)
+
+
+AutoModelForSequenceClassification.register(MeanPoolingConfig, MeanPoolingForSequenceClassification, exist_ok=True)

@@ -1,0 +1,57 @@
+"""Linear probes by depth: where in the model the classes can be told apart."""
+
+import numpy as np
+
+from ..utils.errors import UserError
+from .features import read_features
+
+
+def check_layers(wanted, depth):
+    """The depths to probe, 0 to ``depth``.
+
+    Raises:
+        UserError: if one does not exist.
+    """
+    if wanted == "all":
+        return list(range(depth + 1))
+    missing = [layer for layer in wanted if layer > depth]
+    if missing:
+        raise UserError(f"--probe_layers names layer {missing[0]}, but the model has {depth} (0 is the embeddings)")
+    return wanted
+
+
+def probe(train, train_labels, evaluation, evaluation_labels):
+    """Weighted F1 of a linear probe: logistic regression on standardised features (scikit-learn).
+
+    Args:
+        train, evaluation: numpy (examples, features).
+        train_labels, evaluation_labels: class indices (examples,).
+
+    Returns:
+        float, or None where features are not finite, which no probe can take.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if not (np.isfinite(train).all() and np.isfinite(evaluation).all()):
+        return None
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    predicted = classifier.fit(train, train_labels).predict(evaluation)
+    return float(f1_score(evaluation_labels, predicted, average="weighted", zero_division=0))
+
+
+def probe_by_depth(model, arguments, splits, tokenizer, layers):
+    """Weighted F1 on the evaluation split of a probe at each depth, from one pass over each split.
+
+    Returns:
+        list of dict: layer and f1_weighted.
+    """
+    _, train = read_features(model, arguments, splits["train"], tokenizer, layers)
+    _, evaluation = read_features(model, arguments, splits["evaluation"], tokenizer, layers)
+    labels = [np.asarray(splits[name]["label"]) for name in ("train", "evaluation")]
+    return [
+        {"layer": layer, "f1_weighted": probe(train[layer], labels[0], evaluation[layer], labels[1])}
+        for layer in layers
+    ]

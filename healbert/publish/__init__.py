@@ -1,0 +1,1 @@
+"""Towards the Hub: model cards, what a repository holds, pushing."""

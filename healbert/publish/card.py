@@ -1,0 +1,288 @@
+"""The model card of a run, and the dataset card of a folder of runs."""
+
+import html
+import re
+
+from ..results.summary import describe_damage
+from ..tasks.table import TASKS
+from .describe import last_part, reproducing_command
+
+PAPER = "https://arxiv.org/abs/2406.14459"
+
+
+CITATION = """@article{han2024healing,
+  title   = {Healing Powers of {BERT}: How Task-Specific Fine-Tuning Recovers Corrupted Language Models},
+  author  = {Han, Shijie and Zhang, Zhenyu and Simion, Andrei Arsene},
+  journal = {arXiv preprint arXiv:2406.14459},
+  year    = {2024}
+}"""
+
+
+TAGS = ["healbert", "robustness", "corrupted-weights", "arxiv:2406.14459"]
+
+
+SHOWN = (("f1_weighted", "weighted F1"), ("accuracy", "accuracy"), ("f1_macro", "macro F1"))
+
+
+HEALING = {
+    "full": "All of its parameters were fine-tuned",
+    "linear_probe": "Only its last linear layer was trained, on the frozen, damaged encoder",
+}
+
+
+SELECTION = {
+    "best_eval": "the best of them on the evaluation split itself, as in the paper, which flatters the score",
+    "dev": "chosen on a held-out part of the training data",
+}
+
+
+def escape(text):
+    """``text`` as Markdown that shows it letter by letter: no HTML, no markup, one line."""
+    folded = " ".join(str(text).split())
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(folded, quote=False))
+
+
+def code_block(text):
+    """``text`` as a code block that nothing in it can end."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def table(header, rows):
+    """A Markdown table; the first column is text, the others are figures."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def model_card(results, repo_id, background, by_class=(), intact=None):
+    """The README.md of a healed model.
+
+    Args:
+        results: what the run's ``results.json`` holds.
+        repo_id: where the model goes.
+        background: a `Background`.
+        by_class: `scores_by_class` of the run.
+        intact: results of the intact run, or None.
+
+    Returns:
+        str: metadata and text. Names from datasets are escaped.
+    """
+    from huggingface_hub import ModelCard
+
+    task, model = escape(_task(results)), escape(background.base_model or last_part(results["model"]["name"]))
+    damaged = results["corruption"]["level"] > 0
+    damage = f"damaged ({escape(describe_damage(results['corruption']))}) and healed on"
+    parts = [
+        f"# {model}, {damage if damaged else 'intact, fine-tuned on'} {task}",
+        _warning(damaged),
+        "## What was done",
+        "\n".join(_what_was_done(results, background)),
+        "## Scores",
+        *_scores(results, intact),
+        *_by_class(by_class),
+        "## Use",
+        code_block(_use(results, repo_id)),
+        *_intended_use(damaged),
+        "## Run it again",
+        *_run_again(results),
+        "## Licence",
+        _licence(background),
+        "## Citation",
+        f"The experiment is that of [Healing Powers of BERT]({PAPER}).",
+        code_block(CITATION),
+    ]
+    metadata = _metadata(results, repo_id, background).to_yaml()
+    return str(ModelCard(f"---\n{metadata}\n---\n\n" + "\n\n".join(parts) + "\n"))
+
+
+def _metadata(results, repo_id, background):
+    from huggingface_hub import ModelCardData
+
+    return ModelCardData(
+        base_model=background.base_model,
+        base_model_relation="finetune" if background.base_model else None,
+        datasets=[background.dataset] if background.dataset else None,
+        language=background.language,
+        license=background.license,
+        **background.license_options,
+        library_name="transformers",
+        metrics=["f1", "accuracy"],
+        model_name=repo_id.rpartition("/")[2],
+        eval_results=_eval_results(results, background),
+        pipeline_tag="text-classification",
+        tags=TAGS,
+    )
+
+
+def _eval_results(results, background):
+    from huggingface_hub import EvalResult
+
+    task, config, healed = results["task"], results["config"], results["metrics"]["healed"]
+    known = TASKS.get(config["task_name"])
+    common = {
+        "task_type": "text-classification",
+        "dataset_type": background.dataset or _task(results),
+        "dataset_name": _task(results),
+        "dataset_config": known.config if known else config["dataset_config_name"],
+        "dataset_split": task["evaluation_split"],
+        "dataset_revision": task["commit"],
+    }
+    weighted = {"metric_name": "Weighted F1", "metric_config": "weighted", "metric_args": {"average": "weighted"}}
+    return [
+        EvalResult(**common, metric_type="f1", metric_value=healed["f1_weighted"], **weighted),
+        EvalResult(**common, metric_type="accuracy", metric_value=healed["accuracy"], metric_name="Accuracy"),
+    ]
+
+
+def _task(results):
+    name = results["task"]["name"]
+    return name if results["task"]["commit"] else last_part(name)
+
+
+def _warning(damaged):
+    if not damaged:
+        return "The intact model of an experiment on damaged ones: nothing was damaged here."
+    return (
+        "> **This model was damaged on purpose.** Part of a pretrained encoder was overwritten with random values, and "
+        "fine-tuning then had to heal it. It is a specimen for research on robustness, not a good classifier."
+    )
+
+
+def _what_was_done(results, background):
+    damage, config = results["corruption"], results["config"]
+    known = background.base_model
+    base = (
+        f"[{escape(known)}](https://huggingface.co/{known})" if known else escape(last_part(results["model"]["name"]))
+    )
+    commit = f" at commit {results['model']['commit'][:12]}" if results["model"]["commit"] else ""
+    name = escape(_task(results))
+    data = f"[{name}](https://huggingface.co/datasets/{background.dataset})" if background.dataset else name
+    data += f" at commit {results['task']['commit'][:12]}" if results["task"]["commit"] else ""
+    examples, split = results["task"]["examples"], results["task"]["evaluation_split"]
+    yield f"- **Base model**: {base}{commit} ({results['model']['parameters']:,} parameters)."
+    yield f"- **Damage**: {_damage(damage)}"
+    yield (
+        f"- **Healing**: {HEALING.get(config['healing'], escape(config['healing']))}; epochs "
+        f"{config['num_train_epochs']:g}, learning rate {config['learning_rate']:g}, batch size "
+        f"{config['per_device_train_batch_size']} a process. These are the weights after epoch "
+        f"{results['best_epoch']:g}: {SELECTION[config['selection']]}."
+    )
+    yield (
+        f"- **Data**: {data}, {examples['train']:,} training examples; scored on {examples['evaluation']:,} examples"
+        f"{f' of its split {escape(split)}' if split else ''}."
+    )
+    if results["status"] != "completed":
+        yield f"- **The run {escape(results['status'])}** before its last epoch; this is the best epoch before that."
+
+
+def _damage(damage):
+    if damage["level"] == 0:
+        return "none."
+    hit, total = len(damage["layers_hit"]), damage["num_layers"]
+    where = "all" if damage["level"] == 1 else f"the {damage['region']} {100 * damage['level']:g}%"
+    partly = " in whole or in part" if damage["unit"] == "parameter" else ""
+    also = "".join(f" and the {part}" for part in ("embeddings", "pooler") if damage[part])
+    return (
+        f"{where} of the encoder{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
+        f"{damage['fraction_of_model']:.1%} of all parameters). Norm weights became 1, biases 0, every other weight "
+        f"was drawn anew ({escape(damage['method'])}, seed {damage['seed']}). `corruption.json` has the SHA-256 of "
+        "each of these tensors before and after; every other tensor was checked to be bit-identical."
+    )
+
+
+def _scores(results, intact):
+    metrics = results["metrics"]
+    stages = [("before fine-tuning, damaged", metrics["damaged"]), ("after fine-tuning, healed", metrics["healed"])]
+    if results["corruption"]["level"] == 0:
+        stages = [("before fine-tuning", metrics["damaged"]), ("after fine-tuning", metrics["healed"])]
+    stages += [("intact model, fine-tuned the same way", intact["metrics"]["healed"])] if intact else []
+    stages += [("healed, on the test file", metrics["test"])] if metrics.get("test") else []
+    rows = [[stage, *(f"{values[name]:.4f}" for name, _ in SHOWN)] for stage, values in stages]
+    yield table(["", *(title for _, title in SHOWN)], rows)
+    yield (
+        "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder "
+        f"is worth. Always answering the most frequent class gives {results['task']['majority_f1_weighted']:.4f} "
+        "weighted F1."
+    )
+
+
+def _by_class(scores):
+    if scores:
+        yield "F1 of the healed model by class:"
+        yield table(["class", "F1", "examples"], [[escape(n), f"{f1:.4f}", f"{count:,}"] for n, f1, count in scores])
+
+
+def _use(results, repo_id):
+    imports = "import healbert.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
+    return (
+        (imports if results["config"]["pooling"] == "mean" else "")
+        + "from transformers import pipeline\n\n"
+        + f'classify = pipeline("text-classification", model="{repo_id}")'
+    )
+
+
+def _intended_use(damaged):
+    yield "**Intended use**: research on robustness, interpretability and fine-tuning."
+    if damaged:
+        yield (
+            "**Not intended**: decisions about anything real. The damage may have removed more than the scores show, "
+            "such as calibration, or what a text outside this dataset needs. The base model's biases may remain."
+        )
+
+
+def _run_again(results):
+    versions, code = results["environment"]["versions"], results["environment"]["git_commit"]
+    processes = results["environment"]["processes"]
+    yield code_block(reproducing_command(results))
+    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    several = f" It ran in {processes} processes." if processes > 1 else ""
+    commit = f" The code was at commit {code[:12]}." if code else ""
+    yield (
+        "`run.yaml` holds every setting, and `python -m healbert run run.yaml` does the same. Made with "
+        f"{escape(told)} on {escape(results['environment']['device'])}.{commit}{several} "
+        "`results.json` has every figure."
+    )
+
+
+def _licence(background):
+    if background.license is None:
+        return "That of the base model, which was not stated where this card was written."
+    return f"{escape(background.license)}, the licence of the base model."
+
+
+def results_card(rows, repo_id, has_report):
+    """The README.md of a dataset of results.
+
+    Args:
+        rows: pandas.DataFrame as `load_results` makes it.
+        repo_id: where it goes.
+        has_report: whether a report is there.
+    """
+    from huggingface_hub import DatasetCard, DatasetCardData
+
+    metadata = DatasetCardData(
+        configs=[{"config_name": "default", "data_files": "results.parquet"}], tags=TAGS, pretty_name="HealBERT results"
+    )
+    report = (
+        "\n\n`report/report.html` has tables and curves; download it and open it in a browser." if has_report else ""
+    )
+    counted = ", ".join(f"{escape(name)} ({n})" for name, n in rows["status"].value_counts().items())
+    tasks = ", ".join(escape(name) for name in sorted({last_part(t) for t in rows["task"].dropna()}))
+    models = ", ".join(escape(name) for name in sorted({last_part(m) for m in rows["model"].dropna()}))
+    text = f"""# Results of damaging and healing language models
+
+One row for each of {len(rows):,} runs: a pretrained model is damaged in a controlled way, fine-tuned, and scored.
+Tasks: {tasks}. Models: {models}. Status: {counted}.
+
+{code_block(f'from datasets import load_dataset{chr(10) * 2}rows = load_dataset("{repo_id}", split="train")')}
+
+`damaged_f1_weighted` is the weighted F1 before fine-tuning, `healed_f1_weighted` after; the other columns are settings,
+by the name of their flag, and further figures. `runs/` has the `results.json` of each run, with everything that is
+known of it.{report}
+
+## Citation
+
+The experiment is that of [Healing Powers of BERT]({PAPER}).
+
+{code_block(CITATION)}
+"""
+    return str(DatasetCard(f"---\n{metadata.to_yaml()}\n---\n\n{text}"))

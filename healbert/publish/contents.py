@@ -1,0 +1,70 @@
+"""What goes into a repository, and how it compares with what is there."""
+
+import json
+import pathlib
+import re
+
+from ..arguments.identity import PATHS
+from ..arguments.neutral import NOT_IDENTITY
+from ..utils.files import jsonable, read_json
+
+REPORT = "report/report.html"
+
+
+TEXTS = {".csv", ".html", ".md", ".tex"}
+
+
+def without_home(text):
+    """``text`` as bytes, with ~ in place of the home folder, which is nobody else's business."""
+    home = str(pathlib.Path.home())
+    return (re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text).encode()
+
+
+def report_files(folder):
+    """What `python -m healbert report` wrote into a folder of runs: a dict from path in the repository to content."""
+    found = sorted(path for path in (folder / "report").rglob("*") if path.is_file() and path.name[0] != ".")
+    return {
+        path.relative_to(folder).as_posix(): without_home(path.read_text(encoding="utf-8"))
+        if path.suffix in TEXTS
+        else path
+        for path in found
+    }
+
+
+def read_remote(repository, name):
+    """A JSON file of a `Repository`, or None if it is not a results.json of a run."""
+    options = {"repo_type": repository.kind, "revision": repository.revision}
+    found = read_json(repository.api.hf_hub_download(repository.repo_id, name, **options))
+    return found if isinstance(found, dict) and isinstance(found.get("config"), dict) else None
+
+
+def differing(there, here):
+    """The settings that make two runs different runs, in words; an empty string if they are the same.
+
+    Args:
+        there, here: settings by their flags' names, as ``config`` in results.json. Paths count by their last part.
+    """
+    here = json.loads(json.dumps(jsonable(here), default=str))
+    names = sorted((set(there) | set(here)) - NOT_IDENTITY)
+    pairs = [(name, _comparable(name, there.get(name)), _comparable(name, here.get(name))) for name in names]
+    return ", ".join([f"{name} ({a} there, {b} here)" for name, a, b in pairs if a != b][:5])
+
+
+def _comparable(name, value):
+    return pathlib.PurePath(value).name if name in PATHS and isinstance(value, str) else value
+
+
+def table_for_parquet(rows):
+    """A copy of a `load_results` table whose columns each have one type: lists and dicts become JSON.
+
+    Args:
+        rows: pandas.DataFrame.
+    """
+    return rows.apply(_one_type)
+
+
+def _one_type(column):
+    if all(isinstance(value, (bool, int, float)) for value in column.dropna()):
+        return column
+    texts = column.map(lambda v: v if isinstance(v, str) else json.dumps(v, default=str), na_action="ignore")
+    return texts.map(lambda text: without_home(text).decode(), na_action="ignore")

@@ -1,0 +1,187 @@
+"""What a finished run is made of, for a reader elsewhere: its command, base model, data and scores by class."""
+
+import dataclasses
+import json
+import pathlib
+import shlex
+
+from ..arguments.identity import PATHS
+from ..arguments.neutral import NOT_IDENTITY
+from ..arguments.parser import make_arguments
+from ..models.embedded import MODEL_ID, MODEL_LICENSE
+from ..models.source import EMBEDDED_MODEL
+from ..results.read import read_results
+from ..tasks.table import TASKS
+from ..utils.errors import UserError
+from .contents import differing
+
+# Settings of this machine and this run, not of the run.
+ELSEWHERE = {
+    "output_dir",
+    "cache_dir",
+    "resume_from_checkpoint",
+    "overwrite_output_dir",
+    "push_to_hub",
+    "intact_results",
+}
+
+
+# What must be the same for an intact run to stand beside a damaged one.
+SAME = (
+    "model_name_or_path pooling healing selection max_seq_length learning_rate num_train_epochs max_steps "
+    "per_device_train_batch_size gradient_accumulation_steps"
+).split()
+
+
+# What a reader looks for first in a command line.
+FIRST = "model_name_or_path model_revision task_name dataset_name dataset_config_name data_revision train_file".split()
+
+
+@dataclasses.dataclass(frozen=True)
+class Background:
+    """What the Hub knows of a run's base model and data; None where it says nothing.
+
+    ``base_model`` and ``dataset`` are Hub ids, ``license`` and ``language`` what their cards state;
+    ``license_options`` names and links a licence that has no identifier.
+    """
+
+    base_model: str | None = None
+    dataset: str | None = None
+    license: str | None = None
+    license_options: dict = dataclasses.field(default_factory=dict)
+    language: list | None = None
+
+
+def find_background(results, token=None):
+    """The `Background` of a run; what is on the Hub is asked there.
+
+    Args:
+        results: what ``results.json`` holds.
+        token: Hub token for private and gated repositories.
+    """
+    config, model, task = results["config"], results["model"], results["task"]
+    known = TASKS.get(config["task_name"])
+    dataset = known.dataset if known and "/" in known.dataset else (config["dataset_name"] if task["commit"] else None)
+    language = ["en"] if known else _listed(_card("dataset", dataset, task["commit"], token).get("language"))
+    if model["name"] == EMBEDDED_MODEL:
+        return Background(MODEL_ID, dataset, MODEL_LICENSE, language=language)
+    base_model = model["name"] if model["commit"] else None
+    card = _card("model", base_model, model["commit"], token)
+    options = {name: card[name] for name in ("license_name", "license_link") if name in card}
+    return Background(base_model, dataset, card.get("license"), options, language or _listed(card.get("language")))
+
+
+def _card(kind, repo_id, commit, token):
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if repo_id is None:
+        return {}
+    try:
+        info = huggingface_hub.HfApi(token=token).repo_info(repo_id, repo_type=kind, revision=commit)
+    except HfHubHTTPError as error:
+        if error.response.status_code not in (401, 403, 404):
+            raise
+        return {}  # gone, or not for this token: the card then says that it is not stated
+    return info.card_data.to_dict() if info.card_data else {}
+
+
+def _listed(value):
+    return value if value is None or isinstance(value, list) else [value]
+
+
+def pinned_settings(results):
+    """The settings that repeat a run elsewhere: model and data by commit, nothing of where things lay or went."""
+    settings = {k: v for k, v in results["config"].items() if k not in ELSEWHERE and not k.startswith("hub_")}
+    revisions = {"model_revision": results["model"]["commit"], "data_revision": results["task"]["commit"]}
+    return settings | {name: commit for name, commit in revisions.items() if commit}
+
+
+def reproducing_command(results):
+    """The command line that repeats a run: each of `pinned_settings` that is no default, a flag a line.
+
+    Files and folders are named by their last part.
+    """
+    settings = pinned_settings(results)
+    defaults = make_arguments(task_name=settings["task_name"] or "sst2", output_dir="run").settings()
+    counting = {name for name in defaults if name not in NOT_IDENTITY} | {"data_revision"}
+    changed = {k: v for k, v in settings.items() if k in counting and v is not None and v != defaults[k]}
+    changed |= {"task_name": settings["task_name"]} if settings["task_name"] else {}
+    order = sorted(changed, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    flags = [_flag(name, last_part(changed[name]) if name in PATHS else changed[name]) for name in order]
+    return " \\\n    ".join(["python -m healbert run", *flags])
+
+
+def last_part(name):
+    """``name`` without its folders if it is a path on this machine; a Hub id stays as it is."""
+    path = pathlib.Path(name).expanduser()
+    return path.name if path.is_absolute() or path.exists() or name.startswith(".") else name
+
+
+def _flag(name, value):
+    if isinstance(value, list):
+        return f"--{name} {shlex.join(map(str, value))}"
+    value = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else value
+    return f"--{name} {shlex.quote(json.dumps(value) if isinstance(value, dict) else str(value))}"
+
+
+def scores_by_class(folder, label_names):
+    """F1 of each class on the evaluation split, from ``predictions.parquet``.
+
+    Returns:
+        list of (label name, F1, number of examples), or an empty list if there are no predictions.
+    """
+    import pandas
+    from sklearn.metrics import f1_score
+
+    path = pathlib.Path(folder) / "predictions.parquet"
+    if not path.is_file():
+        return []
+    rows = pandas.read_parquet(path, columns=["label", "prediction"])
+    classes = range(len(label_names))
+    scores = f1_score(rows["label"], rows["prediction"], labels=list(classes), average=None, zero_division=0)
+    counts = rows["label"].value_counts()
+    return [(label_names[i], float(scores[i]), int(counts.get(i, 0))) for i in classes]
+
+
+def read_finished(folder):
+    """The results of a finished run.
+
+    Raises:
+        UserError: if ``folder`` holds none.
+    """
+    try:
+        results = read_results(folder)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{folder} holds no finished run (no results.json)") from error
+    except ValueError as error:
+        raise UserError(f"{folder}: {error}") from error
+    if results["status"] == "failed":
+        raise UserError(f"the run in {folder} failed; run it again")
+    return results | {"task": {"commit": None, "evaluation_split": None} | results["task"]}  # older runs lack these
+
+
+def read_intact(folder, settings=None, fingerprint=None):
+    """The results of the intact run that a card compares with.
+
+    Args:
+        folder: its folder; None gives None.
+        settings: of the run that it is compared with, by their flags' names.
+        fingerprint: of that run's data, if it is known yet.
+
+    Raises:
+        UserError: if the run is damaged, has no healed scores, was fine-tuned another way or on other examples.
+    """
+    if folder is None:
+        return None
+    results = read_finished(folder)
+    if results["corruption"]["level"] != 0:
+        raise UserError(f"--intact_results {folder} holds a run of level {results['corruption']['level']:g}, not 0")
+    if not results["metrics"]["healed"]:
+        raise UserError(f"--intact_results {folder} holds a run without healed scores ({results['status']})")
+    unlike = settings and differing(*({name: of.get(name) for name in SAME} for of in (results["config"], settings)))
+    if unlike:
+        raise UserError(f"--intact_results {folder} holds a run of other settings: {unlike}")
+    if fingerprint not in (None, results["task"]["fingerprint"]):
+        raise UserError(f"--intact_results {folder} holds a run of other data; its scores cannot stand beside")
+    return results

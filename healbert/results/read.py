@@ -1,0 +1,199 @@
+"""Reading finished runs back: from results folders to dicts and to a table."""
+
+import json
+import os
+import pathlib
+import warnings
+
+from ..utils.errors import UserError
+from ..utils.files import read_json
+from .schema import LOG_NAME, METRICS, SCHEMA_VERSION, STAGES
+from .validation import fault
+
+LISTED = (
+    "task",
+    "corrupt_level",
+    "corrupt_region",
+    "learning_rate",
+    "seed",
+    "damaged_f1_weighted",
+    "healed_f1_weighted",
+    "best_epoch",
+    "seconds",
+    "error",
+)
+
+
+def check_folder(directory):
+    """Raises `UserError` if ``directory`` is no folder."""
+    try:
+        if not pathlib.Path(directory).is_dir():
+            there = pathlib.Path(directory).exists()
+            raise UserError(f"results folder {directory} {'is not a folder' if there else 'does not exist'}")
+    except OSError as error:  # a name that is too long
+        raise UserError(f"results folder {directory} cannot be read: {error.strerror}") from error
+
+
+def run_folders(directory):
+    """The folders at or under ``directory`` that hold a run, started or finished: a sorted list of paths.
+
+    Raises:
+        UserError: if ``directory`` is no folder.
+    """
+    check_folder(directory)
+    found = []
+    for folder, inner, files in os.walk(directory):
+        if "settings.json" in files or "results.json" in files:
+            found.append(pathlib.Path(folder))
+            inner.clear()  # a run holds no further runs
+    return sorted(found)
+
+
+def read_runs(directory):
+    """Every finished run at or under ``directory``.
+
+    Returns:
+        tuple: a list of (folder, dict of its results.json), and a list of (folder, reason) of those that cannot be
+        used: unfinished, damaged, of a newer schema, or with a value that is not what it must be.
+    """
+    runs, unusable = [], []
+    for folder in run_folders(directory):
+        try:
+            results = read_results(folder)
+        except FileNotFoundError:
+            unusable.append((folder, "not finished"))
+        except (ValueError, OSError) as error:
+            unusable.append((folder, str(error)))
+        else:
+            wrong = fault(results)
+            if wrong:
+                unusable.append((folder, f"results.json: {wrong}"))
+            else:
+                runs.append((folder, results))
+    return runs, unusable
+
+
+def load_results(directory):
+    """A table of finished runs for analysis.
+
+    Args:
+        directory: a results folder: of one run, of a sweep, or of several.
+
+    Returns:
+        pandas.DataFrame: a row per run. Columns: ``folder``, ``status``, ``task``, ``model``; every setting by its
+        flag's name (``corrupt_region`` is missing at levels 0 and 1, where it has no meaning); ``damaged_``,
+        ``healed_``, ``dev_`` and ``test_`` followed by f1_weighted, accuracy, f1_macro or loss;
+        ``majority_f1_weighted``, ``best_epoch``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``,
+        ``seconds``, ``error``. What a run does not have is missing. Damaged files are named in a warning.
+
+    Raises:
+        UserError: if ``directory`` is no folder.
+    """
+    import pandas
+
+    runs, unusable = read_runs(directory)
+    for folder, reason in unusable:
+        if reason != "not finished":
+            warnings.warn(f"{folder} left out: {reason}", stacklevel=2)
+    return pandas.DataFrame([_row(folder, results) for folder, results in runs])
+
+
+def _row(folder, results):
+    config, damage, metrics = results["config"], results.get("corruption") or {}, results.get("metrics") or {}
+    task, timing = results.get("task") or {}, results.get("timing") or {}
+    row = {
+        "folder": str(folder),
+        "status": results["status"],
+        "task": task.get("name") or config.get("task_name"),
+        "model": (results.get("model") or {}).get("name") or config.get("model_name_or_path"),
+        **config,
+    }
+    if config.get("corrupt_level") in (0, 1):
+        row["corrupt_region"] = None
+    for stage in STAGES:
+        row |= {f"{stage}_{name}": (metrics.get(stage) or {}).get(name) for name in METRICS}
+    return row | {
+        "majority_f1_weighted": task.get("majority_f1_weighted"),
+        "best_epoch": results.get("best_epoch"),
+        "layers_hit": len(damage["layers_hit"]) if damage else None,
+        "fraction_of_encoder": damage.get("fraction_of_encoder"),
+        "fraction_of_model": damage.get("fraction_of_model"),
+        "seconds": sum(timing.values()) if timing else None,
+        "error": (results.get("error") or {}).get("message"),
+    }
+
+
+def list_runs(directory):
+    """What is in a results folder: a list with one dict a run, started ones among them, sorted by folder.
+
+    Raises:
+        UserError: if ``directory`` is no folder.
+    """
+    runs, unusable = read_runs(directory)
+    rows = {folder: _summary(results) for folder, results in runs}
+    for folder, reason in unusable:
+        rows[folder] = _started(folder) if reason == "not finished" else _unreadable(reason)
+    return [{"run": str(folder.relative_to(directory)), **rows[folder]} for folder in sorted(rows)]
+
+
+def _started(folder):
+    settings = read_json(folder / "settings.json")
+    try:
+        status = "running" if is_locked(folder) else "interrupted"
+    except OSError:  # a place that cannot be written, where a lock cannot be tried
+        status = "unfinished"
+    return _summary({"status": status, "config": settings if isinstance(settings, dict) else {}})
+
+
+def _unreadable(reason):
+    return {"status": "damaged", **dict.fromkeys(LISTED), "error": reason}
+
+
+def _summary(results):
+    row = _row("", results)
+    return {"status": row["status"], **{name: row.get(name) for name in LISTED}}
+
+
+def read_results(folder):
+    """What a run's ``results.json`` holds.
+
+    Args:
+        folder: a run's folder.
+
+    Raises:
+        FileNotFoundError: if the run is not finished.
+        ValueError: if the file is damaged or of a newer schema; the message says which.
+    """
+    text = (pathlib.Path(folder) / "results.json").read_bytes()
+    try:
+        results = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"results.json is cut short or damaged ({error})") from error
+    if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or "status" not in results:
+        raise ValueError("results.json is not of a HealBERT run")
+    version = results.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
+    return results
+
+
+def is_locked(output_dir):
+    """Whether a process is at work on the run in ``output_dir``."""
+    import filelock
+
+    path = pathlib.Path(output_dir) / ".lock"
+    if not path.exists():
+        return False
+    try:
+        with filelock.FileLock(path, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def log_tail(output_dir):
+    """The last lines of what a sweep's worker printed; an empty text if there is no log."""
+    log = pathlib.Path(output_dir) / LOG_NAME
+    if not log.is_file():
+        return ""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])[-4000:]

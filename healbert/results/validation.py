@@ -1,0 +1,129 @@
+"""Whether a results.json that is valid JSON holds what is read of it: a fault is named, never a traceback."""
+
+import json
+import math
+
+from .schema import METRICS, SELECTIONS, STAGES
+
+SHOWN = 40  # characters of a wrong value
+
+
+ROUNDING = 1e-9  # by which sums of shares may be above 1
+
+
+def fault(results):
+    """What is wrong with the first value that cannot be used, for example "config.learning_rate is null, not a number".
+
+    Returns:
+        str, or None if nothing is wrong.
+    """
+    for path, (says, fits) in CHECKS.items():
+        for name, value in _find(results, path.split("."), ""):
+            if not fits(value):
+                return f"{name} is {_shown(value)}, not {says}"
+    task = results.get("task") or {}
+    if results["status"] == "completed" and not task.get("label_names"):
+        return f"task.label_names is {_shown(task.get('label_names'))}, not a list of names"
+    return None
+
+
+def _find(value, steps, name):
+    """(name, value) of every place that a path leads to; ``*`` is all of a list or dict. What is not there is None."""
+    if not steps:
+        return [(name, value)]
+    first, *rest = steps
+    if first == "*":
+        places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        return [found for key, inner in places for found in _find(inner, rest, f"{name}.{key}")]
+    inner = value.get(first) if isinstance(value, dict) else None
+    return _find(inner, rest, f"{name}.{first}" if name else first)
+
+
+def _shown(value):
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "\u2026"
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _or_none(fits):
+    return lambda value: value is None or fits(value)
+
+
+def _of(*types):
+    return lambda value: isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+NUMBER = ("a finite number", _is_number)
+
+
+MAYBE_NUMBER = ("a finite number", _or_none(_is_number))
+
+
+MAYBE_COUNT = ("a whole number", _or_none(_of(int)))
+
+
+MAYBE_TEXT = ("text", _or_none(_of(str)))
+
+
+MAYBE_LIST = ("a list", _or_none(_of(list)))
+
+
+MAYBE_DICT = ("a set of named values", _or_none(_of(dict)))
+
+
+SHARE = ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1 + ROUNDING)
+
+
+MAYBE_SHARE = (SHARE[0], _or_none(SHARE[1]))
+
+
+SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that varies tells the repetitions apart
+
+
+# path -> (what it must be, whether a value is that); a part that is missing altogether is None.
+CHECKS = {
+    "status": ("text", _of(str)),
+    "config.learning_rate": NUMBER,
+    "config.corrupt_level": SHARE,
+    "config.corrupt_region": MAYBE_TEXT,
+    "config.selection": (f"one of {', '.join(SELECTIONS)}", _or_none(lambda v: v in SELECTIONS)),
+    "config.pooling": MAYBE_TEXT,
+    **{f"config.{name}": MAYBE_COUNT for name in SEEDS},
+    "metrics": MAYBE_DICT,
+    **{f"metrics.{stage}": MAYBE_DICT for stage in STAGES},
+    **{f"metrics.{stage}.{name}": MAYBE_SHARE for stage in STAGES for name in METRICS if name != "loss"},
+    **{f"metrics.{stage}.loss": MAYBE_NUMBER for stage in STAGES},
+    "metrics.per_epoch": MAYBE_LIST,
+    "metrics.per_epoch.*": ("a set of named values", _of(dict)),
+    "metrics.per_epoch.*.epoch": NUMBER,
+    "metrics.per_epoch.*.f1_weighted": MAYBE_SHARE,
+    "task": MAYBE_DICT,
+    "task.label_names": MAYBE_LIST,
+    "task.label_names.*": ("text", _of(str)),
+    "task.majority_f1_weighted": MAYBE_SHARE,
+    "task.fingerprint": MAYBE_TEXT,
+    "model": MAYBE_DICT,
+    "model.fingerprint": MAYBE_TEXT,
+    "corruption": MAYBE_DICT,
+    "corruption.fraction_of_encoder": MAYBE_SHARE,
+    "corruption.layers_hit": MAYBE_LIST,
+    "corruption.num_layers": MAYBE_COUNT,
+    "best_epoch": MAYBE_NUMBER,
+    "timing": MAYBE_DICT,
+    "timing.*": NUMBER,
+    "probes": MAYBE_DICT,
+    "probes.*": MAYBE_LIST,
+    "probes.*.*": ("a set of named values", _of(dict)),
+    "probes.*.*.layer": NUMBER,
+    "probes.*.*.f1_weighted": SHARE,
+    "features": MAYBE_DICT,
+    "features.healed": MAYBE_DICT,
+    "features.healed.neighbour_agreement": MAYBE_SHARE,
+    "environment": MAYBE_DICT,
+    "environment.versions": MAYBE_DICT,
+    "environment.peak_memory_mib": MAYBE_NUMBER,
+    "error": MAYBE_DICT,
+}

@@ -1,0 +1,93 @@
+"""What a run would refuse only after loading, found for all runs before the first one runs."""
+
+import dataclasses
+import json
+
+from ..utils.errors import UserError
+
+
+def check_runs(runs, processes=1):
+    """Opens each dataset and tokenizer once, builds each model once without its weights, and tries each run on them.
+
+    Args:
+        runs: list of `PlannedRun`.
+        processes: processes that train one run together.
+
+    Raises:
+        UserError: naming the runs that would fail, and why the first would.
+    """
+    refused = []
+    for group in _groups(runs, _data_key):
+        refused += _refused(group, _open_data, _check_data)
+    for group in _groups(runs, _model_key):
+        refused += _refused(group, _open_model, lambda stack, arguments: _check_model(stack, arguments, processes))
+    if refused:
+        names = ", ".join(run.name for run, _ in refused[:3]) + (" ..." if len(refused) > 3 else "")
+        raise UserError(f"{len(refused)} of {len(runs)} runs cannot run ({names}): {refused[0][1]}")
+
+
+def _groups(runs, key):
+    groups = {}
+    for run in runs:
+        groups.setdefault(json.dumps(key(run.arguments), default=str), []).append(run)
+    return groups.values()
+
+
+def _data_key(arguments):
+    return [dataclasses.asdict(arguments.data), arguments.run.selection, arguments.run.dev_fraction]
+
+
+def _model_key(arguments):
+    return [dataclasses.asdict(arguments.model)]
+
+
+def _refused(group, open_shared, check):
+    """The runs of a group that ``check(shared, arguments)`` refuses (all, if nothing opens), with their errors."""
+    try:
+        shared = open_shared(group[0].arguments)
+    except UserError as error:
+        return [(run, error) for run in group]
+    refused = []
+    for run in group:
+        try:
+            check(shared, run.arguments)
+        except UserError as error:
+            refused.append((run, error))
+    return refused
+
+
+def _open_data(arguments):
+    from ..experiment.offline import require_hub_or_cache
+    from ..tasks.load import load_task
+
+    require_hub_or_cache(arguments)
+    return load_task(arguments.data, arguments.model, arguments.run.selection, arguments.run.dev_fraction)
+
+
+def _check_data(task, arguments):
+    from ..experiment.loading import choose_pictured
+
+    if arguments.features.tsne:
+        choose_pictured(task, arguments)
+
+
+def _open_model(arguments):
+    from ..models.layers import find_layers
+    from ..models.loading import empty_model, load_tokenizer
+
+    load_tokenizer(arguments.model)
+    model = empty_model(arguments.model)
+    return model, find_layers(model)
+
+
+def _check_model(opened, arguments, processes):
+    from ..damage.regions import select_tensors
+    from ..healing.requirements import check_optional
+    from ..probing.probes import check_layers
+
+    model, stack = opened
+    select_tensors(stack, arguments.corruption.spec())
+    layers = arguments.features.layers()
+    if layers is not None:
+        check_layers(layers, stack.depth)
+    check_optional(arguments.training, model, processes)

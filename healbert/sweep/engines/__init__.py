@@ -1,0 +1,86 @@
+"""What makes the runs of a sweep. Engines keep no state of their own: that is on disk."""
+
+import dataclasses
+import importlib
+
+from ...utils.errors import check_choice
+
+# name -> module with a function `start(options)` that returns an engine. A new engine is one entry and its module.
+ENGINES = {"local": "local", "ray": "ray_cluster", "slurm": "slurm"}
+
+
+LAUNCHERS = ("python", "accelerate")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run for a worker: its flags, and how long it may take.
+
+    ``settings`` are flags as `make_arguments` takes them, ``output_dir`` among them; paths in them start from
+    ``directory``. ``timeout`` is in seconds. With ``processes`` above 1, or ``launcher`` "accelerate", it runs
+    through ``accelerate launch``.
+    """
+
+    settings: dict
+    directory: str
+    timeout: float | None = None
+    launcher: str = "python"
+    processes: int = 1
+
+
+@dataclasses.dataclass
+class Options:
+    """How a sweep is to be run; each engine takes what concerns it.
+
+    Args:
+        workers: runs at a time; default: slots of the GPUs here, else the CPU's cores, at most 4.
+        runs_per_gpu: runs that share a GPU.
+        run_timeout: seconds a run may take.
+        run_launcher: "python", or "accelerate" for runs of several processes.
+        processes_per_run: processes of one run.
+        ray_address: of a running cluster; default: one of this machine alone.
+        slurm: dict of submitit parameters (``slurm_partition``, ``timeout_min``, ...), and ``cluster``.
+        folder: the sweep's results folder.
+    """
+
+    folder: str
+    workers: int | None = None
+    runs_per_gpu: int = 1
+    run_timeout: float | None = None
+    run_launcher: str = "python"
+    processes_per_run: int = 1
+    ray_address: str | None = None
+    slurm: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a run has no result: ``kind`` is "exception", "killed" or "timeout"."""
+
+    kind: str
+    message: str
+
+
+def with_threads(job, threads):
+    """A copy of ``job`` with that many CPU threads, unless its settings say or ``threads`` is None."""
+    settings = {} if threads is None else {"torch_num_threads": threads}
+    return dataclasses.replace(job, settings=settings | job.settings)
+
+
+def start_engine(name, options):
+    """Starts an engine.
+
+    Args:
+        name: a name in `ENGINES`.
+        options: `Options`.
+
+    Returns:
+        an object with ``capacity`` (runs at a time), ``submit(jobs)`` -> list of handles,
+        ``wait(handles, timeout)`` -> list of finished handles, ``failure(handle)`` -> `Failure` or None, and
+        ``stop()``, which ends what still runs.
+
+    Raises:
+        UserError: for an unknown name, a library that is not installed, or a cluster out of reach.
+    """
+    check_choice("engine", name, ENGINES)
+    return importlib.import_module(f".{ENGINES[name]}", __name__).start(options)

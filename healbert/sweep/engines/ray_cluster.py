@@ -1,0 +1,85 @@
+"""Ray Core: one task a run, on one machine or many that share a file system.
+
+Ray keeps the processes that ran a task for the next one, so that they keep what they loaded. A run whose worker or
+node is lost is tried again by Ray, and continues from its last epoch.
+"""
+
+import socket
+
+from ...utils.errors import UserError
+from ..engines import Failure, with_threads
+from .worker import RunTimeout, run_one
+
+RETRIES = 2  # of a run whose worker died: a lost node is not the run's fault
+
+
+def start(options):
+    """Starts the engine; see `start_engine`.
+
+    Raises:
+        UserError: if Ray is not installed or the cluster cannot be reached.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UserError("--engine ray needs Ray; run: pip install 'healbert[ray]'") from error
+    if not ray.is_initialized():
+        _connect(ray, options.ray_address)
+    return RayEngine(ray, options)
+
+
+def _connect(ray, address):
+    where = {"include_dashboard": False} if address is None else {"address": address}
+    try:
+        _require_listener(address)
+        ray.init(log_to_driver=False, configure_logging=False, **where)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"no Ray cluster answers at {address}: {' '.join(str(error).split())[:200]}; start one with "
+            "'ray start --head', or leave out --ray_address to use this machine alone"
+        ) from error
+
+
+def _require_listener(address, timeout=10.0):
+    # Ray itself waits for ten minutes and more.
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=timeout).close()
+
+
+class RayEngine:
+    """Makes runs as Ray tasks."""
+
+    def __init__(self, ray, options):
+        self.ray = ray
+        resources = ray.cluster_resources()
+        cores, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+        per_run = options.processes_per_run if options.processes_per_run > 1 else 1 / options.runs_per_gpu
+        self.capacity = options.workers or max(1, int(gpus / per_run) if gpus else min(cores, len(ray.nodes()) * 4))
+        cpus = max(1, cores // self.capacity)
+        needs = {"num_cpus": cpus, **({"num_gpus": per_run} if gpus else {})}
+        self.threads = max(1, cpus // options.processes_per_run)
+        self._task = ray.remote(max_retries=RETRIES, **needs)(run_one)
+
+    def submit(self, jobs):
+        return [self._task.remote(with_threads(job, self.threads)) for job in jobs]
+
+    def wait(self, handles, timeout):
+        handles = list(handles)
+        ready, waiting = self.ray.wait(handles, timeout=timeout)
+        return ready + (self.ray.wait(waiting, num_returns=len(waiting), timeout=0)[0] if waiting else [])
+
+    def failure(self, handle):
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            self.ray.get(handle)
+        except RayTaskError as error:
+            kind = "timeout" if isinstance(error.cause, RunTimeout) else "exception"
+            return Failure(kind, str(error.cause))
+        except RayError as error:
+            return Failure("killed", f"Ray lost the worker {RETRIES + 1} times ({type(error).__name__})")
+        return None
+
+    def stop(self):
+        self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own

@@ -1,0 +1,153 @@
+"""From a sweep to its runs: expanded, checked, each experiment once, and what of it is done."""
+
+import dataclasses
+import pathlib
+import statistics
+
+from ..arguments.identity import Arguments
+from ..arguments.parser import make_arguments, typed
+from ..results.read import is_locked, read_results
+from ..utils.errors import UserError
+
+NAMED = 3  # runs that an error names
+
+
+@dataclasses.dataclass
+class PlannedRun:
+    """One run of a sweep.
+
+    ``settings`` are the flags that the sweep gives it, ``arguments`` all that follow from them, ``folder`` its
+    results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells one writing of
+    its ``results.json`` from another.
+    """
+
+    settings: dict
+    arguments: Arguments
+    folder: pathlib.Path
+    state: str = "todo"
+    results: dict | None = None
+    written: tuple | None = None
+
+    @property
+    def name(self):
+        return self.folder.name
+
+    @property
+    def kind(self):
+        """What runs share that load the same: (model, task)."""
+        model, data = self.arguments.model, self.arguments.data
+        return (model.model_name_or_path, data.task_name or data.dataset_name or data.train_file)
+
+    def look(self):
+        """Reads the state from disk; what cannot be read is to be done again."""
+        try:
+            stat = (self.folder / "results.json").stat()
+            self.results, self.written = read_results(self.folder), (stat.st_ino, stat.st_mtime_ns)
+            self.state = self.results["status"]
+        except (OSError, ValueError):
+            self.results, self.written, self.state = None, None, "todo"
+        return self.state
+
+    def runs_elsewhere(self):
+        """Whether some process is at work on the run."""
+        return is_locked(self.folder)
+
+
+@dataclasses.dataclass
+class Plan:
+    """The runs of a sweep, and what is known of them."""
+
+    runs: list
+    duplicates: int = 0
+
+    def in_state(self, *states):
+        return [run for run in self.runs if run.state in states]
+
+    def seconds_left(self, workers):
+        """Seconds until the rest is done, from finished runs of the same task and model, or None if there are none."""
+        taken = {}
+        for run in self.in_state("completed", "diverged"):
+            seconds = sum((run.results.get("timing") or {}).values())
+            taken.setdefault(run.kind, []).append(seconds)
+        if not taken:
+            return None
+        overall = statistics.mean(second for seconds in taken.values() for second in seconds)
+        means = {kind: statistics.mean(seconds) for kind, seconds in taken.items()}
+        return sum(means.get(run.kind, overall) for run in self.in_state("todo")) / workers
+
+
+def make_plan(sweep, output_dir, processes=1):
+    """Expands a sweep, checks every run and looks at what is on disk.
+
+    Args:
+        sweep: a `Sweep`.
+        output_dir: the sweep's results folder.
+        processes: processes that train one run together.
+
+    Returns:
+        Plan: each experiment once, runs of one task and model next to each other.
+
+    Raises:
+        UserError: if a run would be refused; names the first of them.
+    """
+    output_dir, runs, refused, total = pathlib.Path(output_dir), {}, [], 0
+    exclude = [{key: _typed_values(key, value) for key, value in entry.items()} for entry in sweep.exclude]
+    for settings, from_grid in sweep.settings():
+        try:
+            arguments = make_arguments(**settings, output_dir=str(output_dir))
+            if from_grid and _is_excluded(arguments, exclude):
+                continue
+            name = arguments.name(processes)
+        except UserError as error:
+            if not (from_grid and _is_excluded_as_given(settings, exclude)):
+                refused.append((settings, error))
+            continue
+        total += 1
+        runs.setdefault(name, PlannedRun(settings, arguments, output_dir / name))
+    if refused:
+        raise UserError(_describe_refused(refused, sweep))
+    if not runs:
+        raise UserError("no run is left: exclude takes all of them")
+    plan = Plan(_grouped(runs.values()), total - len(runs))
+    _look_at_all(plan.runs, output_dir)
+    return plan
+
+
+def _typed_values(key, value):
+    return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _is_excluded(arguments, exclude):
+    return bool(exclude) and _matches(arguments.settings(), exclude)
+
+
+def _is_excluded_as_given(settings, exclude):
+    # What cannot run is often why it is excluded.
+    named = settings.keys() & {key for entry in exclude for key in entry}
+    return _matches({key: typed(key, settings[key]) for key in named}, exclude)
+
+
+def _matches(settings, exclude):
+    return any(all(key in settings and settings[key] in values for key, values in entry.items()) for entry in exclude)
+
+
+def _describe_refused(refused, sweep):
+    varying = {*sweep.grid, *(key for entry in sweep.include for key in entry)}
+    named = [", ".join(f"{k}={v}" for k, v in settings.items() if k in varying) for settings, _ in refused[:NAMED]]
+    more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+    return f"{len(refused)} runs cannot run ({'; '.join(named)}{more}): {refused[0][1]}"
+
+
+def _grouped(runs):
+    # Workers keep what they loaded last: runs that share it should follow each other.
+    order = {}
+    for run in runs:
+        order.setdefault(run.kind, []).append(run)
+    return [run for group in order.values() for run in group]
+
+
+def _look_at_all(runs, output_dir):
+    present = {path.name for path in output_dir.iterdir()} if output_dir.is_dir() else set()
+    for run in runs:
+        if run.name in present:
+            run.look()

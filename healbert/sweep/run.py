@@ -1,0 +1,211 @@
+"""Running a sweep: what is not done goes to an engine, what happens is written down."""
+
+import collections
+import pathlib
+import time
+
+from ..experiment.folder import remove_checkpoints
+from ..results.read import load_results, log_tail
+from ..results.schema import LOG_NAME, SCHEMA_VERSION
+from ..utils.errors import UserError, check_choice
+from ..utils.files import write_json
+from .check import check_runs
+from .engines import LAUNCHERS, Job, Options, start_engine
+from .plan import make_plan
+from .progress import Progress, count_runs, format_seconds
+from .sweep_file import read_sweep
+
+
+class SweepStopped(KeyboardInterrupt):
+    """Ctrl-C during a sweep; its text says how to go on."""
+
+
+def run_sweep(sweep, output_dir, engine="local", retry_failed=False, progress=True, assignments=(), **options):
+    """Runs every run of a sweep that is not done.
+
+    Args:
+        sweep: a sweep file, or a dict with ``base``, ``grid``, ``include``, ``exclude``.
+        output_dir: the sweep's results folder; each run gets a folder in it.
+        engine: a name in `healbert.engines.ENGINES`.
+        retry_failed: run failed runs again.
+        progress: show what happens.
+        assignments: ``KEY=VALUE`` texts that replace settings of the sweep.
+        options: fields of `healbert.engines.Options`.
+
+    Returns:
+        pandas.DataFrame: what `load_results` says of the folder.
+
+    Raises:
+        UserError: if the sweep, a run of it, the folder or the engine cannot be used; nothing has run then.
+    """
+    plan = prepare(sweep, output_dir, assignments, options.get("processes_per_run", 1))
+    run_plan(plan, output_dir, engine, retry_failed, Progress(plan) if progress else None, **options)
+    return load_results(output_dir)
+
+
+def prepare(sweep, output_dir, assignments=(), processes=1):
+    """The `Plan` of a sweep file or dict; see `run_sweep`."""
+    return make_plan(read_sweep(sweep, assignments), output_dir, processes)
+
+
+def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None, **options):
+    """Runs what is to do of a `Plan`; see `run_sweep`."""
+    options = Options(folder=str(output_dir), **options)
+    check_choice("run launcher", options.run_launcher, LAUNCHERS)
+    todo = plan.in_state("todo", "failed") if retry_failed else plan.in_state("todo")
+    if not todo:
+        return
+    _require_writable(pathlib.Path(output_dir))
+    for run in plan.in_state("completed", "diverged"):
+        if not run.results["config"].get("save_model"):
+            remove_checkpoints(run.folder)  # a kill may have come between the results and this
+    check_runs(todo, options.processes_per_run)
+    runner = _Runner(plan, options, start_engine(engine, options), progress)
+    try:
+        runner.run(todo)
+    except KeyboardInterrupt as stopped:
+        done = len(plan.in_state("completed", "diverged"))
+        raise SweepStopped(f"{done} of {count_runs(len(plan.runs))} finished; the same command goes on") from stopped
+    finally:
+        runner.close()
+
+
+def _require_writable(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink(missing_ok=True)  # another sweep may have been quicker
+    except OSError as error:
+        raise UserError(f"results folder {folder} cannot be written: {error.strerror}") from error
+
+
+class _Runner:
+    """The loop of a sweep: gives runs to the engine and takes note of how they ended."""
+
+    def __init__(self, plan, options, engine, progress):
+        self.plan, self.options, self.engine, self.progress = plan, options, engine, progress
+        self.waiting, self.running, self.elsewhere = collections.deque(), {}, []
+
+    def run(self, runs):
+        self.waiting.extend(runs)
+        self._show("start", self.engine.capacity)
+        while self.waiting or self.running or self.elsewhere:
+            self._fill()
+            self._collect()
+            self._look_elsewhere()
+
+    def close(self):
+        self._show("stop")
+        self.engine.stop()
+
+    def _fill(self):
+        batch = []
+        while self.waiting and len(self.running) + len(batch) < self.engine.capacity:
+            run = self.waiting.popleft()
+            if self._settled(run):
+                self._show("finished", run)
+            elif run.runs_elsewhere():
+                self.elsewhere.append(run)
+            else:
+                run.state = "todo"  # also a failed one that is tried again
+                batch.append(run)
+        handles = self.engine.submit([self._job(run) for run in batch]) if batch else []
+        for handle, run in zip(handles, batch, strict=True):
+            self.running[handle] = run
+            self._show("running", run)
+
+    def _settled(self, run):
+        """Whether another sweep has dealt with the run since the plan was made."""
+        known, state = run.written, run.look()
+        return state in ("completed", "diverged") or (state == "failed" and run.written != known)
+
+    def _job(self, run):
+        settings = {**run.settings, "output_dir": str(run.folder.resolve()), "disable_tqdm": True}
+        options = self.options
+        directory = str(pathlib.Path.cwd())
+        return Job(settings, directory, options.run_timeout, options.run_launcher, options.processes_per_run)
+
+    def _collect(self):
+        if not self.running:
+            time.sleep(1.0 if self.elsewhere else 0)
+            return
+        for handle in self.engine.wait(list(self.running), timeout=1.0):
+            run, failure = self.running.pop(handle), self.engine.failure(handle)
+            if run.runs_elsewhere():
+                self.elsewhere.append(run)
+                continue
+            if run.look() not in ("completed", "diverged") and failure:
+                _record_failure(run, failure)
+            if run.state == "todo":  # given up by whoever had it
+                self.waiting.append(run)
+            else:
+                self._show("finished", run)
+        self._show("tick")
+
+    def _look_elsewhere(self):
+        for run in list(self.elsewhere):
+            if not run.runs_elsewhere():
+                self.elsewhere.remove(run)
+                self.waiting.append(run)
+
+    def _show(self, event, *details):
+        if self.progress:
+            getattr(self.progress, event)(*details)
+
+
+def _record_failure(run, failure):
+    message = failure.message
+    run.state = "failed"
+    run.results = {
+        "schema_version": SCHEMA_VERSION,
+        "status": "failed",
+        "config": run.arguments.settings(),
+        "error": {"kind": failure.kind, "message": message, "log_tail": log_tail(run.folder)},
+    }
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run.folder / "results.json", run.results)
+    except OSError as error:  # a full disk: the sweep still says which runs failed
+        run.results["error"]["message"] = f"{message}; {run.folder} cannot be written: {error.strerror}"
+
+
+def sweep_command(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, **options):
+    """``python -m healbert sweep``: plans, runs, prints; returns the exit status (1 if a run failed).
+
+    Raises:
+        UserError: as `run_sweep`.
+    """
+    output_dir = output_dir or str(pathlib.Path("runs") / pathlib.Path(file).stem)
+    assignments = [*set, *(["save_model=true"] if save_model else [])]
+    plan = prepare(file, output_dir, assignments, options["processes_per_run"])
+    if not dry_run:
+        options["slurm"] = dict(map(_parse_parameter, slurm))
+        run_plan(plan, output_dir, engine, retry_failed, Progress(plan), **options)
+    print(describe_plan(plan, output_dir, options["workers"] or 1))
+    return int(bool(plan.in_state("failed")) and not dry_run)
+
+
+def describe_plan(plan, output_dir, workers):
+    """How many runs there are, how many are done, which failed, and how long the rest will take, as text."""
+    counts = {state: len(plan.in_state(state)) for state in ("completed", "diverged", "failed", "todo")}
+    same = f" ({plan.duplicates} more are the same experiments)" if plan.duplicates else ""
+    lines = [
+        f"{count_runs(len(plan.runs))}{same} in {output_dir}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+    ]
+    for run in plan.in_state("failed"):
+        lines.append(f"failed: {run.name}: {run.results['error']['message']} (log: {run.folder / LOG_NAME})")
+    if counts["failed"]:
+        lines.append("--retry_failed runs failed runs again")
+    if counts["todo"]:
+        left = plan.seconds_left(workers)
+        known = format_seconds(left) if left is not None else "unknown until a run is finished"
+        lines.append(f"time left with {workers} at a time: {known}")
+    return "\n".join(lines)
+
+
+def _parse_parameter(text):
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise UserError(f"--slurm {text} is not KEY=VALUE, such as --slurm slurm_partition=gpu")
+    return key, int(value) if value.isdecimal() else value

@@ -1,0 +1,1 @@
+"""Tasks: the table, where data come from, columns, labels, samples, tokens."""

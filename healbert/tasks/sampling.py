@@ -1,0 +1,49 @@
+"""Seeded, stratified draws."""
+
+import numpy as np
+
+from ..utils.errors import UserError
+
+
+def draw_samples(splits, data):
+    limits = {"train": data.max_train_samples, "evaluation": data.max_eval_samples, "test": data.max_eval_samples}
+    return {
+        split: rows.select(stratified_sample(rows["label"], limits[split], data.sample_seed))
+        if limits[split] is not None and limits[split] < len(rows)
+        else rows
+        for split, rows in splits.items()
+    }
+
+
+def hold_out(train, fraction, seed):
+    size = max(1, round(fraction * len(train)))
+    if size == len(train):
+        raise UserError(
+            f"--selection dev would hold out {size} of {len(train)} training examples; "
+            "use a smaller --dev_fraction or more examples"
+        )
+    held = stratified_sample(train["label"], size, seed)
+    kept = np.setdiff1d(np.arange(len(train)), held)
+    return {"train": train.select(kept), "dev": train.select(held)}
+
+
+def stratified_sample(labels, size, seed):
+    """Draws ``size`` positions so that every class keeps its share, to within one example.
+
+    Args:
+        labels: class indices, one per example.
+        size: how many to draw, at most ``len(labels)``.
+        seed: seed of the draw.
+
+    Returns:
+        numpy.ndarray of int: the drawn positions in ascending order.
+    """
+    labels = np.asarray(labels)
+    rng = np.random.default_rng(seed)
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * size / len(labels)
+    quota = np.floor(shares).astype(int)
+    largest_remainders = np.argsort(quota - shares, kind="stable")[: size - quota.sum()]
+    quota[largest_remainders] += 1
+    drawn = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, quota, strict=True)]
+    return np.sort(np.concatenate(drawn))

@@ -1,0 +1,1 @@
+"""Errors, files, machine: used by all rooms, knows nothing of them."""

@@ -1,0 +1,3 @@
+"""HealBERT's version."""
+
+__version__ = "0.1.0"

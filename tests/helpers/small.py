@@ -1,0 +1,115 @@
+"""Texts, tiny models on disk, the commands as a user runs them."""
+
+import os
+import pathlib
+import random
+import string
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+WORDS = {
+    "good": "good great lovely warm bright fine sweet superb".split(),
+    "bad": "bad awful dull cold grim poor bitter dreadful".split(),
+}
+
+
+FILLER = "the film was a story of people in town and we saw it once more".split()
+
+
+def make_rows(count, seed=0, words=WORDS):
+    """Sentences whose class shows in one word: a list of (text, label name)."""
+    rng = random.Random(seed)
+    rows = []
+    for i in range(count):
+        label = sorted(words)[i % len(words)]
+        text = [rng.choice(FILLER) for _ in range(rng.randint(2, 14))]
+        text.insert(rng.randrange(len(text) + 1), rng.choice(words[label]))
+        rows.append((" ".join(text), label))
+    return rows
+
+
+def write_csv(path, rows):
+    import csv
+
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    return str(path)
+
+
+def save_tiny_bert(folder, num_hidden_layers=4, **options):
+    """Writes a BertModel of hidden size 32 and a WordPiece tokenizer that knows the words above."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = list(string.ascii_lowercase) + [f"##{c}" for c in string.ascii_lowercase]
+    words = sorted({*FILLER, *sum(WORDS.values(), [])} - set(letters))
+    vocabulary = {token: i for i, token in enumerate(specials + letters + words)}
+    BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=num_hidden_layers,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        **options,
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    return str(folder)
+
+
+def to_flags(settings):
+    """The command line of a dict of settings."""
+    return [part for key, value in settings.items() for part in (f"--{key}", str(value))]
+
+
+def run_script(*arguments, timeout=120, **environment):
+    """Runs run_corrupt_glue.py as a user would; returns the finished process with its text output."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run_corrupt_glue.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, **environment},
+    )
+
+
+def run_module(*arguments, timeout=120, **environment):
+    """Runs `python -m healbert` as a user would; returns the finished process with its text output."""
+    return subprocess.run(
+        [sys.executable, "-m", "healbert", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def folder_files(folder):
+    """The files of a folder as `Hub.create` takes them: a dict from path to bytes."""
+    paths = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def save_bare_gpt2(folder):
+    """A tiny GPT-2 whose tokenizer adds no special tokens and drops what it does not know."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE({"<|endoftext|>": 0, "g": 1, "o": 2, "d": 3, "a": 4, "go": 5}, [("g", "o")]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>").save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 128, "eos_token_id": 0, "bos_token_id": 0}
+    GPT2Model(GPT2Config(vocab_size=6, **sizes)).save_pretrained(folder)
+    return str(folder)

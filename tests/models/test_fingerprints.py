@@ -1,0 +1,127 @@
+"""What a name stands for, and a fingerprint that follows its content and nothing else."""
+
+import os
+import pathlib
+import shutil
+
+import pandas
+import pytest
+from helpers.small import save_tiny_bert
+
+from healbert.arguments.groups import DataArguments, ModelArguments
+from healbert.hub.reach import resolve_commit
+from healbert.models.embedded import MODEL_SHA256
+from healbert.models.source import local_model, model_fingerprint
+from healbert.tasks.docstrings import docstrings_key
+from healbert.tasks.source import data_fingerprint, local_dataset
+from healbert.tasks.table import TASKS, Task
+from healbert.utils.errors import UserError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def of_model(path, **settings):
+    return model_fingerprint(ModelArguments(model_name_or_path=str(path), **settings))["model_name_or_path"]
+
+
+def of_data(**settings):
+    return data_fingerprint(DataArguments(**settings), ModelArguments())
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_tiny_bert(tmp_path / "model", num_hidden_layers=1)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "data" / "sst2"
+    folder.mkdir(parents=True)
+    for split in ("train", "validation"):
+        pandas.DataFrame({"sentence": ["a", "b"], "label": [0, 1]}).to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+def test_copied_model_has_the_same_fingerprint(model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "copy")
+    assert of_model(copy) == of_model(model)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_changed_model_has_another_fingerprint(model, name):
+    before, path = of_model(model), os.path.join(model, name)
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b" ")
+    os.utime(path, ns=(1, 1))
+    assert of_model(model) != before
+
+
+@pytest.mark.parametrize("name", ["README.md", "results.json", "corruption.json", "pytorch_model.bin"])
+def test_what_is_not_read_from_a_model_folder_does_not_count(model, name):
+    before = of_model(model)
+    with open(os.path.join(model, name), "w", encoding="utf-8") as file:
+        file.write("{}")
+    assert of_model(model) == before
+
+
+def test_file_changed_in_place_with_its_old_times_counts(model):
+    before, path = of_model(model), pathlib.Path(model, "config.json")
+    stat, text = path.stat(), path.read_text()
+    path.write_text(text[:-1] + " ")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size and of_model(model) != before
+
+
+def test_tokenizer_and_configuration_of_their_own_count(model):
+    found = model_fingerprint(ModelArguments(tokenizer_name=model, config_name=model))
+    assert set(found) == {"model_name_or_path", "tokenizer_name", "config_name"}
+    assert found["tokenizer_name"] == of_model(model)
+
+
+def test_embedded_parts_are_known_without_reading_them():
+    assert of_model("embedded") == f"files:{MODEL_SHA256[:16]}"
+    assert of_data() == f"docstrings:{docstrings_key()}"
+
+
+def test_dataset_folder_counts_by_content(dataset, tmp_path):
+    root = str(dataset.parent)
+    before = of_data(task_name="sst2", data_root=root)
+    copied = shutil.copytree(root, tmp_path / "moved")
+    assert of_data(task_name="sst2", data_root=str(copied)) == before
+    assert of_data(dataset_name=str(dataset)) == before
+    pandas.DataFrame({"sentence": ["a", "c"], "label": [0, 1]}).to_parquet(dataset / "train.parquet")
+    assert of_data(task_name="sst2", data_root=root) != before
+
+
+def test_hub_repository_counts_by_the_commit_in_the_cache(tmp_path):
+    refs = tmp_path / "models--someone--bert" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "main").write_text(COMMIT)
+    assert of_model("someone/bert", cache_dir=str(tmp_path)) == f"commit:{COMMIT}"
+    assert of_model("someone/bert", cache_dir=str(tmp_path), model_revision="v2") is None
+
+
+def test_commit_stands_for_itself():
+    assert resolve_commit("someone/bert", "model", COMMIT) == COMMIT
+
+
+def test_names_stand_for_folders_or_hub_ids(model, dataset):
+    assert local_model(model) == model
+    assert local_model("google-bert/bert-base-uncased") is None
+    assert local_dataset(TASKS["sst2"]) is None
+    assert local_dataset(TASKS["sst2"], dataset.parent) == dataset
+    assert local_dataset(Task("nyu-mll/glue", "sst2"), dataset.parent) == dataset
+
+
+@pytest.mark.parametrize("name", ["./nothing", "/nothing", "a/b/c"])
+def test_paths_to_nothing_are_refused(name):
+    with pytest.raises(UserError, match="does not exist"):
+        local_model(name)
+    with pytest.raises(UserError, match="does not exist"):
+        local_dataset(Task(name))
+
+
+def test_data_root_without_the_dataset_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no dataset .*sst2"):
+        local_dataset(TASKS["sst2"], tmp_path)

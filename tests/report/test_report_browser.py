@@ -1,0 +1,243 @@
+"""The HTML report in a real browser: filters, hover, themes, print, phone; nothing leaves the page."""
+
+import io
+import json
+import pathlib
+
+import pytest
+from helpers.report_runs import Maker, add_insides
+from PIL import Image
+
+from healbert.report.write import make_report
+
+CHROMIUM = pathlib.Path("/usr/bin/chromium")
+OPTIONS = "--no-sandbox --disable-gpu --disable-background-networking --disable-sync --no-first-run".split()
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not here")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Two datasets, two models of which one has two methods, a label of ill will; probes and t-SNE in some runs."""
+    root = tmp_path_factory.mktemp("browser")
+    maker = Maker(root / "runs", {"sst2": (["negative", EVIL], 60), "emotion": (list("abc"), 60)})
+    settings = {"seeds": (0, 1), "rates": (2e-5, 5e-5)}
+    maker.sweep(levels=(0, 0.5, 1), model_name_or_path="org/one", **settings)
+    maker.sweep(levels=(0.5,), model_name_or_path="org/one", corrupt_method="zeros", **settings)
+    maker.sweep(levels=(0, 0.5), model_name_or_path="org/two", **settings)
+    for path in maker.root.glob("*/results.json"):  # a damaged model that beats the healed intact one: no recovery
+        results = json.loads(path.read_text())
+        config = results["config"]
+        if (config["model_name_or_path"], config["task_name"], config["corrupt_level"]) == ("org/two", "sst2", 0.5):
+            results["metrics"]["damaged"]["f1_weighted"] = 0.99
+            path.write_text(json.dumps(results))
+    for folder in sorted(maker.root.iterdir())[:8]:
+        add_insides(folder, examples=30)
+    make_report(maker.root, root / "out")
+    return root / "out" / "report.html"
+
+
+@pytest.fixture
+def opened(browser, report):
+    """Opens the report; at the end, no script failed and nothing was asked of anything but the file."""
+    pages, faults, requests = [], [], []
+
+    def go(width=1280, scheme="light"):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+        page.on("dialog", lambda dialog: faults.append("a dialog opened"))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(report.as_uri())
+        pages.append(page)
+        return page
+
+    yield go
+    for page in pages:
+        page.close()
+    assert faults == []
+    assert [url for url in requests if url != report.as_uri() and not url.startswith(("data:", "blob:"))] == []
+
+
+def show(page, chart):
+    """Scrolls a chart into view and waits until it is drawn."""
+    chart.scroll_into_view_if_needed()
+    page.wait_for_function("chart => chart.querySelector('.main-svg')", arg=chart.element_handle())
+    return chart
+
+
+def draw_all(page):
+    for chart in page.locator(".chart:not([hidden])").all():
+        show(page, chart)
+
+
+def test_every_chart_is_drawn_and_labelled(opened):
+    page = opened()
+    draw_all(page)
+    charts = page.locator(".chart").all()
+    assert len(charts) > 25
+    assert all(len(chart.get_attribute("aria-label")) > 10 for chart in charts)
+    kinds = page.eval_on_selector_all("figure", "all => all.map(figure => figure.className)")
+    assert {kind.split()[-1] for kind in kinds} == set("levels recovery epochs rates probes confusion tsne".split())
+
+
+def test_hover_gives_exact_values(opened):
+    page = opened()
+    chart = show(page, page.locator("figure.levels .chart").first)
+    point = chart.locator(".scatterlayer .points path").first
+    box = point.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    text = chart.locator(".hoverlayer .hovertext").first
+    text.wait_for()
+    shown = text.text_content()
+    data = chart.evaluate("chart => chart.data.find(trace => trace.mode === 'lines+markers')")
+    assert f"{data['y'][0]:.4f}" in shown and "damaged part of the encoder" in shown and "n 2" in shown
+
+
+@pytest.mark.parametrize(("key", "value"), [("dataset", "emotion"), ("model", "org/two"), ("method", "zeros")], ids=str)
+def test_filters_act_on_tables_and_figures(opened, key, value):
+    page = opened()
+    everything = page.locator(".item:visible").count()
+    page.select_option(f"select[name={key}]", value)
+    visible = "all => all.filter(item => item.offsetParent)"
+    rows = page.eval_on_selector_all("tr.item", f"{visible}.length")
+    left = page.eval_on_selector_all(
+        ".chart, tr.item",
+        f"all => ({visible})(all).filter(i => !('anyDataset' in i.dataset)).map(i => i.dataset.{key})",
+    )
+    assert rows and set(left) == {value}
+    assert page.locator(".item:visible").count() < everything
+    assert page.locator("figure:visible").count() and "of" in page.locator(".filters output").text_content()
+    page.select_option(f"select[name={key}]", "")
+    assert page.locator(".item:visible").count() == everything
+
+
+def test_findings_are_of_the_chosen_dataset(opened):
+    page = opened()
+    shown = "all => all.filter(e => e.offsetParent).map(e => e.textContent)"
+    texts = page.eval_on_selector_all(".card, .lead", shown)
+    assert texts and not any("On sst2," in text and "Over 2 datasets" not in text for text in texts)
+    page.select_option("select[name=dataset]", "sst2")
+    texts = page.eval_on_selector_all(".card, .lead", shown)
+    assert any("On sst2," in text for text in texts) and any(text.startswith("sst2: ") for text in texts)
+    assert not any("2 datasets" in text or "emotion" in text for text in texts)
+
+
+def test_filter_chooses_rows_of_the_recovery_map(opened):
+    page = opened()
+    chart = show(page, page.locator("figure.recovery .chart").first)
+    assert chart.evaluate("chart => chart.data[0].y.length") == 3
+    page.select_option("select[name=dataset]", "sst2")
+    assert chart.evaluate("chart => chart.data[0].y") == ["sst2"]
+    page.select_option("select[name=dataset]", "")
+    assert chart.evaluate("chart => chart.data[0].y.length") == 3
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_does_not_scroll_sideways(opened, width):
+    page = opened(width)
+    draw_all(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = "all => all.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"
+    assert page.eval_on_selector_all(".scroll, .chart, .card, figure, h1, h2, h3, p", outside) == []
+    if width == 390:
+        table = page.locator(".scroll").first
+        assert table.evaluate("e => e.scrollWidth > e.clientWidth"), "wide tables scroll inside their own box"
+
+
+CONTRAST = """() => {
+  const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const page = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+    if (!/, 0\\)$/.test(c)) return c; } return getComputedStyle(document.body).backgroundColor; };
+  return [...document.querySelectorAll("p, td, th, h1, h2, h3, a, label, li, small, summary, figcaption, span")]
+    .filter(e => e.textContent.trim() && e.offsetParent)
+    .map(e => { const [a, b] = [light(getComputedStyle(e).color), light(page(e))];
+      return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), e.tagName + "." + e.className]; })
+    .filter(([ratio]) => ratio < 4.5); }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(opened, scheme):
+    page = opened(scheme=scheme)
+    chart = show(page, page.locator("figure.levels .chart").first)
+    assert page.evaluate(CONTRAST) == []
+    text = chart.locator(".xtick text").first.evaluate("e => getComputedStyle(e).fill")
+    assert (text == "rgb(230, 233, 236)") == (scheme == "dark")
+
+
+def luminance(colour):
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (part / 255 for part in colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_heatmap_text_has_contrast(opened, scheme):
+    page = opened(scheme=scheme)
+    found, words = [], set()
+    charts = page.locator("figure.recovery .chart").all() + page.locator("figure.confusion .chart").all()[:6]
+    for chart in charts:
+        show(page, chart)
+        picture = Image.open(io.BytesIO(chart.screenshot())).convert("RGB")
+        left, top = (chart.bounding_box()[side] for side in "xy")
+        for text in chart.locator(".scatterlayer text").all():
+            box, fill = text.bounding_box(), text.evaluate("e => getComputedStyle(e).fill")
+            place = picture.getpixel((round(box["x"] + box["width"] / 2 - left), round(box["y"] - 3 - top)))
+            dark, light = sorted(map(luminance, (place, [int(v) for v in fill[4:-1].split(",")])))
+            found.append((light + 0.05) / (dark + 0.05))
+            words.add(text.text_content())
+    assert len(found) > 40 and min(found) >= 4.5 and "undefined" in words
+
+
+def test_heatmap_says_undefined_on_a_phone(opened):
+    page = opened(width=390)
+    texts = []
+    for chart in page.locator("figure.recovery .chart").all():
+        texts += show(page, chart).locator(".scatterlayer text").all_text_contents()
+    assert "unde-fined" in texts and not any("%" in text for text in texts)
+
+
+def test_theme_changes_while_open(opened):
+    page = opened()
+    chart = show(page, page.locator("figure.levels .chart").first)
+    page.emulate_media(color_scheme="dark")
+    dark = "chart => chart.layout.font.color === '#e6e9ec'"
+    assert page.wait_for_function(dark, arg=chart.element_handle()).json_value() is True
+
+
+def test_print_draws_everything_in_light(opened, tmp_path):
+    page = opened(scheme="dark")
+    page.evaluate(
+        "addEventListener('afterprint', () => { window.printed = document.querySelectorAll('.main-svg').length })"
+    )
+    page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
+    charts = page.locator(".chart").count()
+    assert page.evaluate("window.printed") >= charts
+    assert (tmp_path / "report.pdf").stat().st_size > 50_000
+
+
+def test_labels_of_ill_will_are_shown_as_text(opened):
+    page = opened()
+    chart = show(page, page.locator("figure.confusion[aria-label*=sst2] .chart").first)
+    assert any("<script>" in text for text in chart.locator(".ytick text").all_text_contents())
+    assert page.evaluate("document.querySelectorAll('svg script, td script').length") == 0
+
+
+def test_every_link_of_the_page_resolves(opened, report):
+    page = opened()
+    links = page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
+    for link in links:
+        if link.startswith("#"):
+            assert page.locator(link).count() == 1
+        else:
+            assert (report.parent / link).is_file()

@@ -1,0 +1,95 @@
+"""The sentences that tell a verdict."""
+
+import dataclasses
+
+import numpy as np
+from helpers.report_runs import told
+
+from healbert.analysis.claims import CLAIMS
+from healbert.analysis.statistics.intervals import Stratum, estimate
+from healbert.analysis.statistics.significance import paired_test, trend_test
+from healbert.analysis.verdicts import FAILS, HOLDS, OPEN, Verdict
+
+
+def made_up(letter="c", values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),), shared=True, p=None, corrected=None, **changes):
+    """A `Verdict` on datasets' differences by seed, its p-values those of the test or given."""
+    claim = next(claim for claim in CLAIMS if claim.letter == letter)
+    strata = [Stratum(np.array(v), seeds=tuple(range(len(v))) if shared else None) for v in values]
+    estimated = estimate(strata)
+    scores = np.random.default_rng(0).normal(size=(estimated.pairs, 5))
+    test = trend_test(scores) if claim.trend else paired_test(strata, estimated)
+    test = dataclasses.replace(test, p=test.p if p is None else p, **changes)
+    scope = "all datasets" if len(values) > 1 else "sst2"
+    return Verdict(None, claim, scope, len(values), estimated, test, test.p if corrected is None else corrected, 12)
+
+
+class TestFindings:
+    def test_lost_by_correction_is_said(self):
+        text = told(made_up(p=0.032, corrected=0.09))
+        assert "p is below 0.05 by itself, not after correction for 12 tests" in text
+        assert "The interval lies above zero" in text and "Chance" not in text
+        assert "p is the smallest that so few runs can give" in told(made_up(corrected=0.05))
+        assert "6 pairs of runs, p = 0.032, after correction for 12 tests 0.090" in text
+
+    def test_chance_only_where_nothing_else_speaks(self):
+        wide = ((0.09, -0.05, 0.03, -0.06, 0.05, 0.01),)
+        assert "Chance could give as much" in told(made_up(values=wide, p=0.4))
+        assert "leaves room for chance" in told(made_up(p=0.2))
+
+    def test_a_trend_that_is_not_steady_shows_its_levels(self):
+        verdict = made_up("b, bottom", p=0.2, direction=1)
+        verdict.means = {"0%": 0.85, "50%": 0.7, "100%": 0.75}
+        text = told(verdict)
+        assert "Over all levels the score tends to fall" in text and "not steadily enough" in text
+        assert "Mean score by level: 0% 0.850, 50% 0.700, 100% 0.750." in text
+        assert "6 blocks of a dataset and a seed" in text and "pair" not in text
+
+    def test_a_trend_is_small_by_its_whole_fall(self):
+        """0.008 a quarter is 0.03 over the encoder: no little."""
+        values = ((0.008, 0.0081, 0.0082),)
+        assert made_up("b, top", values, p=0.001, direction=1).verdict == HOLDS
+        assert made_up("b, top", values, p=0.2, direction=1).verdict == OPEN
+        assert made_up("b, top", ((0.002, 0.0021, 0.0022),), p=0.2, direction=1).verdict == FAILS
+
+    def test_a_trend_up_is_no_fall(self):
+        text = told(made_up("b, top", p=0.001, direction=-1))
+        assert made_up("b, top", p=0.001, direction=-1).verdict == OPEN
+        assert "The test finds scores that rise" in text and "but the interval lies above zero" in text
+
+    def test_few_seeds_that_hold_name_the_t_test(self):
+        verdict = made_up("a", values=((0.10, 0.11, 0.12),))
+        assert verdict.verdict == HOLDS
+        assert "With 3 seeds this rests on the t test" in told(verdict)
+
+    def test_datasets_of_one_seed_are_explained(self):
+        text = told(made_up(values=((0.10, 0.11, 0.12),) * 2))
+        assert "p takes them as separate trials all the same, the interval counts each of the 3 seeds once" in text
+        assert "may err together" not in told(made_up(values=((0.10, 0.11, 0.12),) * 2, shared=False))
+        by_seed = told(made_up(values=((0.10, 0.11),) * 2))
+        assert "2 seeds averaged over datasets" in by_seed and "each of the 2 seeds counts once" in by_seed
+
+    def test_significant_but_too_wide_does_not_hold(self):
+        verdict = made_up(values=((0.001, 0.09, 0.012),) * 3, p=0.004)
+        assert verdict.estimated.interval[0] < 0 and verdict.verdict == OPEN
+        assert "the interval, which counts each seed once, includes zero" in told(verdict)
+
+    def test_examples_alone_decide_nothing(self):
+        for effect in (0.1, -0.1):
+            one = Stratum(np.array([effect]), np.linspace(effect - 0.01, effect + 0.01, 1001))
+            test = dataclasses.replace(made_up().test, p=0.001, direction=int(np.sign(effect)))
+            found = Verdict(None, CLAIMS[0], "sst2", 1, estimate([one]), test, 0.001)
+            assert found.estimated.basis == "examples" and found.verdict == OPEN
+
+    def test_what_could_be_found(self):
+        verdict = made_up("c", p=0.4)
+        verdict.detectable, verdict.detectable_by = 0.02, "t test over seeds"
+        assert "the t test over seeds, before correction, finds a true effect of 0.020 or more" in told(verdict)
+        few = told(made_up(values=((0.01, 0.05),)))
+        assert "How small an effect could be found is not given: 2 seeds cannot tell" in few
+
+    def test_a_small_effect_and_the_opposite(self):
+        small = made_up(values=((0.003, 0.0031, 0.0032),))
+        assert small.verdict == HOLDS and "small, though: an effect of 0.01 or more can be ruled out" in told(small)
+        unsure = made_up(values=((0.003, 0.0031, 0.0032),), corrected=0.06)
+        assert unsure.verdict == FAILS and "An effect of 0.01 or more in the claim's direction can be" in told(unsure)
+        assert "the opposite of the claim" in told(made_up(values=((-0.1, -0.11, -0.12),)))

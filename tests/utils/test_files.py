@@ -1,0 +1,86 @@
+"""Files are whole or absent, and JSON holds only what JSON can hold."""
+
+import math
+import os
+import stat
+
+import pytest
+
+from healbert.utils.files import atomic_path, jsonable, read_json, write_json
+
+
+def test_atomic_path_replaces_the_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with atomic_path(path) as name:
+        (tmp_path / name).write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", [{"a.txt": "old"}, {}], ids=["old file", "no file"])
+def test_an_error_leaves_what_was_there(tmp_path, error, before):
+    for file, text in before.items():
+        (tmp_path / file).write_text(text)
+    with pytest.raises(error), atomic_path(tmp_path / "a.txt") as name:
+        (tmp_path / name).write_text("half")
+        raise error
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_a_value_that_is_no_json_leaves_what_was_there(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"a": object()})
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
+
+
+def test_the_temporary_file_keeps_the_extension(tmp_path):
+    with atomic_path(tmp_path / "a.parquet") as name:
+        assert name.endswith(".parquet")
+
+
+@pytest.mark.parametrize("mask, mode", [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path, mask, mode):
+    old = os.umask(mask)
+    try:
+        write_json(tmp_path / "a.json", 1)
+        assert os.umask(mask) == mask  # reading the mask did not change it
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == mode
+
+
+def test_json_round_trip(tmp_path):
+    value = {"text": "déjà vu", "list": [1, 2.5, None, True], "inner": {"a": "b"}}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+
+
+def test_numbers_that_json_lacks_become_null(tmp_path):
+    write_json(tmp_path / "a.json", {"a": math.nan, "b": [math.inf, 1.0], "c": {"d": (-math.inf, 2)}})
+    assert read_json(tmp_path / "a.json") == {"a": None, "b": [None, 1.0], "c": {"d": [None, 2]}}
+
+
+def test_jsonable_leaves_its_argument_alone():
+    value = {1: [math.nan]}
+    assert jsonable(value) == {"1": [None]}
+    assert list(value) == [1]
+    assert math.isnan(value[1][0])
+
+
+def test_read_json_of_a_missing_file(tmp_path):
+    assert read_json(tmp_path / "a.json") is None
+
+
+@pytest.mark.parametrize("text", ["plain", "déjà vu"])  # a cut can go through a character of two bytes
+def test_read_json_of_a_file_cut_short_anywhere(tmp_path, text):
+    path = tmp_path / "a.json"
+    write_json(path, {"text": text, "f1": 0.5})
+    whole = path.read_bytes()
+    for length in range(len(whole) - 1):  # without its last newline the file still says all
+        path.write_bytes(whole[:length])
+        assert read_json(path) is None, f"cut after {length} of {len(whole)} bytes"
