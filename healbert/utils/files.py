@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Files written atomically: a reader sees the old content or the new, never a part of it."""
 
 import contextlib
 import json

@@ -33,7 +33,7 @@ METHODS = ("kaiming_uniform", "kaiming_normal", "xavier_uniform", "zeros", "shuf
 RATES = (1e-5, 2e-5, 5e-5)
 
 
-def make_cells(folder):
+def make_runs(folder):
     """Writes the runs: 2,000 with the failed and diverged ones."""
     maker = Maker(folder, DATASETS, epochs=10)
     maker.sweep(levels=(0,), rates=RATES)
@@ -70,7 +70,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         runs = pathlib.Path(options.keep or folder) / "runs"
         if not runs.exists():
-            make_cells(runs)
+            make_runs(runs)
         command = [sys.executable, "-m", "healbert", "report", str(runs), "-o", str(pathlib.Path(folder) / "report")]
         count = len(list(runs.iterdir()))
         seconds, gib, status = measure(command)

@@ -1,4 +1,4 @@
-"""Files are whole or absent, and JSON holds only what JSON can hold."""
+"""Files are written atomically, and JSON holds only what JSON can hold."""
 
 import math
 import os
