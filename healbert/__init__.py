@@ -13,6 +13,7 @@ _EXPORTS = {
     "corrupt": "damage.apply",
     "load_results": "results.read",
     "make_arguments": "arguments.parser",
+    "register": "utils.registry",
     "run_experiment": "experiment.run",
     "sweep_command": "sweep.run",
 }

@@ -7,9 +7,12 @@ import torch
 
 from ..models.layers import find_layers
 from ..utils.errors import UserError
+from .components import role
 from .methods import METHODS
 from .receipt import CorruptionReceipt, compare, flat, quick_digest, summarise, versions
 from .regions import select_tensors
+
+CONSTANTS = {"one": 1.0, "zero": 0.0}  # the rules of the paper, section 3
 
 
 def corrupt(model, spec):
@@ -40,13 +43,14 @@ def corrupt(model, spec):
     changed = [name for (name, _), a, b in zip(others, others_before, others_after, strict=True) if a != b]
     if changed:
         raise RuntimeError(f"tensors outside the damage changed: {', '.join(changed)}")
-    summary = summarise(model, stack, spec, hit, len(others))
+    summary = summarise(model, stack, hit, len(others))
     return CorruptionReceipt(spec, summary, tensors, versions())
 
 
 def _require_values(hit, owners):
     for name, parameter in hit:
-        _rule(name, parameter, owners[name])
+        if role(name, parameter, owners[name]) is None:
+            raise UserError(f"no rule for {name}, a vector that is neither a bias nor the weight of a norm layer")
         if parameter.is_meta or parameter.numel() == 0:
             raise UserError(
                 f"{name} holds no values in this process (meta device or ZeRO-3 partition); "
@@ -61,31 +65,33 @@ def _named_tensors(model):
 @torch.no_grad()
 def _replace(name, parameter, module, spec):
     before = flat(parameter)
-    values = torch.empty(parameter.shape, dtype=torch.float32)
-    _fill(name, values, module, spec)
-    parameter.copy_(values)
+    parameter.copy_(_new_values(name, before.view(parameter.shape), module, spec))
     return {"name": name, "shape": list(parameter.shape), "count": parameter.numel(), **compare(before, parameter)}
 
 
-def _fill(name, values, module, spec):
-    rule = _rule(name, values, module)
-    if rule == "method":
-        METHODS[spec.method](values, module, _generator(spec.seed, name))
-    else:
-        values.fill_(rule)
+def _new_values(name, before, module, spec):
+    """The values after the damage, float32 on the CPU: the method's, or what it says of norms and biases."""
+    method, original = METHODS[spec.method], before.float()
+    rule = {"norm": method.norms, "bias": method.biases, "map": "method"}[role(name, before, module)]
+    if rule == "keep":
+        return original
+    if rule in CONSTANTS:
+        return torch.full_like(original, CONSTANTS[rule])
+    # In float32 whatever the model's type is, so that the draw is the same for all types.
+    values = method.function(original.clone(), module, _generator(spec.seed, name), **spec.options)
+    _check_values(values, original, name, spec)
+    return values
 
 
-def _rule(name, tensor, module):
-    leaf = name.rpartition(".")[2]
-    if leaf == "bias" or leaf.endswith("_bias"):
-        return 0.0
-    if "norm" in type(module).__name__.lower():
-        return 1.0
-    if tensor.ndim >= 2:
-        return "method"
-    raise UserError(f"no rule for {name}, a vector that is neither a bias nor the weight of a norm layer")
+def _check_values(values, original, name, spec):
+    if not isinstance(values, torch.Tensor) or values.shape != original.shape:
+        found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+        raise UserError(f"method '{spec.method}' gave {found} for {name}, which has shape {tuple(original.shape)}")
+    if original.isfinite().all() and not values.isfinite().all():
+        raise UserError(f"method '{spec.method}' gave values for {name} that are not finite")
 
 
 def _generator(seed, name):
+    # Of the seed and the path alone: the same bits whatever else the model holds, and in whichever order it is damaged.
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # 63 bits: manual_seed takes no more

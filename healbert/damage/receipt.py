@@ -58,7 +58,7 @@ def quick_digest(tensor):
     return xxhash.xxh3_128_digest(_bytes(flat)) if flat.numel() else b""
 
 
-def summarise(model, stack, spec, hit, untouched):
+def summarise(model, stack, hit, untouched):
     encoder = {id(p): p.numel() for _, p in stack.parameters()}
     scalars = sum(p.numel() for _, p in hit)
     in_encoder = sum(p.numel() for _, p in hit if id(p) in encoder)
@@ -73,7 +73,6 @@ def summarise(model, stack, spec, hit, untouched):
         "scalars": scalars,
         "fraction_of_encoder": in_encoder / sum(encoder.values()),
         "fraction_of_model": scalars / sum(p.numel() for p in model.parameters()),
-        "requested_level": spec.level,
         "untouched_tensors": untouched,
         "untouched_bit_identical": True,
     }

@@ -1,55 +1,91 @@
-"""Where the damage goes: regions, and the tensors that a spec hits."""
+"""Where the damage goes: regions, and the tensors that a spec hits.
+
+A region is a function of the layer stack and the spec that gives the indices of the layers that are hit.
+"""
 
 import math
 import warnings
 
 from ..utils.errors import UserError
-from .components import embedding_parameters, pooler_parameters
+from ..utils.registry import register, table
+from .components import COMPONENTS
 
-REGIONS = ("bottom", "top")
+REGIONS = table("region")
+
+
+@register("region", "bottom")
+def bottom(stack, spec):
+    """The layers nearest the embeddings."""
+    return list(range(layers_hit(spec.level, stack)))
+
+
+@register("region", "top")
+def top(stack, spec):
+    """The layers nearest the head."""
+    total = len(stack.layers)
+    return list(range(total - layers_hit(spec.level, stack), total))
+
+
+def layers_hit(level, stack):
+    """How many layers ``level`` stands for: level x layers, rounded half up."""
+    # The least bit more than a half: 0.7 x 45 is 31.499999999999996 in floating point.
+    return math.floor(level * len(stack.layers) + 0.5 + 1e-9)
 
 
 def select_tensors(stack, spec):
-    """The tensors that ``spec`` hits: a list of (path inside the base model, parameter), in depth order."""
+    """The tensors that ``spec`` hits: a list of (path inside the base model, parameter), in depth order.
+
+    Looks at names and shapes alone, so that the model may be on the meta device.
+
+    Raises:
+        UserError: if the region cannot be had in this model.
+    """
     if spec.level == 0:
         return []
-    chosen = _select_layers(stack, spec) if spec.unit == "layer" else _select_fraction(stack.parameters(), spec)
-    if spec.embeddings:
-        chosen = embedding_parameters(stack) + chosen
-    if spec.pooler:
-        chosen = chosen + pooler_parameters(stack)
-    return chosen
+    chosen = _whole_layers(stack, spec) if spec.unit == "layer" else _up_to_level(stack.parameters(), spec)
+    before = COMPONENTS["embeddings"](stack) if spec.embeddings else []
+    after = COMPONENTS["pooler"](stack) if spec.pooler else []
+    return [*before, *chosen, *after]
 
 
-def _select_layers(stack, spec):
-    total, count = len(stack.layers), layers_hit(spec.level, stack)
-    effective = count / total
-    if stack.repeats > 1 and effective != spec.level:
+def _whole_layers(stack, spec):
+    total = len(stack.layers)
+    indices = REGIONS[spec.region](stack, spec)
+    impossible = [index for index in indices if index not in range(total)]
+    if impossible or len(set(indices)) < len(indices):
+        raise UserError(
+            f"corruption region '{spec.region}' names layers {indices}; each must be one of 0 to {total - 1}, once"
+        )
+    _compare_levels(stack, spec, len(indices) / total)
+    return [pair for index in sorted(indices) for pair in stack.layer_parameters(index)]
+
+
+def _compare_levels(stack, spec, effective):
+    """Refuses or warns of a level that whole layers cannot make."""
+    if effective == spec.level:
+        return
+    total = len(stack.layers)
+    if stack.repeats > 1:
         raise UserError(
             f"level {spec.level:g} cannot be applied: the model applies {total} group(s) of layers that share their "
             f"parameters {stack.repeats} times each; use level 0 or 1, or --corrupt_unit parameter"
         )
-    if effective != spec.level:
-        warnings.warn(
-            f"level {spec.level:g} of {total} layers is not a whole number: {count} layers are damaged, "
-            f"an effective level of {effective:.4g}",
-            stacklevel=4,
-        )
-    indices = range(count) if spec.region == "bottom" else range(total - count, total)
-    return [pair for index in indices for pair in stack.layer_parameters(index)]
+    warnings.warn(
+        f"level {spec.level:g} of {total} layers is not a whole number: {round(effective * total)} layers are damaged, "
+        f"an effective level of {effective:.4g}",
+        stacklevel=5,
+    )
 
 
-def _select_fraction(parameters, spec):
+def _up_to_level(parameters, spec):
+    """Tensors from one end until their share of the scalars comes as near the level as whole tensors allow."""
+    if spec.region not in ("bottom", "top"):
+        raise UserError(f"corruption region '{spec.region}' goes by whole layers; leave out --corrupt_unit parameter")
     ordered = parameters if spec.region == "bottom" else parameters[::-1]
     target = spec.level * sum(p.numel() for _, p in parameters)
     best, hit, distance = 0, 0, target
     for position, (_, parameter) in enumerate(ordered, start=1):
         hit += parameter.numel()
-        if abs(hit - target) <= distance:
+        if abs(hit - target) <= distance:  # of two equally near, the one with more tensors
             best, distance = position, abs(hit - target)
     return ordered[:best] if spec.region == "bottom" else ordered[:best][::-1]
-
-
-def layers_hit(level, stack):
-    """How many layers ``level`` stands for: level x layers, rounded half up."""
-    return math.floor(level * len(stack.layers) + 0.5 + 1e-9)  # 0.7 x 45 is 31.499999999999996

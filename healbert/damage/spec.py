@@ -3,6 +3,7 @@
 import dataclasses
 
 from ..utils.errors import UserError, check_choice
+from ..utils.options import read_options
 from .methods import METHODS
 from .regions import REGIONS
 
@@ -15,12 +16,13 @@ class CorruptionSpec:
 
     Args:
         level: fraction of the encoder, 0 to 1.
-        region: "bottom" (nearest the embeddings) or "top".
+        region: a name in `REGIONS`: "bottom" (nearest the embeddings), "top".
         unit: "layer" (whole layers, ``level * num_layers`` rounded half up) or "parameter" (tensors in depth
             order until their share of the encoder's scalars comes as near ``level`` as whole tensors allow).
-        method: a name in `METHODS`, for weights; norm weights become 1 and biases 0 (paper, section 3).
+        method: a name in `METHODS`; it says what norm weights and biases become, in the paper (section 3) 1 and 0.
         seed: seed of the random values.
         embeddings, pooler: whether these are damaged too (at any level above 0).
+        options: of the method, as a dict or as text ("rate=0.1,other=2"); what is left out has its default.
 
     Raises:
         UserError: if a field is out of range.
@@ -33,6 +35,7 @@ class CorruptionSpec:
     seed: int = 0
     embeddings: bool = False
     pooler: bool = False
+    options: dict | str | None = None
 
     def __post_init__(self):
         if not isinstance(self.level, (int, float)) or not isinstance(self.seed, int):
@@ -45,3 +48,6 @@ class CorruptionSpec:
         check_choice("corruption method", self.method, METHODS)
         if self.seed < 0:
             raise UserError(f"corruption seed {self.seed} is negative; use 0 or more")
+        declared = {self.method: METHODS[self.method].options}
+        resolved = read_options("--corrupt_options", self.options, declared)[self.method]
+        object.__setattr__(self, "options", resolved)  # the class is frozen: this completes it

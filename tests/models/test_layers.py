@@ -6,7 +6,6 @@ from helpers.architectures import ARCHITECTURES, LAYERS, NAMES, SIZES, build, in
 from torch import nn
 from transformers import AutoModel, AutoModelForSequenceClassification, BertConfig, T5Config, T5EncoderModel
 
-from healbert.damage.components import embedding_parameters, pooler_parameters
 from healbert.damage.regions import layers_hit
 from healbert.models.layers import LayerStack, find_layers
 from healbert.utils.errors import UserError
@@ -46,17 +45,6 @@ def test_parameters_are_all_of_the_stack_in_depth_order(name):
     assert all(p is named[n] for n, p in stack.parameters())
     last = architecture.layers - 1
     assert [n for n, _ in stack.layer_parameters(last)] == in_layers(architecture, named, [last])
-
-
-@every
-@both
-def test_embeddings_and_pooler(name, head):
-    architecture, stack = ARCHITECTURES[name], find_layers(build(name, head))
-    named = dict(stack.base.named_parameters())
-    embeddings, pooler = embedding_parameters(stack), pooler_parameters(stack)
-    assert sorted(n for n, _ in embeddings) == sorted(architecture.embeddings)
-    assert [n for n, _ in pooler] == list(architecture.pooler if head else architecture.bare_pooler)
-    assert all(p is named[n] for n, p in embeddings + pooler)
 
 
 def test_groups_of_shared_layers_count_once_each():

@@ -8,6 +8,11 @@ from ...damage.regions import REGIONS
 from ...damage.spec import UNITS, CorruptionSpec
 
 
+def _options():
+    declared = [f"{m}: {n} ({o.describe()})" for m in METHODS for n, o in METHODS[m].options.items()]
+    return "; ".join(declared) or "None of the methods that come with HealBERT has any."
+
+
 @dataclasses.dataclass
 class CorruptionArguments:
     """What to damage, and how."""
@@ -16,9 +21,12 @@ class CorruptionArguments:
 
     corrupt_level: float = field(default=0.0, metadata={"help": "Fraction of the encoder to damage, 0 to 1."})
     corrupt_region: str = field(
-        default="bottom", metadata={"help": f"Which end of the encoder: {' or '.join(REGIONS)}."}
+        default="bottom", metadata={"help": f"Which part of the encoder: {', '.join(REGIONS)}."}
     )
     corrupt_method: str = field(default="kaiming_uniform", metadata={"help": f"One of: {', '.join(METHODS)}."})
+    corrupt_options: str | None = field(
+        default=None, metadata={"help": f"Options of the method, name=value with commas between them. {_options()}"}
+    )
     corrupt_unit: str = field(
         default="layer", metadata={"help": f"Whole layers, or tensors up to the level: {' or '.join(UNITS)}."}
     )

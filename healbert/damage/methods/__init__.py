@@ -1,6 +1,7 @@
-"""The methods of damage."""
+"""The methods of damage: a file for each family, an entry for each method."""
 
-from .random_init import kaiming_uniform
+from ...utils.registry import table
+from . import random_init  # noqa: F401 - registers its methods
+from .base import Method
 
-# name -> function(values, module, generator) that fills a float32 CPU tensor of two or more dimensions.
-METHODS = {"kaiming_uniform": kaiming_uniform}
+METHODS = table("method", Method)
