@@ -2,15 +2,29 @@
 
 import numpy as np
 import torch
-from transformers import DataCollatorWithPadding, Trainer
+from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
 
-from ..tasks.metrics import compute_metrics
+from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
+from .strategies.full import Full
 
 
 class Diverged(Exception):
     """The loss became NaN or infinite."""
+
+
+class _Hooks(TrainerCallback):
+    """Tells a strategy of steps and epochs."""
+
+    def __init__(self, trainer):
+        self.trainer = trainer
+
+    def on_epoch_begin(self, args, state, control, **_):
+        self.trainer.strategy.on_epoch(self.trainer, round(state.epoch))  # a sum of fractions of an epoch
+
+    def on_step_begin(self, args, state, control, **_):
+        self.trainer.strategy.on_step(self.trainer, state.global_step)
 
 
 class HealingTrainer(Trainer):
@@ -21,25 +35,52 @@ class HealingTrainer(Trainer):
     come back in the order of the dataset, each example once, however many processes there are. On a CPU, training has
     the whole process keep freed memory (`machine.keep_freed_memory`).
 
+    Args:
+        strategy: a `Strategy`, whose `prepare` has seen the model; default: `Full`, which trains what requires a
+            gradient.
+
     Raises:
         Diverged: from `train`, on every process, once the loss is NaN or infinite.
     """
 
-    def __init__(self, *args, **kwargs):
-        kwargs.setdefault("compute_metrics", compute_metrics)
+    def __init__(self, *args, strategy=None, **kwargs):
+        if "compute_metrics" not in kwargs:
+            kwargs["compute_metrics"] = _classification_metrics()
         if kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
+        self.strategy = Full() if strategy is None else strategy
         super().__init__(*args, **kwargs)
+        self.add_callback(_Hooks(self))
         # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
         # accumulated steps and would be multiplied by the number of processes.
         self.model_accepts_loss_kwargs = False
 
     def train(self, *args, **kwargs):
+        # On a CPU every step would hand its memory back to the kernel and fault it in again.
         if self.args.device.type == "cpu":
             keep_freed_memory()
         return super().train(*args, **kwargs)
 
+    def create_optimizer(self, model=None):
+        # A strategy's groups take the way of GaLore's: as "params" among the optimizer's own options.
+        trained = self.model if model is None else model
+        groups = self.strategy.optimizer_groups(trained, self.args)
+        if groups is not None and self.optimizer is None:
+            optimizer, options = self.get_optimizer_cls_and_kwargs(self.args, trained)
+            _refuse_own_groups(self.args.optim, optimizer, options)
+            self.optimizer_cls_and_kwargs = (optimizer, options | {"params": groups})
+        return super().create_optimizer(model)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        # What a strategy adds is for training; the loss of an evaluation stays the task's. A copy goes on, because
+        # label smoothing takes the labels out of what it is given.
+        loss, outputs = super().compute_loss(model, dict(inputs), True, num_items_in_batch=num_items_in_batch)
+        if model.training:
+            loss = self.strategy.loss(self, model, inputs, outputs, loss)
+        return (loss, outputs) if return_outputs else loss
+
     def _get_train_sampler(self, train_dataset=None):
+        # transformers' own grouping draws from the generator that dropout uses (see GroupedByLength).
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
         lengths = token_lengths(self.train_dataset)
@@ -48,9 +89,11 @@ class HealingTrainer(Trainer):
         return GroupedByLength(lengths.tolist(), step, seed)
 
     def _get_eval_sampler(self, eval_dataset):
+        # Neighbours of one length need the least padding; the longest first, so that memory runs out at once or never.
         return FixedOrder(longest_first(eval_dataset))
 
     def evaluation_loop(self, dataloader, *args, **kwargs):
+        # Undoes the order of `_get_eval_sampler`, and sees a last step whose loss was finite and whose weights are not.
         output = super().evaluation_loop(dataloader, *args, **kwargs)
         if self.is_in_train and not np.isfinite(output.metrics.get("eval_loss", 0.0)):
             raise Diverged
@@ -63,6 +106,7 @@ class HealingTrainer(Trainer):
         )
 
     def training_step(self, *args, **kwargs):
+        # Every process stops at the same step: one that went on alone would wait for the others for ever.
         loss = super().training_step(*args, **kwargs)
         bad = ~torch.isfinite(loss)
         if self.args.world_size > 1:
@@ -70,3 +114,16 @@ class HealingTrainer(Trainer):
         if bad.any():
             raise Diverged
         return loss
+
+
+def _classification_metrics():
+    from ..tasks.metrics import compute_metrics
+
+    return compute_metrics
+
+
+def _refuse_own_groups(name, optimizer, options):
+    if {"params", "model", "optimizer_dict"} & set(options) or not issubclass(optimizer, torch.optim.Optimizer):
+        raise UserError(
+            f"--optim {name.value} arranges the parameters itself, and so does this --healing; use --optim adamw_torch"
+        )

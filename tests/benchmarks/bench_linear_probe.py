@@ -24,7 +24,7 @@ from transformers import logging as hf_logging
 from healbert.arguments.parser import make_arguments
 from healbert.damage.apply import corrupt
 from healbert.healing.head import ClassificationLayer
-from healbert.healing.strategies import HEALING
+from healbert.healing.strategies import make_strategy
 from healbert.healing.trainer import HealingTrainer
 from healbert.models.loading import load_model, load_tokenizer
 from healbert.probing.features import read_features
@@ -72,7 +72,7 @@ def probe(make, arguments, task, tokenizer):
     set_seed(0)
     model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
     corrupt(model, arguments.corruption.spec())
-    HEALING["linear_probe"].prepare(model)
+    make_strategy("linear_probe").prepare(model, None)
     with tempfile.TemporaryDirectory() as folder:
         arguments.training.output_dir = folder
         start = time.perf_counter()

@@ -207,6 +207,12 @@ def test_checkpoint_that_was_not_finished_is_skipped(tmp_path, state):
     assert last_complete_checkpoint(tmp_path) == whole
 
 
+def test_folders_that_only_look_like_checkpoints_are_skipped(tmp_path):
+    whole = put_checkpoint(tmp_path, 5)
+    put_checkpoint(tmp_path, "of-mine")
+    assert last_complete_checkpoint(tmp_path) == whole
+
+
 def test_checkpoint_of_another_number_of_processes_is_skipped(tmp_path):
     one = put_checkpoint(tmp_path, 5)
     two = put_checkpoint(tmp_path, 10, processes=2)

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import field
 
-from ...healing.strategies import HEALING
+from ...healing.strategies import STRATEGIES, make_strategy
 from ...results.schema import SELECTIONS
 from ...utils.errors import UserError, check_choice
 
@@ -16,12 +16,15 @@ class RunArguments:
 
     healing: str = field(
         default="full",
-        metadata={"help": f"One of: {', '.join(HEALING)}. A linear probe trains the classification layer alone."},
+        metadata={"help": f"One of: {', '.join(STRATEGIES)}. A linear probe trains the classification layer alone."},
+    )
+    healing_options: str | None = field(
+        default=None, metadata={"help": "Options of the strategy of --healing: NAME=VALUE,NAME=VALUE."}
     )
     selection: str = field(
         default="best_eval",
         metadata={
-            "help": "best_eval: report the epoch with the best weighted F1 on the evaluation split (the paper's way). "
+            "help": "best_eval: report the epoch with the best score on the evaluation split (the paper's way). "
             "dev: choose it on a stratified part of train, then score the evaluation split once."
         },
     )
@@ -40,9 +43,14 @@ class RunArguments:
     )
 
     def __post_init__(self):
-        check_choice("healing", self.healing, HEALING)
+        check_choice("healing", self.healing, STRATEGIES)
+        self.strategy()
         check_choice("selection", self.selection, SELECTIONS)
         if not 0 < self.dev_fraction < 1:
             raise UserError(f"--dev_fraction {self.dev_fraction:g} is not between 0 and 1; try 0.1")
         if self.torch_num_threads is not None and self.torch_num_threads < 1:
             raise UserError(f"--torch_num_threads {self.torch_num_threads} is too small; use 1 or more")
+
+    def strategy(self):
+        """The `Strategy` that these flags describe."""
+        return make_strategy(self.healing, self.healing_options)

@@ -1,34 +1,36 @@
-"""How a damaged model is healed: which parameters train. A new strategy is one entry."""
+"""The table of healing strategies: `--healing NAME`. A new one is a file in this folder, or a plugin."""
 
-import dataclasses
-from collections.abc import Callable
-
-from ..head import classification_layer
-
-
-def train_everything(model):
-    """Full fine-tuning, the paper's main experiment."""
-    model.requires_grad_(True)
+from ...utils.options import read_options
+from ...utils.registry import table
+from . import full, linear_probe  # noqa: F401  each registers its strategy
+from .base import Strategy
 
 
-def train_classification_layer(model):
-    """Linear probing: the damaged encoder is frozen, and so is all of the head but its last linear layer."""
-    model.requires_grad_(False)
-    classification_layer(model).requires_grad_(True)
+def _entry(kind, **attributes):
+    """The class of a strategy, with what was given to ``register`` in place of its own attributes."""
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+        raise TypeError(f"{kind!r} is not a class derived from healbert.healing.strategies.base.Strategy")
+    if kind.prepare is Strategy.prepare:
+        raise TypeError("it does not say which parameters train; give it a method prepare(self, model, receipt)")
+    unknown = [name for name in attributes if not hasattr(Strategy, name)]
+    if unknown:
+        raise TypeError(f"a strategy has no attribute '{unknown[0]}'")
+    # A class of its own, so that one class can be registered twice, with other options.
+    return type(kind.__name__, (kind,), attributes) if attributes else kind
 
 
-@dataclasses.dataclass(frozen=True)
-class Strategy:
-    """``prepare(model)`` marks the parameters that train.
+STRATEGIES = table("strategy", _entry)
 
-    ``fixed_features`` says that what the classification layer sees never changes, so that it is computed once.
+
+def make_strategy(name, options=None):
+    """The strategy of that name.
+
+    Args:
+        name: one of `STRATEGIES`.
+        options: what ``--healing_options`` holds: text such as "rank=8,alpha=16", a dict, or None.
+
+    Raises:
+        UserError: for what is no option of the strategy, or out of range.
     """
-
-    prepare: Callable
-    fixed_features: bool = False
-
-
-HEALING = {
-    "full": Strategy(train_everything),
-    "linear_probe": Strategy(train_classification_layer, fixed_features=True),
-}
+    kind = STRATEGIES[name]
+    return kind(**read_options("--healing_options", options, {name: kind.options})[name])
