@@ -8,7 +8,6 @@ import torch
 from transformers import logging as hf_logging
 
 from ..damage.apply import corrupt
-from ..healing.strategies import HEALING
 from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
@@ -50,7 +49,7 @@ def run_experiment(arguments, cache=None):
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:
             return finished
-        HEALING[arguments.run.healing].prepare(experiment.model)
+        experiment.strategy.prepare(experiment.model, receipt)
         with Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)
             outcome = experiment.damage_and_heal(clock, tracking)

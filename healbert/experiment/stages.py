@@ -5,11 +5,9 @@ import pathlib
 import pickle
 
 import numpy as np
-from transformers import default_data_collator, set_seed
+from transformers import set_seed
 
 from ..healing.checkpoints import last_complete_checkpoint
-from ..healing.head import ClassificationLayer
-from ..healing.strategies import HEALING
 from ..healing.trainer import Diverged, HealingTrainer
 from ..models.layers import find_layers
 from ..probing.feature_file import FeatureFile
@@ -38,6 +36,7 @@ class Experiment:
     def __init__(self, arguments, task, tokenizer, model, description):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
+        self.strategy = arguments.run.strategy()
         wanted = arguments.features.layers()
         self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
@@ -78,12 +77,7 @@ class Experiment:
         }
 
     def _make_trainer(self):
-        if HEALING[self.arguments.run.healing].fixed_features:
-            splits = {name: self._feature_rows(rows) for name, rows in self.task.splits.items()}
-            parts = {"model": ClassificationLayer(self.model), "data_collator": default_data_collator}
-        else:
-            splits = self.task.splits
-            parts = {"model": self.model, "processing_class": self.tokenizer}
+        parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, self._read)
         trainer = HealingTrainer(
             args=_without_services(self.arguments.training),
             train_dataset=splits["train"],
@@ -92,9 +86,8 @@ class Experiment:
         )
         return trainer, splits
 
-    def _feature_rows(self, rows):
-        features, _ = read_features(self.model, self.arguments, rows, self.tokenizer)
-        return rows.add_column("features", list(features)).with_format("torch")
+    def _read(self, rows):
+        return read_features(self.model, self.arguments, rows, self.tokenizer)[0]
 
     def _heal(self):
         training, status = self.trainer.args, "completed"
@@ -122,14 +115,14 @@ class Experiment:
         return pick_metrics(output.metrics, "healed")
 
     def _look_inside(self, stage, probes, stages):
-        if stage == "healed" and HEALING[self.arguments.run.healing].fixed_features:
+        if stage == "healed" and self.strategy.fixed_features:
             if stages:
                 stages[stage] = stages["damaged"]
             return
         if self.layers:
             probes[stage] = probe_by_depth(self.model, self.arguments, self.task.splits, self.tokenizer, self.layers)
         if self.pictured is not None:
-            stages[stage], _ = read_features(self.model, self.arguments, self.pictured, self.tokenizer)
+            stages[stage] = self._read(self.pictured)
 
     def _write_features(self, stages, metrics):
         arguments, labels = self.arguments, np.asarray(self.pictured["label"])
@@ -154,11 +147,8 @@ class Experiment:
     def finish(self, results):
         """Writes the model if it is to be kept, the trainer's state and, last, results.json."""
         trainer, keep = self.trainer, self.arguments.run.save_model
-        if keep and trainer.model is self.model:
-            trainer.save_model(str(self.output_dir))
-        elif keep and trainer.is_world_process_zero():
-            self.model.save_pretrained(self.output_dir)
-            self.tokenizer.save_pretrained(self.output_dir)
+        if keep:
+            self.strategy.save(trainer, self.model, self.tokenizer, self.output_dir)
         if trainer.is_world_process_zero():
             trainer.save_state()
             write_json(self.output_dir / "results.json", results)

@@ -3,6 +3,7 @@
 import html
 import re
 
+from ..healing.strategies import STRATEGIES
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from .describe import last_part, reproducing_command
@@ -22,12 +23,6 @@ TAGS = ["healbert", "robustness", "corrupted-weights", "arxiv:2406.14459"]
 
 
 SHOWN = (("f1_weighted", "weighted F1"), ("accuracy", "accuracy"), ("f1_macro", "macro F1"))
-
-
-HEALING = {
-    "full": "All of its parameters were fine-tuned",
-    "linear_probe": "Only its last linear layer was trained, on the frozen, damaged encoder",
-}
 
 
 SELECTION = {
@@ -161,7 +156,7 @@ def _what_was_done(results, background):
     yield f"- **Base model**: {base}{commit} ({results['model']['parameters']:,} parameters)."
     yield f"- **Damage**: {_damage(damage)}"
     yield (
-        f"- **Healing**: {HEALING.get(config['healing'], escape(config['healing']))}; epochs "
+        f"- **Healing**: {_healing(config['healing'])}; epochs "
         f"{config['num_train_epochs']:g}, learning rate {config['learning_rate']:g}, batch size "
         f"{config['per_device_train_batch_size']} a process. These are the weights after epoch "
         f"{results['best_epoch']:g}: {SELECTION[config['selection']]}."
@@ -172,6 +167,10 @@ def _what_was_done(results, background):
     )
     if results["status"] != "completed":
         yield f"- **The run {escape(results['status'])}** before its last epoch; this is the best epoch before that."
+
+
+def _healing(name):
+    return escape((name in STRATEGIES and STRATEGIES[name].says) or name)
 
 
 def _damage(damage):
