@@ -17,10 +17,15 @@ from ..probing.separation import separation
 from ..probing.tsne import draw_stages
 from ..results.read import log_tail
 from ..results.summary import epochs, pick_metrics
+from ..tasks.metrics import WeightedF1
 from ..utils.errors import UserError
 from ..utils.files import write_json
 from .folder import remove_checkpoints, write_predictions
 from .loading import choose_pictured
+
+
+def _weighted_f1(predictions, labels):
+    return WeightedF1().compute(predictions=predictions, references=labels)["f1_weighted"]
 
 
 def _without_services(training):
@@ -120,7 +125,8 @@ class Experiment:
                 stages[stage] = stages["damaged"]
             return
         if self.layers:
-            probes[stage] = probe_by_depth(self.model, self.arguments, self.task.splits, self.tokenizer, self.layers)
+            parts = (self.model, self.arguments, self.task.splits, self.tokenizer, self.layers)
+            probes[stage] = probe_by_depth(*parts, _weighted_f1, "f1_weighted")
         if self.pictured is not None:
             stages[stage] = self._read(self.pictured)
 
@@ -128,7 +134,8 @@ class Experiment:
         arguments, labels = self.arguments, np.asarray(self.pictured["label"])
         file = FeatureFile(
             stages=stages,
-            f1={stage: metrics[stage]["f1_weighted"] for stage in stages},
+            scores={stage: metrics[stage]["f1_weighted"] for stage in stages},
+            metric="weighted F1",
             labels=labels,
             ids=np.asarray(self.pictured["id"]),
             label_names=self.task.label_names,

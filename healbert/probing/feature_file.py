@@ -11,7 +11,7 @@ import numpy as np
 from ..utils.errors import UserError
 from ..utils.files import atomic_path
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2  # 1 had no metric: its scores are weighted F1
 
 
 # What reading an archive raises whose bytes were changed.
@@ -30,16 +30,21 @@ BROKEN_ARCHIVE = (
 )
 
 
+SINGLE = ("metric", "task", "level", "region", "perplexity", "seed")  # fields of one value
+
+
 @dataclasses.dataclass
 class FeatureFile:
     """What ``features.npz`` holds.
 
-    ``stages`` maps "damaged" and, where there is one, "healed" to numpy (examples, features); ``f1`` maps the same
-    names to weighted F1 on the whole evaluation split; ``labels`` and ``ids`` are (examples,).
+    ``stages`` maps "damaged" and, where there is one, "healed" to numpy (examples, features); ``scores`` maps the same
+    names to the primary metric on the whole evaluation split, whose title for people is ``metric``; ``labels`` and
+    ``ids`` are (examples,).
     """
 
     stages: dict
-    f1: dict
+    scores: dict
+    metric: str
     labels: np.ndarray
     ids: np.ndarray
     label_names: list
@@ -52,15 +57,15 @@ class FeatureFile:
     def write(self, path):
         """Writes the file atomically, as plain arrays."""
         arrays = {f"features_{stage}": values.astype(np.float32) for stage, values in self.stages.items()}
-        arrays |= {f"f1_{stage}": value for stage, value in self.f1.items() if stage in self.stages}
-        for field in ("labels", "ids", "label_names", "task", "level", "region", "perplexity", "seed"):
+        arrays |= {f"score_{stage}": self.scores[stage] for stage in self.stages}
+        for field in ("labels", "ids", "label_names", *SINGLE):
             arrays[field] = np.asarray(getattr(self, field))
         with atomic_path(path) as name, open(name, "wb") as file:
             np.savez_compressed(file, version=FEATURES_VERSION, **arrays)
 
     @classmethod
     def read(cls, path):
-        """Reads what `write` wrote.
+        """Reads what `write` wrote, now or as version 1.
 
         Raises:
             UserError: if the file is missing, damaged or of another version.
@@ -68,14 +73,18 @@ class FeatureFile:
         try:
             with open(path, "rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            version = arrays.get("version")
-            if version is not None and version.tolist() == FEATURES_VERSION:
+            version = arrays["version"].tolist() if "version" in arrays else None
+            if version == 1:
+                return cls._from_arrays(_upgraded(arrays))
+            if version == FEATURES_VERSION:
                 return cls._from_arrays(arrays)
         except FileNotFoundError as error:
             raise UserError(f"{path} does not exist; make the run with --tsne") from error
         except BROKEN_ARCHIVE as error:
-            raise UserError(f"{path} is damaged or unreadable ({error!r}); run its run again with --tsne") from error
-        raise UserError(f"{path} is of version {version}, this is for {FEATURES_VERSION}; run its run again")
+            raise UserError(f"{path} is damaged or unreadable ({error!r}); repeat its run with --tsne") from error
+        raise UserError(
+            f"{path} is of version {version}, this reads 1 and {FEATURES_VERSION}; repeat its run with --tsne"
+        )
 
     @classmethod
     def _from_arrays(cls, arrays):
@@ -85,9 +94,14 @@ class FeatureFile:
             raise ValueError("its arrays do not go together")
         return cls(
             stages={stage: arrays[f"features_{stage}"] for stage in stages},
-            f1={stage: float(arrays[f"f1_{stage}"]) for stage in stages},
+            scores={stage: float(arrays[f"score_{stage}"]) for stage in stages},
             labels=arrays["labels"],
             ids=arrays["ids"],
             label_names=arrays["label_names"].tolist(),
-            **{name: arrays[name].item() for name in ("task", "level", "region", "perplexity", "seed")},
+            **{name: arrays[name].item() for name in SINGLE},
         )
+
+
+def _upgraded(arrays):
+    renamed = {name.replace("f1_", "score_", 1) if name.startswith("f1_") else name: a for name, a in arrays.items()}
+    return renamed | {"metric": np.asarray("weighted F1")}

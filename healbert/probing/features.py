@@ -1,4 +1,4 @@
-"""What the model holds inside: the classifier's features, probes by depth, how far the classes lie apart."""
+"""What the model holds inside: the classifier's features, and pooled hidden states by depth."""
 
 import torch
 from torch import nn
@@ -67,7 +67,9 @@ def read_features(model, arguments, rows, tokenizer, layers=()):
     """
     reader = FeatureReader(model, layers, arguments.model.pooling)
     inputs = rows.remove_columns("label")
-    trainer = HealingTrainer(model=reader, args=arguments.training, processing_class=tokenizer, eval_dataset=inputs)
+    trainer = HealingTrainer(
+        model=reader, args=arguments.training, processing_class=tokenizer, eval_dataset=inputs, compute_metrics=None
+    )
     found = trainer.predict(inputs, metric_key_prefix="features").predictions
     found = found if isinstance(found, tuple) else (found,)
     return found[0], dict(zip(layers, found[1:], strict=True))

@@ -20,18 +20,18 @@ def check_layers(wanted, depth):
     return wanted
 
 
-def probe(train, train_labels, evaluation, evaluation_labels):
-    """Weighted F1 of a linear probe: logistic regression on standardised features (scikit-learn).
+def probe(train, train_labels, evaluation, evaluation_labels, score):
+    """The score of a linear probe: logistic regression on standardised features (scikit-learn).
 
     Args:
         train, evaluation: numpy (examples, features).
         train_labels, evaluation_labels: class indices (examples,).
+        score: function (predictions, labels) -> float, the primary metric of the task's type.
 
     Returns:
         float, or None where features are not finite, which no probe can take.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import f1_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -39,19 +39,27 @@ def probe(train, train_labels, evaluation, evaluation_labels):
         return None
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     predicted = classifier.fit(train, train_labels).predict(evaluation)
-    return float(f1_score(evaluation_labels, predicted, average="weighted", zero_division=0))
+    return float(score(predicted, evaluation_labels))
 
 
-def probe_by_depth(model, arguments, splits, tokenizer, layers):
-    """Weighted F1 on the evaluation split of a probe at each depth, from one pass over each split.
+def probe_by_depth(model, arguments, splits, tokenizer, layers, score, name):
+    """The score on the evaluation split of a probe at each depth, from one pass over each split.
+
+    Args:
+        model: a sequence classifier.
+        arguments: `Arguments`.
+        splits: {"train", "evaluation": tokenized `datasets.Dataset`}.
+        tokenizer: their tokenizer, for padding.
+        layers: the depths; 0 is the embedding output.
+        score: function (predictions, labels) -> float.
+        name: the metric's name, such as "f1_weighted".
 
     Returns:
-        list of dict: layer and f1_weighted.
+        list of dict: ``layer``, and the score (None where hidden states are not finite) under ``name``.
     """
     _, train = read_features(model, arguments, splits["train"], tokenizer, layers)
     _, evaluation = read_features(model, arguments, splits["evaluation"], tokenizer, layers)
     labels = [np.asarray(splits[name]["label"]) for name in ("train", "evaluation")]
     return [
-        {"layer": layer, "f1_weighted": probe(train[layer], labels[0], evaluation[layer], labels[1])}
-        for layer in layers
+        {"layer": layer, name: probe(train[layer], labels[0], evaluation[layer], labels[1], score)} for layer in layers
     ]

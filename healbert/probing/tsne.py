@@ -56,7 +56,7 @@ def draw_stages(path, file):
 
 
 def draw_runs(path, files, stage="healed"):
-    """Several runs side by side: levels across, regions down; level 0 and 1 stand in both rows.
+    """Several runs side by side: levels across, regions down; level 0 and 1 stand in every row.
 
     Args:
         path: the picture to write: .png, .pdf or .svg.
@@ -70,14 +70,14 @@ def draw_runs(path, files, stage="healed"):
         raise UserError("the runs are of different tasks or have different labels; draw runs of one task")
     if any(stage not in file.stages for file in files):
         raise UserError(f"a run has no {stage} features; draw it with another --stage")
+    partial = {file.region for file in files if file.level not in (0, 1)}
+    regions = sorted(partial) or ["bottom"]  # where no run is damaged in part, the one row could have any name
     by_damage = {}
     for file in files:
-        for region in ("bottom", "top") if file.level in (0, 1) else (file.region,):
-            if (region, file.level) in by_damage and by_damage[region, file.level] is not file:
+        for region in regions if file.level in (0, 1) else (file.region,):
+            if (region, file.level) in by_damage:
                 raise UserError(f"two runs show the same damage ({region} {file.level:g}); give one of them")
             by_damage[region, file.level] = file
-    partial = {file.region for file in files if file.level not in (0, 1)}
-    regions = [region for region in ("bottom", "top") if region in (partial or {"bottom"})]
     levels = sorted({file.level for file in files})
     panels = [[(by_damage[r, level], stage) if (r, level) in by_damage else None for level in levels] for r in regions]
     _draw(path, panels, heading=f"{_short(files[0].task)}: t-SNE of what the classifier sees")
@@ -87,7 +87,7 @@ def damage_title(file, stage):
     """What a panel shows, for example "bottom 50% damaged, after healing" over "weighted F1 0.812"."""
     where = {0: "intact", 1: "all damaged"}.get(file.level, f"{file.region} {100 * file.level:g}% damaged")
     when = {"damaged": "before healing", "healed": "after healing"}[stage]
-    return f"{where}, {when}\nweighted F1 {file.f1[stage]:.3f}"
+    return f"{where}, {when}\n{file.metric} {file.scores[stage]:.3f}"
 
 
 def _draw(path, panels, heading):

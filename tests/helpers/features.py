@@ -10,5 +10,6 @@ def make_file(names=("bad", "good"), level=0.5, region="bottom", stages=("healed
     labels = np.arange(size or max(24, len(names))) % len(names)
     rng = np.random.default_rng(0)
     features = {stage: rng.normal(size=(len(labels), 6)) + labels[:, None] for stage in stages}
-    rest = {"f1": dict.fromkeys(stages, 0.8125), "task": "a task", "perplexity": 5.0, "seed": 0} | more
+    rest = {"scores": dict.fromkeys(stages, 0.8125), "metric": "weighted F1", "task": "a task"}
+    rest |= {"perplexity": 5.0, "seed": 0} | more
     return FeatureFile(features, labels=labels, ids=labels, label_names=list(names), level=level, region=region, **rest)

@@ -155,7 +155,8 @@ def add_insides(folder, layers=6, examples=60, dimensions=8):
     features = rng.normal(size=(examples, dimensions)) + 3 * np.eye(max(dimensions, len(names)))[labels][:, :dimensions]
     FeatureFile(
         stages={"damaged": features, "healed": features},
-        f1={"damaged": 0.4, "healed": results["metrics"]["healed"]["f1_weighted"]},
+        scores={"damaged": 0.4, "healed": results["metrics"]["healed"]["f1_weighted"]},
+        metric="weighted F1",
         labels=labels,
         ids=np.arange(examples),
         label_names=names,

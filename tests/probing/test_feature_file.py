@@ -17,7 +17,8 @@ def file():
     rng = np.random.default_rng(0)
     return FeatureFile(
         stages={stage: rng.normal(size=(6, 3)).astype(np.float32) for stage in ("damaged", "healed")},
-        f1={"damaged": 0.25, "healed": 0.75},
+        scores={"damaged": 0.25, "healed": 0.75},
+        metric="accuracy",
         labels=np.array([0, 1, 0, 2, 1, 2]),
         ids=np.array([3, 5, 8, 13, 21, 34]),
         label_names=["bad", "good", "Fed | Central Banks — é"],
@@ -39,7 +40,7 @@ def rewrite(path, **changes):
 @pytest.mark.parametrize("stages", [("damaged", "healed"), ("damaged",)], ids="+".join)
 def test_file_round_trip(file, tmp_path, stages):
     file.stages = {stage: file.stages[stage] for stage in stages}
-    file.f1 = {stage: file.f1[stage] for stage in stages}
+    file.scores = {stage: file.scores[stage] for stage in stages}
     file.write(tmp_path / "features.npz")
     found = FeatureFile.read(tmp_path / "features.npz")
     for field in dataclasses.fields(FeatureFile):
@@ -57,7 +58,22 @@ def test_file_is_plain_arrays(file, tmp_path):
     file.write(tmp_path / "features.npz")
     with np.load(tmp_path / "features.npz", allow_pickle=False) as arrays:
         assert all(arrays[name].dtype.kind in "iufU" for name in arrays.files)
-        assert arrays["version"] == 1 and arrays["features_healed"].dtype == np.float32
+        assert arrays["version"] == 2 and arrays["features_healed"].dtype == np.float32
+
+
+def test_file_of_version_1_is_read(tmp_path):
+    # What the program wrote before scores had a metric, array by array.
+    features = np.arange(12, dtype=np.float32).reshape(4, 3)
+    arrays = {"features_damaged": features, "features_healed": features + 1, "f1_damaged": 0.25, "f1_healed": 0.75}
+    arrays |= {"labels": np.array([0, 1, 0, 1]), "ids": np.array([7, 1, 3, 0]), "label_names": np.array(["a", "b"])}
+    single = {"task": "a task", "level": 0.5, "region": "top", "perplexity": 2.0, "seed": 3}
+    np.savez_compressed(tmp_path / "features.npz", version=1, **arrays, **single)
+    found = FeatureFile.read(tmp_path / "features.npz")
+    assert (found.scores, found.metric) == ({"damaged": 0.25, "healed": 0.75}, "weighted F1")
+    assert np.array_equal(found.stages["healed"], features + 1) and found.ids.tolist() == [7, 1, 3, 0]
+    assert {name: getattr(found, name) for name in single} == single and found.label_names == ["a", "b"]
+    found.write(tmp_path / "again.npz")
+    assert FeatureFile.read(tmp_path / "again.npz").metric == "weighted F1"
 
 
 SPOILED = {
@@ -70,12 +86,14 @@ SPOILED = {
     "a single array": (lambda path: path.write_bytes(single_array()), "damaged"),
     "a folder": (lambda path: (path.unlink(), path.mkdir()), "damaged"),
     "pickled labels": (lambda path: rewrite(path, labels=np.array([{}] * 6, dtype=object)), "damaged"),
-    "later version": (lambda path: rewrite(path, version=2), "version 2"),
+    "later version": (lambda path: rewrite(path, version=3), "version 3"),
     "no version": (lambda path: rewrite(path, version=None), "version"),
     "version in words": (lambda path: rewrite(path, version="one"), "version"),
     "several versions": (lambda path: rewrite(path, version=np.arange(3)), "version"),
     "labels missing": (lambda path: rewrite(path, labels=None), "labels"),
-    "F1 missing": (lambda path: rewrite(path, f1_healed=None), "f1_healed"),
+    "score missing": (lambda path: rewrite(path, score_healed=None), "score_healed"),
+    "metric missing": (lambda path: rewrite(path, metric=None), "metric"),
+    "version 1 without its score": (lambda path: rewrite(path, version=1, score_healed=None), "score_healed"),
     "seed missing": (lambda path: rewrite(path, seed=None), "seed"),
     "no features": (lambda path: rewrite(path, features_damaged=None, features_healed=None), "damaged"),
     "fewer labels": (lambda path: rewrite(path, labels=np.array([0, 1])), "damaged"),

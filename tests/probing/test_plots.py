@@ -9,76 +9,16 @@ import matplotlib.colors
 import numpy as np
 import pytest
 from helpers.features import make_file
+from helpers.pictures import NAMES, assert_nothing_is_cut_off
 from helpers.small import ROOT, make_rows, write_csv
-from matplotlib.backends import backend_agg
 from matplotlib.cbook import is_math_text
 from matplotlib.image import imread
-from threadpoolctl import threadpool_limits
 
 from healbert import UserError, make_arguments, run_experiment
 from healbert.probing.feature_file import FeatureFile
-from healbert.probing.tsne import check_tsne, damage_title, draw_runs, draw_stages, embed
-from healbert.tasks.table import TASKS
+from healbert.probing.tsne import check_tsne, damage_title, draw_stages, embed
 
-DBPEDIA = (
-    "Company EducationalInstitution Artist Athlete OfficeHolder MeanOfTransportation Building NaturalPlace Village "
-    "Animal Plant Album Film WrittenWork"
-).split()
-NAMES = {
-    "two": ["neg", "pos"],
-    "emotion": ["sadness", "joy", "love", "anger", "fear", "surprise"],
-    "dbpedia": DBPEDIA,
-    "twitter": list(TASKS["twitter_financial_news_topic"].label_names),
-    "six of 12 letters": [f"Abcdefgh ij{i}" for i in range(6)],
-    "four of 60 letters": [f"A label with a name that goes on for about sixty letters, {i}" for i in range(4)],
-    "one of 150 letters": ["x" * 150, "short"],
-    "capitals": [f"WWWWWWWW {i}" for i in range(8)],
-    "dollars": ["costs $5 or $6", r"$\nosuchthing$"],
-    "underscores": ["_negative", "_positive"],
-    "a word each": [str(i) for i in range(40)],
-}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    # t-SNE's threads wait for each other actively, which takes seconds where the machine has other work.
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that are drawn. They are made and dropped inside plots.py: only their canvas can be watched."""
-    drawn = []
-
-    class Canvas(backend_agg.FigureCanvasAgg):
-        def __init__(self, figure):
-            super().__init__(figure)
-            drawn.append(figure)
-
-    monkeypatch.setattr(backend_agg, "FigureCanvasAgg", Canvas)
-    return drawn
-
-
-def shown(figure):
-    """The axes that are switched on."""
-    return [axis for axis in figure.axes if axis.axison]
-
-
-def texts_of(figure):
-    (legend,) = figure.legends
-    return [figure._suptitle, *legend.get_texts(), *(axis.title for axis in shown(figure))]
-
-
-def assert_nothing_is_cut_off(path, figure):
-    pixels = imread(path)[..., :3]
-    borders = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    assert [bool((border == 1).all()) for border in borders] == [True] * 4, "top, bottom, left, right"
-    renderer, frame = figure.canvas.get_renderer(), figure.bbox
-    for text in texts_of(figure):
-        box = text.get_window_extent(renderer)
-        assert frame.x0 <= box.x0 and box.x1 <= frame.x1, text.get_text()
-        assert frame.y0 <= box.y0 and box.y1 <= frame.y1, text.get_text()
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def styles_of(axis):
@@ -140,7 +80,7 @@ def test_class_that_no_example_has_stays_in_the_legend(tmp_path, figures):
     assert [text.get_text() for text in figures[0].legends[0].get_texts()] == ["a", "b", "c"]
 
 
-def test_stages_have_a_panel_each_with_level_region_and_f1(tmp_path, figures):
+def test_stages_have_a_panel_each_with_level_region_and_score(tmp_path, figures):
     draw_stages(tmp_path / "tsne.png", make_file(stages=("damaged", "healed"), level=0.75, region="top"))
     titles = [axis.get_title() for axis in figures[0].axes]
     assert len(titles) == 2
@@ -153,6 +93,11 @@ def test_stages_have_a_panel_each_with_level_region_and_f1(tmp_path, figures):
 def test_titles_of_no_and_of_all_damage_name_no_region(level, word):
     title = damage_title(make_file(level=level), "healed")
     assert title.startswith(word) and "bottom" not in title
+
+
+def test_title_names_the_metric():
+    title = damage_title(make_file(metric="Matthews correlation", scores={"healed": 0.25}), "healed")
+    assert title.endswith("\nMatthews correlation 0.250")
 
 
 def test_title_has_the_level_to_the_digit():
@@ -193,81 +138,6 @@ def draw_collapsed():
     file = make_file(stages=("damaged", "healed"))
     file.stages["healed"] = np.ones_like(file.stages["healed"])
     draw_stages(sys.argv[1], file)
-
-
-# Several runs.
-
-
-def grid_of(figure):
-    """Panels by (row, column): the title of each that is shown."""
-    return {
-        (axis.get_subplotspec().rowspan.start, axis.get_subplotspec().colspan.start): axis.get_title().split(",")[0]
-        for axis in shown(figure)
-    }
-
-
-def test_levels_lie_across_and_regions_down(tmp_path, figures):
-    partial = [make_file(level=level, region=region) for level in (0.5, 0.25) for region in ("top", "bottom")]
-    draw_runs(tmp_path / "runs.png", [make_file(level=1.0, region="top"), *partial, make_file(level=0.0)])
-    expected = {(row, 0): "intact" for row in (0, 1)} | {(row, 3): "all damaged" for row in (0, 1)}
-    for row, region in enumerate(("bottom", "top")):
-        expected |= {(row, 1): f"{region} 25% damaged", (row, 2): f"{region} 50% damaged"}
-    assert grid_of(figures[0]) == expected
-    assert_nothing_is_cut_off(tmp_path / "runs.png", figures[0])
-
-
-LAYOUTS = {
-    "one region": ([(0.0, "bottom"), (0.5, "top")], {(0, 0): "intact", (0, 1): "top 50% damaged"}),
-    "no partial damage": ([(1.0, "top"), (0.0, "bottom")], {(0, 0): "intact", (0, 1): "all damaged"}),
-    "a gap": (
-        [(0.25, "bottom"), (0.5, "top")],
-        {(0, 0): "bottom 25% damaged", (1, 1): "top 50% damaged"},
-    ),
-    "a region alone": ([(0.75, "top"), (0.25, "top")], {(0, 0): "top 25% damaged", (0, 1): "top 75% damaged"}),
-    "one column": ([(0.5, "top"), (0.5, "bottom")], {(0, 0): "bottom 50% damaged", (1, 0): "top 50% damaged"}),
-}
-
-
-@pytest.mark.parametrize("runs, expected", LAYOUTS.values(), ids=LAYOUTS.keys())
-def test_layout_of_runs(tmp_path, figures, runs, expected):
-    draw_runs(tmp_path / "runs.png", [make_file(level=level, region=region) for level, region in runs])
-    assert grid_of(figures[0]) == expected
-
-
-@pytest.mark.parametrize("names", [DBPEDIA, NAMES["twitter"], NAMES["six of 12 letters"]], ids=len)
-@pytest.mark.parametrize("levels", [(0.5,), (0.25, 0.5, 0.75)], ids=["one level", "three levels"])
-def test_labels_of_several_runs_can_be_read(tmp_path, figures, names, levels):
-    runs = [make_file(names, level=level, region=region) for level in levels for region in ("bottom", "top")]
-    draw_runs(tmp_path / "runs.png", runs)
-    assert [text.get_text() for text in figures[0].legends[0].get_texts()] == names
-    assert_nothing_is_cut_off(tmp_path / "runs.png", figures[0])
-
-
-def test_stage_of_several_runs(tmp_path, figures):
-    runs = [
-        make_file(level=level, stages=("damaged", "healed"), f1={"damaged": 0.1, "healed": 0.9}) for level in (0, 1)
-    ]
-    draw_runs(tmp_path / "runs.png", runs, "damaged")
-    assert all("before healing\nweighted F1 0.100" in axis.get_title() for axis in figures[0].axes)
-    for axis, run in zip(figures[0].axes, runs, strict=True):
-        points = embed(run.stages["damaged"], 5.0, 0)
-        assert np.allclose(axis.collections[0].get_offsets(), points[run.labels == 0])
-
-
-REFUSED = {
-    "other labels": ([make_file(), make_file(["a", "b"], level=0.25)], "different labels"),
-    "same damage": ([make_file(), make_file()], "same damage .bottom 0.5."),
-    "all damaged twice": ([make_file(level=1.0, region=region) for region in ("top", "bottom")], "same damage"),
-    "no healed stage": ([make_file(), make_file(level=0.25, stages=("damaged",))], "no healed features"),
-    "another task": ([make_file(), make_file(level=0.25, task="another")], "task"),
-}
-
-
-@pytest.mark.parametrize("files, message", REFUSED.values(), ids=REFUSED.keys())
-def test_runs_that_do_not_go_together_are_refused(tmp_path, files, message):
-    with pytest.raises(UserError, match=message):
-        draw_runs(tmp_path / "runs.png", files)
-    assert not list(tmp_path.iterdir())
 
 
 # A run with --tsne.

@@ -14,7 +14,7 @@ class FeatureArguments:
 
     probe_layers: str | None = field(
         default=None,
-        metadata={"help": "Weighted F1 of a linear probe by depth: all, or layers such as 0,3,6 (0: embeddings)."},
+        metadata={"help": "Score of a linear probe by depth: all, or layers such as 0,3,6 (0: embeddings)."},
     )
     tsne: bool = field(
         default=False, metadata={"help": "Write the classifier's features, their separation and a t-SNE picture."}

@@ -160,7 +160,7 @@ def _tsne_panel(results, context, dataset, damage):
         return None
     file, chosen, points = found
     labels = file.labels[chosen]
-    title = f"{damage}, weighted F1 {file.f1['healed']:.3f}"
+    title = f"{damage}, {file.metric} {file.scores['healed']:.3f}"
     numbers = (run.part("features").get("healed") or {}).get("neighbour_agreement")
     alt = f"{damage}: {len(chosen)} examples." + (f" Neighbour agreement {numbers:.3f}." if numbers is not None else "")
     content = Scatter(points, labels, list(map(str, file.label_names)), [str(i) for i in file.ids[chosen]])
