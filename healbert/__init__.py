@@ -9,7 +9,7 @@ _EXPORTS = {
     "CorruptionSpec": "damage.spec",
     "HealingTrainer": "healing.trainer",
     "UserError": "utils.errors",
-    "WeightedF1": "tasks.metrics",
+    "WeightedF1": "tasks.weighted_f1",
     "corrupt": "damage.apply",
     "load_results": "results.read",
     "make_arguments": "arguments.parser",

@@ -10,7 +10,8 @@ import pathlib
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
-from ..tasks.table import EMBEDDED_TASK, TASKS
+from ..tasks.table import EMBEDDED_TASK, TASKS, Task
+from ..tasks.types import TASK_TYPES
 from ..tracking import check_trackers
 from ..utils.errors import UserError, did_you_mean
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
@@ -19,12 +20,10 @@ from .identity import Arguments
 # Every default that differs from transformers.TrainingArguments.
 TRAINING_DEFAULTS = {
     "eval_strategy": "epoch",
-    "greater_is_better": True,
     "learning_rate": 2e-5,
     "load_best_model_at_end": True,
     "logging_nan_inf_filter": False,
     "logging_strategy": "epoch",
-    "metric_for_best_model": "f1_weighted",
     "num_train_epochs": 10,
     "per_device_eval_batch_size": 64,
     "per_device_train_batch_size": 32,
@@ -42,8 +41,6 @@ FIXED = {
         "eval_strategy",
         "save_strategy",
         "load_best_model_at_end",
-        "metric_for_best_model",
-        "greater_is_better",
     )
 } | {
     "batch_eval_metrics": False,
@@ -212,6 +209,7 @@ def _instantiate(namespace):
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
     _check_training(values)
+    _follow_type(values)
     ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
     try:
         training = TrainingArguments(**_pick(values, TrainingArguments))
@@ -225,11 +223,27 @@ def _instantiate(namespace):
     return arguments
 
 
+def _follow_type(values):
+    """The best epoch is the one with the best primary metric of the task's type."""
+    task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
+    kind = TASK_TYPES[task.type]
+    for name, only in {
+        "metric_for_best_model": kind.primary_metric,
+        "greater_is_better": kind.greater_is_better,
+    }.items():
+        if values[name] not in (None, only):
+            raise UserError(
+                f"--{name} {values[name]} is not supported: tasks of type {kind.name} choose the best epoch by "
+                f"{kind.primary_metric}; leave it out"
+            )
+        values[name] = only
+
+
 def _check_training(values):
     for name, only in FIXED.items():
         if values[name] != only:
             raise UserError(
-                f"--{name} {values[name]} is not supported: a run is evaluated and kept by weighted F1 over all "
+                f"--{name} {values[name]} is not supported: a run is evaluated over all "
                 f"examples after each epoch; leave it at {only}"
             )
     for name in ("learning_rate", "weight_decay"):

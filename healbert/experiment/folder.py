@@ -4,8 +4,6 @@ import contextlib
 import json
 import shutil
 
-import numpy as np
-
 from ..results.read import read_results
 from ..results.schema import LOG_NAME, MODEL_FILES, RUN_FILES
 from ..utils.errors import UserError
@@ -140,10 +138,9 @@ def _unless_gone(_, path, raised):
         raise raised[1]
 
 
-def write_predictions(path, ids, labels, logits):
-    """Writes id, label, prediction and logits (examples, classes) of each example as parquet, atomically."""
+def write_table(path, columns):
+    """Writes {column: values (examples,)} as parquet, atomically."""
     import pandas
 
-    columns = {"id": np.asarray(ids), "label": labels, "prediction": logits.argmax(-1)}
     with atomic_path(path) as name:
-        pandas.DataFrame(columns | {"logits": list(logits.astype(np.float32))}).to_parquet(name, index=False)
+        pandas.DataFrame(columns).to_parquet(name, index=False)

@@ -16,20 +16,14 @@ from ..probing.probes import check_layers, probe_by_depth
 from ..probing.separation import separation
 from ..probing.tsne import draw_stages
 from ..results.read import log_tail
-from ..results.summary import epochs, pick_metrics
-from ..tasks.metrics import WeightedF1
 from ..utils.errors import UserError
 from ..utils.files import write_json
-from .folder import remove_checkpoints, write_predictions
+from .folder import remove_checkpoints, write_table
 from .loading import choose_pictured
 
 
-def _weighted_f1(predictions, labels):
-    return WeightedF1().compute(predictions=predictions, references=labels)["f1_weighted"]
-
-
 def _without_services(training):
-    # Trainer would push every epoch, track by its own lights, and pickle the token beside the checkpoints.
+    # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
     quiet = copy.copy(training)
     quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
     return quiet
@@ -41,7 +35,8 @@ class Experiment:
     def __init__(self, arguments, task, tokenizer, model, description):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
-        self.strategy = arguments.run.strategy()
+        self.strategy, self.kind = arguments.run.strategy(), task.type
+        self.metric_names = list(task.type.describe_metrics())
         wanted = arguments.features.layers()
         self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
@@ -51,28 +46,22 @@ class Experiment:
         self.trainer, splits = self._make_trainer()
         self.trainer.add_callback(tracking)
         damaged = self.trainer.predict(splits["evaluation"], metric_key_prefix="damaged")
-        metrics = {"damaged": pick_metrics(damaged.metrics, "damaged"), "healed": None}
+        metrics = {"damaged": self._pick(damaged.metrics, "damaged"), "healed": None, "last": None}
         tracking.metrics("damaged", metrics["damaged"], 0)
         probes, stages = {}, {}
         self._look_inside("damaged", probes, stages)
         clock.lap("evaluate_damaged")
         status, checkpoint = self._heal()
         clock.lap("heal")
-        state = self.trainer.state
-        metrics["per_epoch"] = epochs(state.log_history)
-        best = next((e for e in metrics["per_epoch"] if e["step"] == state.best_global_step), None)
+        best, collapsed = self._score_healed(splits, metrics)
         if best:
-            if "dev" in splits:
-                metrics["dev"] = {name: best[name] for name in metrics["damaged"]}
-            metrics["healed"] = self._score(splits["evaluation"], "predictions.parquet")
-            if "test" in splits:
-                metrics["test"] = self._score(splits["test"], "predictions_test.parquet")
             self._look_inside("healed", probes, stages)
             for stage in ("healed", "test"):
-                tracking.metrics(stage, metrics.get(stage) or {}, state.global_step)
+                tracking.metrics(stage, metrics.get(stage) or {}, self.trainer.state.global_step)
         clock.lap("evaluate_healed")
         return {
             "status": status,
+            "collapsed": collapsed,
             "metrics": metrics,
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
@@ -81,13 +70,61 @@ class Experiment:
             **({"features": self._write_features(stages, metrics)} if stages else {}),
         }
 
+    def _score_healed(self, splits, metrics):
+        """Adds the scores of the chosen and of the last epoch to ``metrics``.
+
+        Returns:
+            tuple: the chosen epoch's entry of ``per_epoch`` or None, and whether the healed model has collapsed.
+        """
+        state = self.trainer.state
+        metrics["per_epoch"] = self._epochs(state.log_history)
+        best = next((e for e in metrics["per_epoch"] if e["step"] == state.best_global_step), None)
+        if best is None:
+            return None, None
+        metrics["healed"], collapsed = self._score(splits["evaluation"], "predictions.parquet")
+        if "dev" in splits:
+            metrics["dev"] = self._named(best)
+        if "test" in splits:
+            metrics["test"], _ = self._score(splits["test"], "predictions_test.parquet")
+        metrics["last"] = self._last(splits, metrics, best)
+        return best, collapsed
+
+    def _last(self, splits, metrics, best):
+        """The last epoch's scores on the evaluation split; None where the run ended before it could be scored."""
+        last = metrics["per_epoch"][-1]
+        if last is best:
+            return metrics["healed"]
+        if "dev" not in splits:
+            return self._named(last)
+        scored = self.trainer.last_scores
+        return scored and self._pick(scored, "last")
+
+    def _epochs(self, history):
+        """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss."""
+        train_loss = {entry["step"]: entry["loss"] for entry in history if "loss" in entry}
+        return [
+            {"epoch": entry["epoch"], "step": entry["step"], **self._pick(entry, "eval")}
+            | {"train_loss": train_loss.get(entry["step"])}
+            for entry in history
+            if f"eval_{self.kind.primary_metric}" in entry
+        ]
+
+    def _pick(self, logged, prefix):
+        """The metrics out of what Trainer logs under ``prefix``."""
+        return {name: logged[f"{prefix}_{name}"] for name in self.metric_names}
+
+    def _named(self, entry):
+        return {name: entry[name] for name in self.metric_names}
+
     def _make_trainer(self):
         parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, self._read)
         trainer = HealingTrainer(
             args=_without_services(self.arguments.training),
             train_dataset=splits["train"],
             eval_dataset=splits.get("dev", splits["evaluation"]),
-            **parts,
+            last_dataset=splits["evaluation"] if "dev" in splits else None,
+            compute_metrics=self.kind.compute_metrics,
+            **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
         return trainer, splits
 
@@ -113,11 +150,13 @@ class Experiment:
         return {"kind": "diverged", "message": message, "log_tail": log_tail(self.output_dir)}
 
     def _score(self, rows, file_name):
+        """Metrics of the chosen epoch on ``rows``, whose predictions are written, and whether the model collapsed."""
         output = self.trainer.predict(rows, metric_key_prefix="healed")
+        found, primary = self._pick(output.metrics, "healed"), self.kind.primary_metric
         if self.trainer.is_world_process_zero():
-            logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
-            write_predictions(self.output_dir / file_name, rows["id"], output.label_ids, logits)
-        return pick_metrics(output.metrics, "healed")
+            columns = self.kind.prediction_columns(rows["id"], output.label_ids, output.predictions)
+            write_table(self.output_dir / file_name, columns)
+        return found, self.kind.collapsed(found[primary], self.kind.baseline(self.task.splits), output.predictions)
 
     def _look_inside(self, stage, probes, stages):
         if stage == "healed" and self.strategy.fixed_features:
@@ -126,7 +165,7 @@ class Experiment:
             return
         if self.layers:
             parts = (self.model, self.arguments, self.task.splits, self.tokenizer, self.layers)
-            probes[stage] = probe_by_depth(*parts, _weighted_f1, "f1_weighted")
+            probes[stage] = probe_by_depth(*parts, self.kind.primary_score, self.kind.primary_metric)
         if self.pictured is not None:
             stages[stage] = self._read(self.pictured)
 
@@ -134,8 +173,8 @@ class Experiment:
         arguments, labels = self.arguments, np.asarray(self.pictured["label"])
         file = FeatureFile(
             stages=stages,
-            scores={stage: metrics[stage]["f1_weighted"] for stage in stages},
-            metric="weighted F1",
+            scores={stage: metrics[stage][self.kind.primary_metric] for stage in stages},
+            metric=self.kind.describe_metrics()[self.kind.primary_metric]["title"],
             labels=labels,
             ids=np.asarray(self.pictured["id"]),
             label_names=self.task.label_names,

@@ -38,17 +38,20 @@ class HealingTrainer(Trainer):
     Args:
         strategy: a `Strategy`, whose `prepare` has seen the model; default: `Full`, which trains what requires a
             gradient.
+        last_dataset: rows that the last epoch's model is scored on before the best is loaded in its place; the scores
+            are in ``last_scores``, under "last_" and the metric's name.
 
     Raises:
         Diverged: from `train`, on every process, once the loss is NaN or infinite.
     """
 
-    def __init__(self, *args, strategy=None, **kwargs):
+    def __init__(self, *args, strategy=None, last_dataset=None, **kwargs):
         if "compute_metrics" not in kwargs:
             kwargs["compute_metrics"] = _classification_metrics()
         if kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
+        self.last_dataset, self.last_scores = last_dataset, None
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
         # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
@@ -60,6 +63,12 @@ class HealingTrainer(Trainer):
         if self.args.device.type == "cpu":
             keep_freed_memory()
         return super().train(*args, **kwargs)
+
+    def _load_best_model(self):
+        # The last moment at which the last epoch's weights are there. A model that diverged has no last epoch.
+        if self.last_dataset is not None and self.is_in_train and self.state.best_global_step != self.state.global_step:
+            self.last_scores = self.predict(self.last_dataset, metric_key_prefix="last").metrics
+        super()._load_best_model()
 
     def create_optimizer(self, model=None):
         # A strategy's groups take the way of GaLore's: as "params" among the optimizer's own options.
@@ -117,9 +126,9 @@ class HealingTrainer(Trainer):
 
 
 def _classification_metrics():
-    from ..tasks.metrics import compute_metrics
+    from ..tasks.types import TASK_TYPES
 
-    return compute_metrics
+    return TASK_TYPES["classification"].compute_metrics
 
 
 def _refuse_own_groups(name, optimizer, options):

@@ -7,7 +7,8 @@ import warnings
 
 from ..utils.errors import UserError
 from ..utils.files import read_json
-from .schema import LOG_NAME, METRICS, SCHEMA_VERSION, STAGES
+from .schema import LOG_NAME, SCHEMA_VERSION, STAGES, metrics_of, primary_of, primary_score, source_name
+from .upgrade import upgraded
 from .validation import fault
 
 LISTED = (
@@ -16,8 +17,9 @@ LISTED = (
     "corrupt_region",
     "learning_rate",
     "seed",
-    "damaged_f1_weighted",
-    "healed_f1_weighted",
+    "metric",
+    "damaged",
+    "healed",
     "best_epoch",
     "seconds",
     "error",
@@ -81,10 +83,11 @@ def load_results(directory):
 
     Returns:
         pandas.DataFrame: a row per run. Columns: ``folder``, ``status``, ``task``, ``model``; every setting by its
-        flag's name (``corrupt_region`` is missing at levels 0 and 1, where it has no meaning); ``damaged_``,
-        ``healed_``, ``dev_`` and ``test_`` followed by f1_weighted, accuracy, f1_macro or loss;
-        ``majority_f1_weighted``, ``best_epoch``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``,
-        ``seconds``, ``error``. What a run does not have is missing. Damaged files are named in a warning.
+        flag's name (``corrupt_region`` is missing at levels 0 and 1, where it has no meaning); ``metric``, the name of
+        the primary metric, and ``damaged_``, ``healed_``, ``last_`` (the last epoch), ``dev_`` and ``test_`` followed
+        by the name of each metric, such as ``healed_accuracy``; ``majority_`` and the name of the primary metric;
+        ``best_epoch``, ``collapsed``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``, ``seconds``,
+        ``error``. What a run does not have is missing. Damaged files are named in a warning.
 
     Raises:
         UserError: if ``directory`` is no folder.
@@ -104,17 +107,20 @@ def _row(folder, results):
     row = {
         "folder": str(folder),
         "status": results["status"],
-        "task": task.get("name") or config.get("task_name"),
+        "task": task.get("name") or source_name(config),
         "model": (results.get("model") or {}).get("name") or config.get("model_name_or_path"),
         **config,
     }
     if config.get("corrupt_level") in (0, 1):
         row["corrupt_region"] = None
+    primary, _ = primary_of(results)
+    row["metric"] = primary
     for stage in STAGES:
-        row |= {f"{stage}_{name}": (metrics.get(stage) or {}).get(name) for name in METRICS}
+        row |= {f"{stage}_{name}": (metrics.get(stage) or {}).get(name) for name in metrics_of(results)}
+    row |= {f"majority_{primary}": task.get("majority")} if primary else {}
     return row | {
-        "majority_f1_weighted": task.get("majority_f1_weighted"),
         "best_epoch": results.get("best_epoch"),
+        "collapsed": results.get("collapsed"),
         "layers_hit": len(damage["layers_hit"]) if damage else None,
         "fraction_of_encoder": damage.get("fraction_of_encoder"),
         "fraction_of_model": damage.get("fraction_of_model"),
@@ -150,12 +156,13 @@ def _unreadable(reason):
 
 
 def _summary(results):
-    row = _row("", results)
+    row = _row("", results) | {stage: primary_score(results, stage) for stage in ("damaged", "healed")}
+    row["metric"] = primary_of(results)[1].get("title")
     return {"status": row["status"], **{name: row.get(name) for name in LISTED}}
 
 
 def read_results(folder):
-    """What a run's ``results.json`` holds.
+    """What a run's ``results.json`` holds, brought to today's schema where it is of an earlier one.
 
     Args:
         folder: a run's folder.
@@ -174,7 +181,7 @@ def read_results(folder):
     version = results.get("schema_version")
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
-    return results
+    return upgraded(results)
 
 
 def is_locked(output_dir):

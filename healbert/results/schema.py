@@ -1,20 +1,11 @@
-"""What is on disk: names of files, of metrics and of stages."""
+"""What is on disk: names of files and of stages, and how a results.json names its metrics."""
 
-SCHEMA_VERSION = 1  # of results.json
+import pathlib
 
-
+SCHEMA_VERSION = 2  # of results.json; earlier ones are still read, see upgrade.py
 LOG_NAME = "log.txt"  # what a sweep's worker printed
-
-
-METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
-
-
-STAGES = ("damaged", "healed", "dev", "test")
-
-
+STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
-
-
 # settings.json is written before training, so that a restart knows what the folder is of.
 RUN_FILES = (
     "results.json",
@@ -27,8 +18,6 @@ RUN_FILES = (
     "trainer_state.json",
     LOG_NAME,
 )
-
-
 MODEL_FILES = (
     "model*.safetensors*",
     "config.json",
@@ -37,3 +26,30 @@ MODEL_FILES = (
     "vocab*",
     "training_args.bin",
 )
+
+
+def metrics_of(results):
+    """{name: {"title", "greater_is_better", "range", "chance"}} of a run, the primary metric first; empty if unknown."""
+    return (results.get("task") or {}).get("metrics") or {}
+
+
+def primary_of(results):
+    """The primary metric of a run: (name, what ``task.metrics`` says of it); (None, {}) of a run that has no task."""
+    name = (results.get("task") or {}).get("primary_metric")
+    return name, metrics_of(results).get(name, {})
+
+
+def primary_score(results, stage):
+    """The primary metric of ``metrics.<stage>``, or None."""
+    found = (results.get("metrics") or {}).get(stage) or {}
+    return found.get(primary_of(results)[0])
+
+
+def source_name(config):
+    """What a run's texts are called: the task, the dataset, or the training file without its folder and ending.
+
+    Args:
+        config: settings by their flags' names.
+    """
+    file = config.get("train_file")
+    return config.get("task_name") or config.get("dataset_name") or (pathlib.Path(str(file)).stem if file else "")

@@ -3,7 +3,7 @@
 import json
 import math
 
-from .schema import METRICS, SELECTIONS, STAGES
+from .schema import SELECTIONS, STAGES
 
 SHOWN = 40  # characters of a wrong value
 
@@ -17,14 +17,34 @@ def fault(results):
     Returns:
         str, or None if nothing is wrong.
     """
-    for path, (says, fits) in CHECKS.items():
+    for path, (says, fits) in (CHECKS | _checks_of_metrics(results)).items():
         for name, value in _find(results, path.split("."), ""):
             if not fits(value):
                 return f"{name} is {_shown(value)}, not {says}"
     task = results.get("task") or {}
-    if results["status"] == "completed" and not task.get("label_names"):
+    if results["status"] == "completed" and task.get("type") == "classification" and not task.get("label_names"):
         return f"task.label_names is {_shown(task.get('label_names'))}, not a list of names"
     return None
+
+
+def _checks_of_metrics(results):
+    """What each figure must be, by the range that the results give its metric."""
+    task = results.get("task")
+    metrics = (task.get("metrics") if isinstance(task, dict) else None) or {}
+    if not isinstance(metrics, dict) or not all(isinstance(about, dict) for about in metrics.values()):
+        return {"task.metrics": ("names of metrics with what is known of each", lambda value: False)}
+    checks = {}
+    for name, about in metrics.items():
+        fits = MAYBE_SHARE if about.get("range") == [0, 1] else MAYBE_NUMBER
+        places = [*(f"metrics.{stage}" for stage in STAGES), "metrics.per_epoch.*"]
+        checks |= {f"{place}.{name}": fits for place in places}
+    primary = task.get("primary_metric") if metrics else None
+    if metrics and primary not in metrics:
+        return {"task.primary_metric": (f"one of {', '.join(metrics)}", lambda value: False)}
+    if primary:
+        fits = checks["metrics.healed." + primary]
+        checks |= {"task.majority": fits, f"probes.*.*.{primary}": (fits[0], lambda v: v is not None and fits[1](v))}
+    return checks
 
 
 def _find(value, steps, name):
@@ -94,16 +114,14 @@ CHECKS = {
     **{f"config.{name}": MAYBE_COUNT for name in SEEDS},
     "metrics": MAYBE_DICT,
     **{f"metrics.{stage}": MAYBE_DICT for stage in STAGES},
-    **{f"metrics.{stage}.{name}": MAYBE_SHARE for stage in STAGES for name in METRICS if name != "loss"},
-    **{f"metrics.{stage}.loss": MAYBE_NUMBER for stage in STAGES},
     "metrics.per_epoch": MAYBE_LIST,
     "metrics.per_epoch.*": ("a set of named values", _of(dict)),
     "metrics.per_epoch.*.epoch": NUMBER,
-    "metrics.per_epoch.*.f1_weighted": MAYBE_SHARE,
     "task": MAYBE_DICT,
     "task.label_names": MAYBE_LIST,
     "task.label_names.*": ("text", _of(str)),
-    "task.majority_f1_weighted": MAYBE_SHARE,
+    "task.type": MAYBE_TEXT,
+    "task.primary_metric": MAYBE_TEXT,
     "task.fingerprint": MAYBE_TEXT,
     "model": MAYBE_DICT,
     "model.fingerprint": MAYBE_TEXT,
@@ -112,13 +130,13 @@ CHECKS = {
     "corruption.layers_hit": MAYBE_LIST,
     "corruption.num_layers": MAYBE_COUNT,
     "best_epoch": MAYBE_NUMBER,
+    "collapsed": ("true or false", _or_none(_of(bool))),
     "timing": MAYBE_DICT,
     "timing.*": NUMBER,
     "probes": MAYBE_DICT,
     "probes.*": MAYBE_LIST,
     "probes.*.*": ("a set of named values", _of(dict)),
     "probes.*.*.layer": NUMBER,
-    "probes.*.*.f1_weighted": SHARE,
     "features": MAYBE_DICT,
     "features.healed": MAYBE_DICT,
     "features.healed.neighbour_agreement": MAYBE_SHARE,

@@ -1,44 +1,43 @@
-"""Weighted F1, as an evaluate.Metric that needs no network."""
+"""The table of metrics: what a run's predictions are scored by."""
 
-import datasets
-import evaluate
-import numpy as np
+import dataclasses
+from collections.abc import Callable
+
+from ..utils.registry import table
 
 
-class WeightedF1(evaluate.Metric):
-    """Weighted F1 first, with accuracy and macro F1 beside it (scikit-learn's definitions).
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One figure that tells how good predictions are.
 
-    Classes that are never predicted count as 0. Macro F1 averages the classes that occur in the references or
-    in the predictions.
-
-    Example:
-        >>> WeightedF1().compute(predictions=[0, 1, 1], references=[0, 1, 0])
-        {'f1_weighted': 0.6666666666666666, 'accuracy': 0.6666666666666666, 'f1_macro': 0.6666666666666666}
+    Args:
+        function: ``function(predictions, labels) -> float``; what the two hold, the task type says (class indices for
+            classification).
+        task_types: names of the task types that report it.
+        title: what tables and pages call it.
+        greater_is_better: its direction.
+        range: (worst, best) possible value, or None if it has no limits.
+        chance: what guessing gives, where that is a constant.
+        primary: whether the type chooses the best epoch by it; one metric of a type is.
     """
 
-    def __init__(self, **options):
-        super().__init__(**{"keep_in_memory": True, **options})
+    function: Callable
+    task_types: tuple = ("classification",)
+    title: str = ""
+    greater_is_better: bool = True
+    range: tuple | None = (0, 1)
+    chance: float | None = None
+    primary: bool = False
 
-    def _info(self):
-        return evaluate.MetricInfo(
-            description="Weighted F1, accuracy and macro F1 of a classifier.",
-            citation="",
-            inputs_description="predictions and references: class indices, one per example.",
-            features=datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}),
-            reference_urls=["https://scikit-learn.org/stable/modules/generated/sklearn.metrics.f1_score.html"],
-        )
-
-    def _compute(self, predictions, references):
-        from sklearn.metrics import accuracy_score, f1_score
-
+    def describe(self, name):
+        """What ``results.json`` says of it, under ``task.metrics``."""
         return {
-            "f1_weighted": float(f1_score(references, predictions, average="weighted", zero_division=0)),
-            "accuracy": float(accuracy_score(references, predictions)),
-            "f1_macro": float(f1_score(references, predictions, average="macro", zero_division=0)),
+            "title": self.title or name.replace("_", " "),
+            "greater_is_better": self.greater_is_better,
+            "range": self.range and list(self.range),
+            "chance": self.chance,
         }
 
 
-def compute_metrics(prediction):
-    """`transformers.Trainer`'s hook: metrics of an `EvalPrediction` with logits (examples, classes)."""
-    logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
-    return WeightedF1().compute(predictions=np.argmax(logits, axis=-1), references=prediction.label_ids)
+METRICS = table("metric", Metric)
+LOSS = {"title": "loss", "greater_is_better": False, "range": None, "chance": None}  # Trainer's own, of every type

@@ -5,16 +5,6 @@ import numpy as np
 from ..utils.errors import UserError
 
 
-def draw_samples(splits, data):
-    limits = {"train": data.max_train_samples, "evaluation": data.max_eval_samples, "test": data.max_eval_samples}
-    return {
-        split: rows.select(stratified_sample(rows["label"], limits[split], data.sample_seed))
-        if limits[split] is not None and limits[split] < len(rows)
-        else rows
-        for split, rows in splits.items()
-    }
-
-
 def hold_out(train, fraction, seed):
     size = max(1, round(fraction * len(train)))
     if size == len(train):

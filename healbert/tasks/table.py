@@ -2,14 +2,16 @@
 
 import dataclasses
 
+from ..utils.registry import table
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Where a sentence-classification dataset lies and what its columns are called.
+    """Where a dataset lies, what its columns are called, and which type of task it is.
 
     ``dataset`` and ``config`` are what `datasets.load_dataset` takes; ``evaluation`` is the labelled split
     that scores are reported on; ``recipe`` holds settings that replace the general defaults for this task.
-    ``label_names`` serves datasets whose labels are plain integers.
+    ``label_names`` serves datasets whose labels are plain integers; ``type`` is a name in `types.TASK_TYPES`.
     """
 
     dataset: str
@@ -19,6 +21,7 @@ class Task:
     evaluation: str = "validation"
     label_names: tuple[str, ...] = ()
     recipe: dict = dataclasses.field(default_factory=dict)
+    type: str = "classification"
 
 
 def _glue(config, *text, evaluation="validation"):
@@ -28,7 +31,14 @@ def _glue(config, *text, evaluation="validation"):
 EMBEDDED_TASK = "docstrings"
 
 
-TASKS = {
+def _entry(task):
+    """A `Task`: what was registered, or what the registered function returns."""
+    return task if isinstance(task, Task) else task()
+
+
+TASKS = table("task", _entry)
+
+BUILT_IN = {
     # Ships with the requirements: which library is this docstring from?
     EMBEDDED_TASK: Task(
         EMBEDDED_TASK,
@@ -75,5 +85,8 @@ TASKS = {
     "wnli": _glue("wnli", "sentence1", "sentence2"),
 }
 
+
+for _name, _task in BUILT_IN.items():
+    TASKS.add(_name, _task)
 
 REGRESSION_TASKS = ("stsb",)

@@ -1,0 +1,156 @@
+"""What a task type is: everything about a kind of task that the other rooms do not need to know."""
+
+import numpy as np
+
+from ..metrics import LOSS, METRICS
+
+
+class TaskType:
+    """One kind of task. A type derives from this class, registers itself and overrides what is its own.
+
+    Attributes of the class:
+        name: what `Task.type` says.
+        auto_class: name of the class in transformers that builds the model with its head.
+        version: raised by a change that alters figures, which renames the runs of this type and no others.
+    """
+
+    name = ""
+    auto_class = ""
+    version = 1
+
+    # From the source to splits that can be trained on.
+
+    def find_columns(self, raw, task, data):
+        """Which columns of the source hold the inputs and the target.
+
+        Args:
+            raw: {split: `datasets.Dataset`} as the source has them, ``train`` among them.
+            task: the `Task`.
+            data: `DataArguments`.
+
+        Returns:
+            tuple: (list of input columns, target column).
+
+        Raises:
+            UserError: naming the columns that were found, where one is missing.
+        """
+        raise NotImplementedError
+
+    def prepare(self, raw, task, columns):
+        """Checks every row and brings it into the form that `encode` and the trainer take.
+
+        Args:
+            raw, task: as for `find_columns`.
+            columns: what `find_columns` gave.
+
+        Returns:
+            tuple: {split: `datasets.Dataset` with ``id`` (row in its source) and ``label``}, list of label names.
+        """
+        raise NotImplementedError
+
+    def check(self, splits, label_names):
+        """Raises `UserError` if the splits, as drawn, cannot be trained on."""
+
+    def draw(self, rows, size, seed):
+        """Positions (size,) of a seeded sample of ``rows``, ascending."""
+        raise NotImplementedError
+
+    def hold_out(self, train, fraction, seed):
+        """{"train": what is left, "dev": what is held out} of a split, by a seeded draw."""
+        raise NotImplementedError
+
+    def fingerprint_columns(self, rows):
+        """The columns whose content makes the examples what they are."""
+        raise NotImplementedError
+
+    # From texts to a model's inputs.
+
+    def encode(self, rows, tokenizer, data):
+        """A function for `datasets.Dataset.map` from a batch of texts to token ids, and the columns that it replaces.
+
+        Args:
+            rows: a split that `prepare` made.
+            tokenizer: a transformers tokenizer.
+            data: `DataArguments` (max_seq_length, pad_to_max_length).
+        """
+        raise NotImplementedError
+
+    def collator(self, tokenizer):
+        """What makes a batch of encoded examples; None for Trainer's default."""
+        return
+
+    # From a model's outputs to figures.
+
+    def metrics(self):
+        """{name: `Metric`} of all that this type reports, the primary one first."""
+        own = {name: METRICS[name] for name in METRICS if self.name in METRICS[name].task_types}
+        return dict(sorted(own.items(), key=lambda item: not item[1].primary))
+
+    @property
+    def primary_metric(self):
+        """The name of the metric that chooses the best epoch."""
+        return next(iter(self.metrics()))
+
+    @property
+    def greater_is_better(self):
+        """The direction of the primary metric."""
+        return self.metrics()[self.primary_metric].greater_is_better
+
+    def describe_metrics(self):
+        """What ``results.json`` says of the metrics, the primary one first, the loss last."""
+        return {name: metric.describe(name) for name, metric in self.metrics().items()} | {"loss": LOSS}
+
+    def predictions(self, outputs):
+        """What the model predicts, out of its outputs; what the metrics compare with the labels.
+
+        Args:
+            outputs: numpy array or tuple of arrays, as `transformers.Trainer.predict` gives them.
+        """
+        raise NotImplementedError
+
+    def compute_metrics(self, prediction):
+        """`transformers.Trainer`'s hook: every metric of an `EvalPrediction`."""
+        predicted = self.predictions(prediction.predictions)
+        return {
+            name: float(metric.function(predicted, prediction.label_ids)) for name, metric in self.metrics().items()
+        }
+
+    def primary_score(self, predictions, labels):
+        """The primary metric of predictions (examples,) against labels (examples,)."""
+        return float(self.metrics()[self.primary_metric].function(predictions, labels))
+
+    def baseline(self, splits):
+        """The primary metric of the answer that needs no model, on the evaluation split; None if there is none."""
+        return
+
+    def prediction_columns(self, ids, labels, outputs):
+        """The columns of ``predictions.parquet``: {name: values (examples,)}."""
+        raise NotImplementedError
+
+    def collapsed(self, score, baseline, outputs):
+        """Whether a model has learnt nothing: one answer for every example, or no better than `baseline`.
+
+        Args:
+            score: its primary metric.
+            baseline: what `baseline` gives, or None.
+            outputs: of the model, as for `predictions`.
+        """
+        predicted = np.asarray(self.predictions(outputs))
+        alike = len(predicted) > 1 and (predicted == predicted[0]).all()
+        if baseline is None:
+            return bool(alike)
+        return bool(alike or (score <= baseline if self.greater_is_better else score >= baseline))
+
+    def resampled(self, labels, predictions, classes, counts):
+        """The primary metric on resamples of the evaluation examples.
+
+        Args:
+            labels, predictions: (examples,).
+            classes: how many labels there are.
+            counts: (examples, resamples), how often each example is in each resample.
+
+        Returns:
+            numpy (resamples,).
+        """
+        chosen = [np.repeat(np.arange(len(labels)), column) for column in np.asarray(counts).T]
+        return np.array([self.primary_score(np.asarray(predictions)[i], np.asarray(labels)[i]) for i in chosen])

@@ -1,0 +1,116 @@
+"""One label for each text, or for each pair of texts."""
+
+import numpy as np
+
+from ...utils.errors import UserError
+from ...utils.registry import register
+from ..columns import encode_labels, find_columns, label_names, text_columns, with_text_and_label
+from ..sampling import hold_out, stratified_sample
+from .base import TaskType
+
+PRIMARY = "f1_weighted"
+
+
+@register("metric", PRIMARY, title="weighted F1", primary=True)
+def weighted_f1(predictions, labels):
+    """Mean of the classes' F1, weighted by their examples (scikit-learn); 0 for a class that is never predicted."""
+    from sklearn.metrics import f1_score
+
+    return f1_score(labels, predictions, average="weighted", zero_division=0)
+
+
+@register("metric", "accuracy", title="accuracy")
+def accuracy(predictions, labels):
+    """Fraction of the examples whose class is predicted (scikit-learn)."""
+    from sklearn.metrics import accuracy_score
+
+    return accuracy_score(labels, predictions)
+
+
+@register("metric", "f1_macro", title="macro F1")
+def macro_f1(predictions, labels):
+    """Mean F1 of the classes that occur in the labels or in the predictions (scikit-learn)."""
+    from sklearn.metrics import f1_score
+
+    return f1_score(labels, predictions, average="macro", zero_division=0)
+
+
+class Classification(TaskType):
+    """Labels are class indices; samples keep each class's share."""
+
+    name = "classification"
+    auto_class = "AutoModelForSequenceClassification"
+
+    def find_columns(self, raw, task, data):
+        return find_columns(raw, task, data)
+
+    def prepare(self, raw, task, columns):
+        raw = {split: with_text_and_label(rows, split, *columns) for split, rows in raw.items()}
+        names = label_names(raw["train"], task)
+        indexed = hasattr(raw["train"].features["label"], "names") or names == list(task.label_names)
+        return {split: encode_labels(rows, split, names, indexed) for split, rows in raw.items()}, names
+
+    def check(self, splits, label_names):
+        found = set(splits["train"]["label"])
+        if len(found) < 2:
+            raise UserError(f"train holds a single class, '{label_names[found.pop()]}'; two or more are needed")
+
+    def draw(self, rows, size, seed):
+        return stratified_sample(rows["label"], size, seed)
+
+    def hold_out(self, train, fraction, seed):
+        return hold_out(train, fraction, seed)
+
+    def fingerprint_columns(self, rows):
+        return [*text_columns(rows), "label"]
+
+    def encode(self, rows, tokenizer, data):
+        columns, blank = text_columns(rows), tokenizer.pad_token_id
+        longest = min(data.max_seq_length, tokenizer.model_max_length)
+
+        def encode(batch):
+            texts = [batch[column] for column in columns]
+            padding = "max_length" if data.pad_to_max_length else False
+            encoded = tokenizer(*texts, truncation=True, max_length=longest, padding=padding)
+            for row, ids in enumerate(encoded["input_ids"]):
+                if not ids:  # a text without a single token, and a tokenizer that adds none
+                    encoded["input_ids"][row], encoded["attention_mask"][row] = [blank], [1]
+            return encoded
+
+        return encode, columns
+
+    def predictions(self, outputs):
+        return _logits(outputs).argmax(-1)
+
+    def baseline(self, splits):
+        """Weighted F1 of always answering the commonest class of train."""
+        majority = np.bincount(splits["train"]["label"]).argmax()
+        labels = splits["evaluation"]["label"]
+        return self.primary_score(np.full(len(labels), majority), labels)
+
+    def prediction_columns(self, ids, labels, outputs):
+        logits = _logits(outputs)  # (examples, classes)
+        found = {"id": np.asarray(ids), "label": labels, "prediction": logits.argmax(-1)}
+        return found | {"logits": list(logits.astype(np.float32))}
+
+    def resampled(self, labels, predictions, classes, counts):
+        """Weighted F1 (as scikit-learn's, 0 for a class never predicted) on each resample, all of them at once."""
+        from scipy import sparse
+
+        examples = len(labels)
+        places = np.asarray(labels) * classes + np.asarray(predictions)  # in the confusion matrix, row by row
+        ones = np.ones(examples, np.int32)
+        indicator = sparse.csr_array((ones, (places, np.arange(examples))), (classes**2, examples))
+        matrices = (indicator @ counts).reshape(classes, classes, -1)  # (label, prediction, resamples)
+        support, predicted = matrices.sum(axis=1), matrices.sum(axis=0)  # (classes, resamples)
+        hits = matrices[np.arange(classes), np.arange(classes)]
+        f1 = 2 * hits / np.maximum(support + predicted, 1)
+        return (f1 * support).sum(axis=0) / support.sum(axis=0)
+
+
+def _logits(outputs):
+    """(examples, classes): some models give hidden states beside them."""
+    return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+register("task_type", Classification.name)(Classification)
