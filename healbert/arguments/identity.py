@@ -1,6 +1,7 @@
 """All settings of one run, and which of them make it the run that it is."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -8,19 +9,25 @@ import re
 
 from transformers import TrainingArguments
 
-from ..models.source import model_fingerprint
-from ..results.schema import SCHEMA_VERSION
-from ..tasks.source import data_fingerprint
+from ..models.source import ModelSource
+from ..tasks.source import DataSource
+from ..utils.files import jsonable
+from .baseline import BASELINE
+from .damage import damage_of
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
-from .neutral import NOT_IDENTITY
+from .neutral import BY_CONTENT, IDLE, WITHOUT_EFFECT
+from .sources import Sources
+from .versions import versions_of
 
 # Settings that may name a file or folder.
 PATHS = "model_name_or_path config_name tokenizer_name dataset_name train_file validation_file test_file".split()
 
+DIGITS = 12  # of the hash in a name: of 100,000 runs, two share theirs with a chance of 2 in 100,000
+
 
 @dataclasses.dataclass
 class Arguments:
-    """All settings of one run, validated."""
+    """All settings of one run, validated. ``plugins`` are the hashes of what was imported for it, by name."""
 
     model: ModelArguments
     data: DataArguments
@@ -28,6 +35,12 @@ class Arguments:
     run: RunArguments
     features: FeatureArguments
     training: TrainingArguments
+    plugins: dict = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def sources(self):
+        """What the model and the data are: the one place where that is found out."""
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model))
 
     def settings(self):
         """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""
@@ -37,40 +50,92 @@ class Arguments:
         return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
 
     def identity(self, processes=None):
-        """All that can change a result: settings, number of processes, what the model and the data are, the schema.
+        """All that can change a result and nothing else, as a dict that JSON can hold.
 
+        The settings that differ from `BASELINE`; what the damage hits and how; what the model, the data and the
+        plugins are; the number of processes, the kind of device and the precision; versions of meaning above 1.
         Files and folders count by their last name and their content, so that they may lie anywhere.
 
         Args:
             processes: number of processes, if it is not this launch's.
         """
-        kept = {k: _whole(v) for k, v in self.settings().items() if k not in NOT_IDENTITY}
-        kept |= {name: _without_folder(kept[name]) for name in PATHS}
-        if self.corruption.corrupt_level == 0:  # no damage: nothing else of it matters
-            kept = {k: v for k, v in kept.items() if not k.startswith("corrupt_")} | {"corrupt_level": 0}
-        elif self.corruption.corrupt_level == 1:  # all of the bottom is all of the top
-            del kept["corrupt_region"]
-        sources = {f"{name}_fingerprint": value for name, value in model_fingerprint(self.model).items()}
-        return {
-            **kept,
-            **sources,
-            "data_fingerprint": data_fingerprint(self.data, self.model),
+        settings = {k: v for k, v in counting(self.settings()).items() if not k.startswith("corrupt_")}
+        found = {
+            "settings": {name: _without_folder(value) if name in PATHS else value for name, value in settings.items()},
+            "damage": damage_of(self),
+            "sources": self._sources(),
             "device": self.training.device.type,
-            "mixed_precision": self.training.mixed_precision,
-            "schema_version": SCHEMA_VERSION,
-            "world_size": processes or self.training.world_size,
+            "processes": processes or self.training.world_size,
+            "precision": self.training.mixed_precision,
+            "plugins": sorted(self.plugins.values()),
+            "versions": versions_of(self),
         }
+        plain = {"processes": 1, "precision": "no", "plugins": [], "versions": {}, "damage": {}}
+        return json.loads(
+            json.dumps(jsonable({k: v for k, v in found.items() if k not in plain or v != plain[k]}), default=str)
+        )
+
+    def _sources(self):
+        model = self.sources.model
+        parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer}
+        known = {part: self._content(source) for part, source in parts.items()}
+        own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
+        return own | {"data": self.sources.data.fingerprint}
+
+    def _content(self, source):
+        return source.fingerprint or f"{source.name}@{self.model.model_revision}"
 
     def name(self, processes=None):
-        """A readable folder name that differs whenever `identity` does."""
-        text = json.dumps(self.identity(processes), sort_keys=True, default=str)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        """A readable folder name that differs whenever `identity` does; its last part is a hash of that."""
         data, damage = self.data, self.corruption
         source = data.task_name or data.dataset_name or pathlib.Path(data.train_file).stem
         end = "" if damage.corrupt_level in (0, 1) else f"-{damage.corrupt_region}"
         parts = [_last_part(self.model.model_name_or_path), _last_part(source), f"{damage.corrupt_level:g}{end}"]
-        parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest]
+        parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest(self.identity(processes))]
         return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
+
+
+def digest(identity):
+    """The hash of an identity that ends a run's name."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def folder_in(parent, name):
+    """The folder of a run in ``parent``.
+
+    It is named ``name``, unless the same run lies there under another name, because it was asked for in other words
+    (25% of 6 layers and 33% hit the same ones): the hash at the end tells.
+    """
+    parent = pathlib.Path(parent)
+    same = sorted(parent.glob(f"*-{name.rpartition('-')[2]}"))
+    return parent / name if (parent / name).exists() or not same else same[0]
+
+
+def counting(settings):
+    """Of the settings of a run, those that count and differ from `BASELINE`, damage among them as it was asked for.
+
+    Args:
+        settings: by their flags' names, as `Arguments.settings` or ``config`` in results.json; of any version, as what
+            is missing is at its default.
+    """
+    left_out = WITHOUT_EFFECT | BY_CONTENT | {name for name, is_idle in IDLE.items() if is_idle(settings)}
+    counted = {name: _whole(value) for name, value in settings.items() if name not in left_out}
+    return {name: value for name, value in counted.items() if value != _whole(baseline(name))}
+
+
+def baseline(name):
+    """The value of a setting that adds nothing to a run's name; None for one that this program does not know."""
+    return BASELINE[name] if name in BASELINE else _defaults().get(name)
+
+
+@functools.cache
+def _defaults():
+    groups = (ModelArguments, DataArguments, CorruptionArguments, RunArguments, FeatureArguments, TrainingArguments)
+    found = {}
+    for field in (field for group in groups for field in dataclasses.fields(group)):
+        made = field.default_factory is not dataclasses.MISSING
+        found[field.name] = field.default_factory() if made else field.default
+    return found
 
 
 def _whole(value):

@@ -1,15 +1,26 @@
-"""Settings that cannot change a result."""
+"""Settings that do not count: those that cannot change a result, and those that count by what they stand for.
 
-# Settings that cannot change a result: where things lie, what is logged, how many workers prepare the data, what
-# trades memory for time.
-NOT_IDENTITY = frozenset(
+tests/arguments/test_neutral.py runs each of the first kind both ways and compares the figures to the last bit, or
+says why it cannot be run there.
+"""
+
+# What counts by content, not by name: the sources' fingerprints, the plugins' hashes, the precision in use, the device.
+BY_CONTENT = frozenset(
     """
-    cache_dir token data_revision data_root preprocessing_num_workers overwrite_cache overwrite_output_dir save_model
+    model_name_or_path config_name tokenizer_name model_revision data_revision data_root plugin
+    use_cpu fp16 bf16
+    """.split()
+)
+
+# Where things lie, what is logged and kept, how many workers prepare the data, what trades memory for time.
+WITHOUT_EFFECT = frozenset(
+    """
+    cache_dir token preprocessing_num_workers overwrite_cache overwrite_output_dir save_model
     intact_results torch_num_threads output_dir run_name project report_to do_train do_eval do_predict disable_tqdm
-    resume_from_checkpoint debug use_cpu
-    log_level log_level_replica log_on_each_node logging_strategy logging_first_step logging_steps
+    resume_from_checkpoint debug
+    log_level log_level_replica log_on_each_node
     logging_nan_inf_filter include_num_input_tokens_seen skip_memory_metrics dataloader_num_workers
-    dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
+    dataloader_pin_memory dataloader_prefetch_factor
     dataloader_multiprocessing_context dataloader_in_order ddp_backend ddp_timeout ddp_bucket_cap_mb local_rank
     save_on_each_node enable_jit_checkpoint save_only_model save_steps save_total_limit eval_steps
     restore_callback_states_from_checkpoint push_to_hub hub_token hub_private_repo hub_model_id
@@ -18,3 +29,20 @@ NOT_IDENTITY = frozenset(
     hub_strategy hub_always_push hub_revision trackio_space_id trackio_bucket_id trackio_static_space_id
     """.split()
 )
+
+# What readers of results leave aside when they ask which settings make two runs differ.
+NOT_IDENTITY = WITHOUT_EFFECT | BY_CONTENT - {"model_name_or_path", "config_name", "tokenizer_name", "bf16", "fp16"}
+
+
+def _draws_no_sample(settings):
+    sampled = settings.get("max_train_samples") or settings.get("max_eval_samples") or settings.get("tsne")
+    return not sampled and settings.get("selection") != "dev"
+
+
+# Settings that have no effect as long as another one is off: name -> function(settings) that says so.
+IDLE = {
+    "dev_fraction": lambda settings: settings.get("selection") != "dev",
+    "sample_seed": _draws_no_sample,
+    "tsne_perplexity": lambda settings: not settings.get("tsne"),
+    "tsne_samples": lambda settings: not settings.get("tsne"),
+}

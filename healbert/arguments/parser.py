@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import json
 import math
-import os
 import pathlib
 
 import yaml
@@ -15,7 +14,8 @@ from ..tasks.types import TASK_TYPES
 from ..tracking import check_trackers
 from ..utils.errors import UserError, did_you_mean
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
-from .identity import Arguments
+from .identity import Arguments, folder_in
+from .plugins import load_plugins, plugins_in
 
 # Every default that differs from transformers.TrainingArguments.
 TRAINING_DEFAULTS = {
@@ -119,6 +119,7 @@ def parse_arguments(argv):
         if "grid" in settings or "base" in settings:
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
+    plugins = load_plugins(plugins_in(argv))
     namespace, unknown = parser.parse_known_args(argv)
     recipe = TASKS[namespace.task_name or EMBEDDED_TASK].recipe if _uses_table(namespace) else {}
     if recipe:
@@ -127,7 +128,7 @@ def parse_arguments(argv):
         flag = unknown[0].split("=")[0]
         near = did_you_mean(flag, [f"--{name}" for name in known_flags()]) if flag.startswith("-") else ""
         raise UserError(f"unknown argument '{unknown[0]}'{near} (see --help)")
-    return _instantiate(namespace), namespace.print_config
+    return _instantiate(namespace, plugins), namespace.print_config
 
 
 def print_settings(arguments):
@@ -200,8 +201,9 @@ def to_argv(settings, known):
     return argv
 
 
-def _instantiate(namespace):
+def _instantiate(namespace, plugins):
     values = vars(namespace)
+    values["plugin"] = list(dict.fromkeys(values["plugin"] or ())) or None
     if namespace.hub_strategy not in ("end", "every_save"):
         raise UserError(f"--hub_strategy {namespace.hub_strategy} is not supported: there is one push, at the end")
     values["save_model"] |= namespace.push_to_hub  # what was not pushed can be pushed later
@@ -217,9 +219,9 @@ def _instantiate(namespace):
         raise UserError(str(error)) from error
     if training.device.type == "cpu":
         training.dataloader_pin_memory = False  # torch warns each time otherwise
-    arguments = Arguments(*ours, training)
+    arguments = Arguments(*ours, training, plugins)
     if values["output_dir"] is None:
-        training.output_dir = os.path.join("runs", arguments.name())
+        training.output_dir = str(folder_in("runs", arguments.name()))
     return arguments
 
 

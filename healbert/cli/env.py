@@ -1,12 +1,10 @@
 """`healbert env`: what a machine has, as a report of a problem needs it, safe to paste anywhere."""
 
-import importlib.metadata
 import os
 import pathlib
 import platform
 import time
 
-from ..publish.contents import without_home
 from ..utils.machine import cpu_cores
 from ..utils.version import __version__
 from .parser import command_parser
@@ -28,23 +26,13 @@ LIBRARIES = (
 
 def describe_environment():
     """Versions, devices, caches and the Hub: a dict of lines. Tokens are never read out; home folders become ~."""
+    from ..experiment.provenance import git_commit, version
+    from ..publish.contents import without_home
+
     lines = {"healbert": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    lines |= {name: _version(name) for name in LIBRARIES}
-    lines |= {"git commit": _git_commit(), **_devices(), **_caches(), **_hub()}
+    lines |= {name: version(name) or "not installed" for name in LIBRARIES}
+    lines |= {"git commit": git_commit() or "none", **_devices(), **_caches(), **_hub()}
     return {name: without_home(str(value)).decode() for name, value in lines.items()}
-
-
-def _version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _git_commit():
-    from ..experiment.provenance import git_commit
-
-    return git_commit() or "none"
 
 
 def _devices():

@@ -1,9 +1,9 @@
 """The folder of a run: what is in it, and when it may be written."""
 
 import contextlib
-import json
 import shutil
 
+from ..arguments.marker import differences, marker
 from ..results.read import read_results
 from ..results.schema import LOG_NAME, MODEL_FILES, RUN_FILES
 from ..utils.errors import UserError
@@ -32,12 +32,10 @@ def finished_results(output_dir, arguments):
             f"{output_dir} holds files that are not of a HealBERT run; choose another --output_dir, "
             "or add to them with --overwrite_output_dir"
         )
-    asked = json.loads(json.dumps(arguments.identity(), default=str))
-    differing = [k for k in sorted(asked | settings) if asked.get(k) != settings.get(k)]
+    differing = differences(settings, arguments)
     if differing:
-        named = ", ".join(f"{k} ({settings.get(k)} there, {asked.get(k)} now)" for k in differing[:8])
         raise UserError(
-            f"{output_dir} holds a run of other settings: {named}; "
+            f"{output_dir} holds a run of other settings: {', '.join(differing[:8])}; "
             "choose another --output_dir, or replace the run with --overwrite_output_dir"
         )
     try:
@@ -110,7 +108,7 @@ def _write_start(output_dir, arguments, receipt):
         _remove_run(output_dir)
     (output_dir / "results.json").unlink(missing_ok=True)  # of a failed run that is tried again
     try:
-        write_json(output_dir / "settings.json", json.loads(json.dumps(arguments.identity(), default=str)))
+        write_json(output_dir / "settings.json", marker(arguments))
         write_json(output_dir / "corruption.json", receipt.to_dict())
     except OSError as error:
         raise UserError(f"--output_dir {output_dir} cannot be written: {error.strerror}") from error

@@ -9,12 +9,10 @@ from transformers import set_seed
 
 from ..healing.requirements import check_optional
 from ..healing.samplers import token_lengths
-from ..models.loading import describe_model, load_model, load_tokenizer, longest_text, model_commit
-from ..models.source import model_fingerprint
+from ..models.loading import describe_model, load_model, load_tokenizer, longest_text
 from ..probing.tsne import check_tsne
 from ..tasks.load import load_task, tokenize
 from ..tasks.sampling import stratified_sample
-from ..tasks.source import data_fingerprint
 from ..utils.errors import UserError
 
 
@@ -51,25 +49,23 @@ def load(arguments, cache):
     Raises:
         UserError: if any of it cannot be used.
     """
-    run, seed = arguments.run, arguments.training.seed
-    sources = [data_fingerprint(arguments.data, arguments.model), model_fingerprint(arguments.model)]
-    key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources]
+    run, seed, sources = arguments.run, arguments.training.seed, arguments.sources
+    key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources.fingerprints()]
 
     def task_and_tokenizer():
-        tokenizer = load_tokenizer(arguments.model)
+        tokenizer = load_tokenizer(arguments.model, sources.model)
         with arguments.training.main_process_first(desc="loading the task"):
-            task = load_task(arguments.data, arguments.model, run.selection, run.dev_fraction)
+            drawn = run.selection, run.dev_fraction
+            task = load_task(arguments.data, arguments.model, *drawn, source=sources.data)
             tokenize(task, tokenizer, arguments.data)
         return task, tokenizer
 
     task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
 
-    name = arguments.model.model_name_or_path
-
     def pretrained():
         set_seed(seed)  # the head's initialisation
-        model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id)
-        return model, describe_model(model, name, model_commit(arguments.model, name))
+        model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id, sources.model)
+        return model, describe_model(model, sources.model.name, sources.model.commit)
 
     model, description = cache.get("model", [*key, seed], pretrained)
     model = copy.deepcopy(model) if cache.size else model

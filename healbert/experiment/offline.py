@@ -3,10 +3,8 @@
 import shlex
 
 from ..hub.cache import cached_dataset, model_is_cached
-from ..hub.reach import hub_is_off, resolve_commit, work_offline_if_unreachable
-from ..models.source import EMBEDDED_MODEL, local_model
-from ..tasks.source import local_dataset
-from ..tasks.table import EMBEDDED_TASK, TASKS, Task
+from ..hub.reach import hub_is_off, work_offline_if_unreachable
+from ..models.source import EMBEDDED_MODEL
 from ..utils.errors import UserError
 
 
@@ -19,56 +17,42 @@ def require_hub_or_cache(arguments):
     Raises:
         UserError: naming everything that is missing, each with the command that fetches it.
     """
-    models, dataset = _models(arguments.model), _dataset(arguments.data)
-    if not models and dataset is None:
+    models, data = _models(arguments.sources.model), arguments.sources.data
+    if not models and not data.is_on_hub:
         return
     work_offline_if_unreachable()
     if hub_is_off():
-        missing = _missing_models(arguments.model, models) + _missing_dataset(arguments, dataset)
+        missing = _missing_models(arguments.model, models) + _missing_dataset(arguments, data)
         if missing:
             raise UserError(_message(missing))
 
 
-def _models(model):
-    """Hub id -> the parts that are read from there."""
-    parts = {
-        "weights": model.model_name_or_path,
-        "config": model.config_name or model.model_name_or_path,
-        "tokenizer": model.tokenizer_name or model.model_name_or_path,
-    }
+def _models(source):
+    """Hub id -> (its `ModelSource`, the parts that are read from there)."""
     found = {}
-    for part, name in parts.items():
-        if local_model(name) is None:
-            found.setdefault(name, []).append(part)
+    for part, one in (("weights", source), ("config", source.config), ("tokenizer", source.tokenizer)):
+        if one.folder is None:
+            found.setdefault(one.name, (one, []))[1].append(part)
     return found
 
 
-def _dataset(data):
-    if data.train_file or data.task_name == EMBEDDED_TASK:
-        return None
-    task = TASKS.get(data.task_name) or Task(data.dataset_name, data.dataset_config_name)
-    return None if local_dataset(task, data.data_root) else task
-
-
-def _missing_models(model, names):
+def _missing_models(model, found):
     missing = []
-    for name, parts in names.items():
-        commit = resolve_commit(name, "model", model.model_revision, model.token, model.cache_dir)
-        if not model_is_cached(name, commit, model.cache_dir, parts):
+    for name, (source, parts) in found.items():
+        if not model_is_cached(name, source.commit, model.cache_dir, parts):
             what = "tokenizer" if parts == ["tokenizer"] else "model"
             revision = None if model.model_revision == "main" else model.model_revision
             missing.append((what, name, _download(name, revision, model.cache_dir)))
     return missing
 
 
-def _missing_dataset(arguments, task):
-    if task is None:
+def _missing_dataset(arguments, source):
+    if not source.is_on_hub:
         return []
-    revision = arguments.data.data_revision
-    commit = resolve_commit(task.dataset, "dataset", revision, arguments.model.token)
-    if cached_dataset(task.dataset, task.config, commit, arguments.model.cache_dir):
+    task = source.task
+    if cached_dataset(task.dataset, task.config, source.commit, arguments.model.cache_dir):
         return []
-    return [("dataset", task.dataset, _download(task.dataset, revision, None, "--repo-type", "dataset"))]
+    return [("dataset", task.dataset, _download(task.dataset, source.revision, None, "--repo-type", "dataset"))]
 
 
 def _download(name, revision, cache_dir, *options):

@@ -20,7 +20,7 @@ def environment(training):
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": {name: version(name) for name in LIBRARIES},
         "device": _device_name(training.device),
         "processes": training.world_size,
         "threads": torch.get_num_threads(),
@@ -30,7 +30,8 @@ def environment(training):
     }
 
 
-def _version(name):
+def version(name):
+    """The version of an installed distribution, or None."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

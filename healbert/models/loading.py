@@ -9,25 +9,30 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 from transformers import logging as hf_logging
 
 from ..hub.errors import explain
-from ..hub.reach import hub_is_off, resolve_commit
+from ..hub.reach import hub_is_off
 from ..utils.errors import UserError
-from .source import EMBEDDED_MODEL, local_model
+from .source import EMBEDDED_MODEL, ModelSource
 
 GIVE_A_MODEL = "give a Hub id or a folder that save_pretrained wrote"
 
 
-def load_tokenizer(arguments):
+def load_tokenizer(arguments, source=None):
     """The tokenizer that `ModelArguments` name; a tokenizer without a padding token pads with its end token.
+
+    Args:
+        arguments: `ModelArguments`.
+        source: the `ModelSource` of the model, where it is known already.
 
     Raises:
         UserError: if it cannot be loaded.
     """
-    name = arguments.tokenizer_name or arguments.model_name_or_path
-    config = _load_config(arguments)  # first: its errors say more where a folder is no model
-    with _load_errors("tokenizer", name):
-        tokenizer = AutoTokenizer.from_pretrained(resolve_model(name), **_hub_options(arguments, name))
+    source = source or ModelSource(arguments)
+    config = _load_config(source)  # first: its errors say more where a folder is no model
+    files = source.tokenizer
+    with _load_errors("tokenizer", files):
+        tokenizer = AutoTokenizer.from_pretrained(files.place, **files.hub_options())
     if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise UserError(f"tokenizer '{name}' has no vocabulary; its files are missing: give --tokenizer_name")
+        raise UserError(f"tokenizer '{files.name}' has no vocabulary; its files are missing: give --tokenizer_name")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     positions = getattr(config, "max_position_embeddings", None)
@@ -35,10 +40,10 @@ def load_tokenizer(arguments):
     return tokenizer
 
 
-def _load_config(arguments):
-    name = arguments.config_name or arguments.model_name_or_path
-    with _load_errors("model", name):
-        return AutoConfig.from_pretrained(resolve_model(name), **_hub_options(arguments, name))
+def _load_config(source):
+    files = source.config
+    with _load_errors("model", files):
+        return AutoConfig.from_pretrained(files.place, **files.hub_options())
 
 
 def longest_text(model):
@@ -53,46 +58,52 @@ def longest_text(model):
     return most if most is None or padding is None else most - padding - 1
 
 
-def load_model(arguments, label_names, pad_token_id):
+def load_model(arguments, label_names, pad_token_id, source=None):
     """A pretrained model in float32 with a new classification head, the one that ``--pooling`` names.
 
     Args:
         arguments: `ModelArguments`.
         label_names: list of str, kept in the model's configuration.
         pad_token_id: set where the configuration has none (decoders need it to find the last real token).
+        source: the `ModelSource` of the model, where it is known already.
 
     Raises:
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
     """
-    name = resolve_model(arguments.model_name_or_path)
+    source = source or ModelSource(arguments)
     labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
-    config = _load_config(arguments)
+    config = _load_config(source)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = pad_token_id
-    with _load_errors("model", arguments.model_name_or_path), _quiet_load_report():
+    with _load_errors("model", source), _quiet_load_report():
         options = dict(
             config=config,
             dtype="float32",
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
-            **_hub_options(arguments, arguments.model_name_or_path),
+            **source.hub_options(),
         )
-        model, report = POOLINGS[arguments.pooling](name, labels, options)
-    _require_encoder(model, report, arguments.model_name_or_path)
+        model, report = HEADS[arguments.pooling](source.place, labels, options)
+    _require_encoder(model, report, source.name)
     return model
 
 
-def empty_model(arguments):
+def empty_model(arguments, source=None):
     """The model that `ModelArguments` name, without weights and head, for a look at its layers.
+
+    Args:
+        arguments: `ModelArguments`.
+        source: the `ModelSource` of the model, where it is known already.
 
     Raises:
         UserError: if its configuration cannot be loaded.
     """
     import torch
 
-    config = _load_config(arguments)
-    with torch.device("meta"), _load_errors("model", arguments.model_name_or_path):
+    source = source or ModelSource(arguments)
+    config = _load_config(source)
+    with torch.device("meta"), _load_errors("model", source):
         return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
 
 
@@ -115,8 +126,8 @@ def _mean_head(name, labels, options):
     return MeanPoolingForSequenceClassification.around(encoder, **labels), report
 
 
-# name -> function(model name, label names, from_pretrained options) that returns a model and its loading report.
-POOLINGS = {"cls": _own_head, "mean": _mean_head}
+# --pooling -> function(folder or Hub id, label names, from_pretrained options): a model and its loading report.
+HEADS = {"cls": _own_head, "mean": _mean_head}
 
 
 def describe_model(model, name, commit=None):
@@ -146,43 +157,18 @@ def _byte():
     return torch.uint8
 
 
-def resolve_model(name):
-    """The folder that ``name`` stands for, or the Hub id that it is.
-
-    Raises:
-        UserError: if ``name`` is a path to nothing.
-    """
-    return local_model(name) or name
-
-
-def model_commit(arguments, name):
-    """The commit of a model repository that `ModelArguments` name; None for a folder, or if it is not known."""
-    if local_model(name):
-        return None
-    return resolve_commit(name, "model", arguments.model_revision, arguments.token, arguments.cache_dir)
-
-
-def _hub_options(arguments, name):
-    return {
-        "cache_dir": arguments.cache_dir,
-        "revision": model_commit(arguments, name) or arguments.model_revision,
-        "token": arguments.token,
-        "trust_remote_code": arguments.trust_remote_code,
-    }
-
-
 @contextlib.contextmanager
-def _load_errors(what, name):
+def _load_errors(what, source):
     try:
         yield
     except (OSError, ValueError, SafetensorError, HTTPError) as error:
-        if hub_is_off() and local_model(name) is None:
+        if hub_is_off() and source.folder is None:
             message = (
-                f"{what} '{name}' is not on this machine and the Hub cannot be reached; "
+                f"{what} '{source.name}' is not on this machine and the Hub cannot be reached; "
                 f"give a folder, or go on without the Hub with --model_name_or_path {EMBEDDED_MODEL}"
             )
         else:
-            message = f"{what} '{name}' cannot be loaded: {explain(error)} ({GIVE_A_MODEL})"
+            message = f"{what} '{source.name}' cannot be loaded: {explain(error)} ({GIVE_A_MODEL})"
         raise UserError(message) from error
 
 

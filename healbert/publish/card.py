@@ -211,7 +211,7 @@ def _by_class(scores):
 
 
 def _use(results, repo_id):
-    imports = "import healbert.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
+    imports = "import healbert.models.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
     return (
         (imports if results["config"]["pooling"] == "mean" else "")
         + "from transformers import pipeline\n\n"

@@ -4,11 +4,14 @@ import json
 import pathlib
 import re
 
-from ..arguments.identity import PATHS
-from ..arguments.neutral import NOT_IDENTITY
+from ..arguments.identity import PATHS, baseline, counting
 from ..utils.files import jsonable, read_json
 
 REPORT = "report/report.html"
+
+
+# Settings that two runs must share although a name holds what they stand for and not them.
+SOURCES = ("model_name_or_path", "config_name", "tokenizer_name", "model_revision", "bf16", "fp16")
 
 
 TEXTS = {".csv", ".html", ".md", ".tex"}
@@ -45,8 +48,9 @@ def differing(there, here):
         there, here: settings by their flags' names, as ``config`` in results.json. Paths count by their last part.
     """
     here = json.loads(json.dumps(jsonable(here), default=str))
-    names = sorted((set(there) | set(here)) - NOT_IDENTITY)
-    pairs = [(name, _comparable(name, there.get(name)), _comparable(name, here.get(name))) for name in names]
+    sides = [counting(side) | {name: side.get(name) for name in SOURCES} for side in (there, here)]
+    names = sorted(sides[0] | sides[1])  # what neither counts, and a flag that came later, is the same
+    pairs = [(name, *(_comparable(name, side.get(name, baseline(name))) for side in sides)) for name in names]
     return ", ".join([f"{name} ({a} there, {b} here)" for name, a, b in pairs if a != b][:5])
 
 

@@ -144,6 +144,7 @@ def list_runs(directory):
 
 def _started(folder):
     settings = read_json(folder / "settings.json")
+    settings = settings.get("config", settings) if isinstance(settings, dict) else {}  # earlier versions: flat
     try:
         status = "running" if is_locked(folder) else "interrupted"
     except OSError:  # a place that cannot be written, where a lock cannot be tried

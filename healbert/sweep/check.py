@@ -61,7 +61,8 @@ def _open_data(arguments):
     from ..tasks.load import load_task
 
     require_hub_or_cache(arguments)
-    return load_task(arguments.data, arguments.model, arguments.run.selection, arguments.run.dev_fraction)
+    run, source = arguments.run, arguments.sources.data
+    return load_task(arguments.data, arguments.model, run.selection, run.dev_fraction, source=source)
 
 
 def _check_data(task, arguments):
@@ -75,8 +76,8 @@ def _open_model(arguments):
     from ..models.layers import find_layers
     from ..models.loading import empty_model, load_tokenizer
 
-    load_tokenizer(arguments.model)
-    model = empty_model(arguments.model)
+    load_tokenizer(arguments.model, arguments.sources.model)
+    model = empty_model(arguments.model, arguments.sources.model)
     return model, find_layers(model)
 
 

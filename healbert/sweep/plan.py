@@ -103,7 +103,8 @@ def make_plan(sweep, output_dir, processes=1):
                 refused.append((settings, error))
             continue
         total += 1
-        runs.setdefault(name, PlannedRun(settings, arguments, output_dir / name))
+        # The hash at the end: what is asked for in other words may hit the same, and is then the same run.
+        runs.setdefault(name.rpartition("-")[2], PlannedRun(settings, arguments, output_dir / name))
     if refused:
         raise UserError(_describe_refused(refused, sweep))
     if not runs:
@@ -147,7 +148,10 @@ def _grouped(runs):
 
 
 def _look_at_all(runs, output_dir):
-    present = {path.name for path in output_dir.iterdir()} if output_dir.is_dir() else set()
+    names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
+    present = {name.rpartition("-")[2]: name for name in names}
     for run in runs:
-        if run.name in present:
+        name = present.get(run.name.rpartition("-")[2])
+        if name:  # also under the name of the same run in other words
+            run.folder = output_dir / name
             run.look()

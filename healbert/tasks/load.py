@@ -5,6 +5,7 @@ import hashlib
 import pathlib
 
 from .reading import load_raw
+from .source import DataSource
 from .types import TASK_TYPES
 from .types.base import TaskType
 
@@ -47,17 +48,19 @@ class TaskData:
         }
 
 
-def load_task(data, model, selection="best_eval", dev_fraction=0.1):
+def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None):
     """Loads the raw splits that the arguments name, checks them and draws the samples.
 
     Args:
         data, model: `DataArguments` and `ModelArguments`.
         selection: with "dev", a stratified ``dev_fraction`` of train is held out as split ``dev``.
+        source: the `DataSource` of the data, where it is known already.
 
     Raises:
         UserError: naming what is wrong with the source, its columns, texts or labels.
     """
-    task, raw, source, commit = load_raw(data, model)
+    source = source or DataSource(data, model)
+    task, raw, place = load_raw(source, model)
     kind = TASK_TYPES[task.type]
     columns = kind.find_columns(raw, task, data)
     splits, names = kind.prepare(raw, task, columns)
@@ -67,14 +70,14 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1):
     kind.check(splits, names)
     return TaskData(
         name=data.task_name or data.dataset_name or pathlib.Path(data.train_file).stem,
-        source=source,
+        source=place,
         label_names=names,
         text_columns=columns[0],
         splits=splits,
         fingerprint=_fingerprint(kind, splits),
         evaluation_split=task.evaluation,
         type=kind,
-        commit=commit,
+        commit=source.commit,
     )
 
 

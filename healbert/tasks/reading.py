@@ -1,4 +1,4 @@
-"""Opening what a task's name, a Hub id, a folder or files stand for."""
+"""Opening what a `DataSource` stands for: a task of the table, a dataset of the Hub, a folder, files."""
 
 import dataclasses
 import glob
@@ -7,41 +7,41 @@ import pathlib
 
 from ..hub.cache import cached_dataset
 from ..hub.errors import explain
-from ..hub.reach import hub_is_off, refusal, resolve_commit
+from ..hub.reach import hub_is_off, refusal
 from ..utils.errors import UserError
-from .docstrings import docstrings_folder
-from .source import local_dataset
-from .table import EMBEDDED_TASK, TASKS, Task
+from .table import Task
 
 
-def load_raw(data, model):
-    """Opens what `DataArguments` name.
+def load_raw(source, model):
+    """Opens what a `DataSource` stands for.
+
+    Args:
+        source: a `DataSource`.
+        model: `ModelArguments`, for the cache and the token.
 
     Returns:
-        tuple: the `Task`, its ``evaluation`` being the split that was found; a dict of the raw splits; where they
-        come from; and the commit of a dataset on the Hub, else None.
+        tuple: the `Task`, its ``evaluation`` being the split that was found; a dict of the raw splits; and where they
+        come from.
 
     Raises:
         UserError: if it cannot be opened or lacks a split.
     """
-    if data.train_file:
-        return *_load_files(data, model), None
-    task = TASKS.get(data.task_name) or Task(data.dataset_name, data.dataset_config_name, text=())
-    embedded_task = data.task_name == EMBEDDED_TASK
-    folder = docstrings_folder(model.cache_dir) if embedded_task else local_dataset(task, data.data_root)
-    source = str(folder) if folder else "/".join(filter(None, (task.dataset, task.config)))
-    commit = None if folder else resolve_commit(task.dataset, "dataset", data.data_revision, model.token)
-    raw = _open(str(folder), None, model) if folder else _open_from_hub(task, commit, data, model)
-    evaluation = _evaluation_split(raw, task, data)
+    if source.files:
+        return _load_files(source.files, model)
+    task, folder = source.task, source.folder
+    place = str(folder) if folder else "/".join(filter(None, (task.dataset, task.config)))
+    raw = _open(str(folder), None, model) if folder else _open_from_hub(source, model)
+    evaluation = _evaluation_split(raw, source)
     task = dataclasses.replace(task, evaluation=evaluation)
-    return task, {"train": raw["train"], "evaluation": raw[evaluation]}, source, commit
+    return task, {"train": raw["train"], "evaluation": raw[evaluation]}, place
 
 
-def _open_from_hub(task, commit, data, model):
+def _open_from_hub(source, model):
+    task, commit = source.task, source.commit
     cached = cached_dataset(task.dataset, task.config, commit, model.cache_dir) if hub_is_off() else None
     if cached:
         return cached()
-    revision = commit or data.data_revision
+    revision = commit or source.revision
     try:
         return _open(task.dataset, task.config, model, revision=revision)
     except UserError as error:
@@ -78,22 +78,22 @@ def _open(path, config, model, named=None, **options):
         datasets.logging.set_verbosity(verbosity)
 
 
-def _evaluation_split(raw, task, data):
+def _evaluation_split(raw, source):
+    task = source.task
     if "train" not in raw:
         raise UserError(f"{task.dataset} has no split 'train' (found: {', '.join(raw)})")
-    wanted = [task.evaluation] if data.task_name else ["validation", "test"]
+    wanted = [task.evaluation] if source.is_of_table else ["validation", "test"]
     for split in wanted:
         if split in raw:
             return split
     raise UserError(f"{task.dataset} has no split '{' or '.join(wanted)}' to evaluate on (found: {', '.join(raw)})")
 
 
-def _load_files(data, model):
-    files = {"train": data.train_file, "validation": data.validation_file, "test": data.test_file}
-    splits = {split: _open_file(path, model) for split, path in files.items() if path}
+def _load_files(files, model):
+    splits = {split: _open_file(path, model) for split, path in files.items()}
     evaluation = "validation" if "validation" in splits else "test"
     splits["evaluation"] = splits.pop(evaluation)
-    return Task("files", text=(), evaluation=evaluation), splits, " ".join(path for path in files.values() if path)
+    return Task("files", text=(), evaluation=evaluation), splits, " ".join(files.values())
 
 
 def _open_file(path, model):

@@ -1,11 +1,93 @@
-"""Which data a name stands for, and a fingerprint of what lies there."""
+"""What the name of a task or dataset stands for: files, a folder or a repository on the Hub, and what lies there."""
 
+import functools
 import pathlib
 
 from ..hub.fingerprint import of_commit, of_files
+from ..hub.reach import resolve_commit
 from ..utils.errors import UserError
-from .docstrings import docstrings_key
+from .docstrings import docstrings_folder, docstrings_key
 from .table import EMBEDDED_TASK, TASKS, Task
+
+
+class DataSource:
+    """Where the examples come from. Each fact is found out once, when it is asked for.
+
+    Args:
+        data: `DataArguments`.
+        model: `ModelArguments`, for the cache and the token.
+    """
+
+    def __init__(self, data, model):
+        self._data, self._model = data, model
+
+    @functools.cached_property
+    def files(self):
+        """The user's own files: a dict from split to path; empty for a task or dataset."""
+        data = self._data
+        named = {"train": data.train_file, "validation": data.validation_file, "test": data.test_file}
+        return {split: path for split, path in named.items() if path} if data.train_file else {}
+
+    @functools.cached_property
+    def task(self):
+        """The `Task`: that of the table, or one without columns for a dataset of the user; None for files."""
+        data = self._data
+        if self.files:
+            return None
+        return TASKS.get(data.task_name) or Task(data.dataset_name, data.dataset_config_name, text=())
+
+    @property
+    def is_of_table(self):
+        """Whether it is a task of the table, which says what is evaluated."""
+        return self._data.task_name is not None
+
+    @property
+    def revision(self):
+        """The revision that was asked for, or None."""
+        return self._data.data_revision
+
+    @property
+    def is_embedded(self):
+        """Whether it is the task that the installed packages hold."""
+        return self._data.task_name == EMBEDDED_TASK
+
+    @property
+    def is_on_hub(self):
+        """Whether the examples come from the Hub."""
+        return not self.files and not self.is_embedded and self.folder is None
+
+    @functools.cached_property
+    def folder(self):
+        """The folder that holds the splits (the embedded task's is built when it is missing), else None.
+
+        Raises:
+            UserError: if ``--data_root`` lacks the dataset, or the dataset's name is a path to nothing.
+        """
+        if self.files:
+            return None
+        if self.is_embedded:
+            return docstrings_folder(self._model.cache_dir)
+        return local_dataset(self.task, self._data.data_root)
+
+    @functools.cached_property
+    def commit(self):
+        """The commit of a dataset on the Hub; None for anything else, or if it is not known."""
+        return resolve_commit(*self._what()) if self.is_on_hub else None
+
+    @functools.cached_property
+    def fingerprint(self):
+        """What the examples are: "files:..." (a hash), "commit:...", or None if that is not known."""
+        if self.files:
+            return of_files([pathlib.Path(path) for path in self.files.values()])
+        if self.is_embedded:
+            return f"docstrings:{docstrings_key()}"
+        if self.folder:
+            files = [path for path in self.folder.rglob("*") if path.is_file() and path.name[0] != "."]
+            return of_files(sorted(files))
+        return of_commit(*self._what()) or (self.revision and f"revision:{self.revision}")
+
+    def _what(self):
+        return self.task.dataset, "dataset", self.revision, self._model.token
 
 
 def local_dataset(task, data_root=None):
@@ -31,18 +113,3 @@ def local_dataset(task, data_root=None):
     if task.dataset.startswith((".", "/", "~")) or task.dataset.count("/") > 1:
         raise UserError(f"dataset folder {task.dataset} does not exist")
     return None
-
-
-def data_fingerprint(data, model):
-    """What the examples that `DataArguments` name are: "files:..." (a hash), "commit:..." or None if unknown."""
-    if data.train_file:
-        files = [pathlib.Path(path) for path in (data.train_file, data.validation_file, data.test_file) if path]
-        return of_files(files)
-    if data.task_name == EMBEDDED_TASK:
-        return f"docstrings:{docstrings_key()}"
-    task = TASKS.get(data.task_name) or Task(data.dataset_name)
-    folder = local_dataset(task, data.data_root)
-    if folder:
-        return of_files(sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != "."))
-    found = of_commit(task.dataset, "dataset", data.data_revision, model.token)
-    return found or (data.data_revision and f"revision:{data.data_revision}")

@@ -206,7 +206,7 @@ def test_checkpoints_that_a_kill_left_go_with_the_next_report(run_copy, settings
     assert (run_copy / "checkpoint-12").exists() == kept
 
 
-@pytest.mark.parametrize("more", [{"logging_steps": 7}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
+@pytest.mark.parametrize("more", [{"save_total_limit": 3}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
 def test_settings_without_effect_on_results_do_not_matter(run, settings, more):
     assert run_with(settings, output_dir=str(run), **more) == read(run)
 

@@ -141,8 +141,8 @@ def test_runs_of_two_revisions_differ_and_names_of_one_do_not(stocked, by_id, tm
         make_arguments(**by_id | {"data_revision": revision}).identity()
         for revision in (None, first, "main", repository.branches["main"])
     )
-    assert newest == main == commit and newest["data_fingerprint"] == f"commit:{repository.branches['main']}"
-    assert oldest["data_fingerprint"] == f"commit:{first}" and oldest != newest
+    assert newest == main == commit and newest["sources"]["data"] == f"commit:{repository.branches['main']}"
+    assert oldest["sources"]["data"] == f"commit:{first}" and oldest != newest
 
 
 def test_model_revision_fixes_the_weights(stocked, tmp_path):

@@ -11,21 +11,25 @@ from helpers.small import save_tiny_bert
 from healbert.arguments.groups import DataArguments, ModelArguments
 from healbert.hub.reach import resolve_commit
 from healbert.models.embedded import MODEL_SHA256
-from healbert.models.source import local_model, model_fingerprint
+from healbert.models.source import ModelSource
 from healbert.tasks.docstrings import docstrings_key
-from healbert.tasks.source import data_fingerprint, local_dataset
+from healbert.tasks.source import DataSource, local_dataset
 from healbert.tasks.table import TASKS, Task
 from healbert.utils.errors import UserError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+def source(path, **settings):
+    return ModelSource(ModelArguments(model_name_or_path=str(path), **settings))
+
+
 def of_model(path, **settings):
-    return model_fingerprint(ModelArguments(model_name_or_path=str(path), **settings))["model_name_or_path"]
+    return source(path, **settings).fingerprint
 
 
 def of_data(**settings):
-    return data_fingerprint(DataArguments(**settings), ModelArguments())
+    return DataSource(DataArguments(**settings), ModelArguments()).fingerprint
 
 
 @pytest.fixture
@@ -74,9 +78,10 @@ def test_file_changed_in_place_with_its_old_times_counts(model):
 
 
 def test_tokenizer_and_configuration_of_their_own_count(model):
-    found = model_fingerprint(ModelArguments(tokenizer_name=model, config_name=model))
-    assert set(found) == {"model_name_or_path", "tokenizer_name", "config_name"}
-    assert found["tokenizer_name"] == of_model(model)
+    found = source("embedded", tokenizer_name=model, config_name=model)
+    assert found.tokenizer.fingerprint == found.config.fingerprint == of_model(model) != found.fingerprint
+    alone = source(model)
+    assert alone.tokenizer is alone.config is alone
 
 
 def test_embedded_parts_are_known_without_reading_them():
@@ -107,8 +112,9 @@ def test_commit_stands_for_itself():
 
 
 def test_names_stand_for_folders_or_hub_ids(model, dataset):
-    assert local_model(model) == model
-    assert local_model("google-bert/bert-base-uncased") is None
+    assert (source(model).folder, source(model).place) == (model, model)
+    hub = source("google-bert/bert-base-uncased")
+    assert (hub.folder, hub.place) == (None, "google-bert/bert-base-uncased")
     assert local_dataset(TASKS["sst2"]) is None
     assert local_dataset(TASKS["sst2"], dataset.parent) == dataset
     assert local_dataset(Task("nyu-mll/glue", "sst2"), dataset.parent) == dataset
@@ -117,7 +123,7 @@ def test_names_stand_for_folders_or_hub_ids(model, dataset):
 @pytest.mark.parametrize("name", ["./nothing", "/nothing", "a/b/c"])
 def test_paths_to_nothing_are_refused(name):
     with pytest.raises(UserError, match="does not exist"):
-        local_model(name)
+        source(name).folder  # noqa: B018 - found out when it is read
     with pytest.raises(UserError, match="does not exist"):
         local_dataset(Task(name))
 
@@ -125,3 +131,27 @@ def test_paths_to_nothing_are_refused(name):
 def test_data_root_without_the_dataset_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no dataset .*sst2"):
         local_dataset(TASKS["sst2"], tmp_path)
+
+
+def test_a_dataset_is_files_or_a_folder_or_of_the_hub(dataset, csv_files):
+    def found(**settings):
+        source = DataSource(DataArguments(**settings), ModelArguments())
+        return bool(source.files), source.folder, source.is_on_hub
+
+    assert found(**csv_files) == (True, None, False)
+    assert found(dataset_name=str(dataset)) == (False, dataset, False)
+    assert found(task_name="sst2", data_root=str(dataset.parent)) == (False, dataset, False)
+    assert found(dataset_name="someone/texts") == (False, None, True)
+
+
+def test_a_run_asks_once_what_its_sources_are(model, monkeypatch):
+    from healbert.arguments.parser import make_arguments
+    from healbert.models import source as module
+
+    counted = []
+    monkeypatch.setattr(module, "of_files", lambda paths: counted.append(paths) or "files:1")
+    arguments = make_arguments(model_name_or_path=model, use_cpu=True, corrupt_level=0.5)
+    arguments.identity()
+    arguments.name()
+    assert len(counted) == 1
+    assert arguments.sources is arguments.sources

@@ -41,6 +41,13 @@ class RunArguments:
     torch_num_threads: int | None = field(
         default=None, metadata={"help": "CPU threads per process. Default: the machine's cores shared out."}
     )
+    plugin: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Python files or modules that register damage methods, tasks, ... of your own.",
+            "action": "extend",  # those of a configuration file stay when the command line adds one
+        },
+    )
 
     def __post_init__(self):
         check_choice("healing", self.healing, STRATEGIES)

@@ -1,0 +1,20 @@
+"""What the model and the data of a run are, found out once and passed on."""
+
+import dataclasses
+
+from ..models.source import ModelSource
+from ..tasks.source import DataSource
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """The `ModelSource` and the `DataSource` of one run."""
+
+    model: ModelSource
+    data: DataSource
+
+    def fingerprints(self):
+        """What each of them is: a dict; None where it is not known."""
+        model = self.model
+        parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer, "data": self.data}
+        return {name: source.fingerprint for name, source in parts.items()}

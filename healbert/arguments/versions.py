@@ -1,0 +1,51 @@
+"""Versions of meaning: a change that alters figures renames the runs that it concerns, and no others.
+
+Whoever changes how samples are drawn, how texts become tokens, what training computes, and so on, raises the version
+of that part here; who changes a damage method or a healing strategy raises the ``version`` that it was registered
+with. Version 1 adds nothing to a name. A new field in the results is no change of meaning.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from ..damage.methods import METHODS
+from ..healing.strategies import HEALING
+
+
+@dataclasses.dataclass(frozen=True)
+class Meaning:
+    """The version of one part, and which runs it concerns: a function of their `Arguments`."""
+
+    version: int
+    concerns: Callable
+
+
+def _draws_samples(arguments):
+    data = arguments.data
+    return bool(data.max_train_samples or data.max_eval_samples or arguments.run.selection == "dev")
+
+
+MEANINGS = {
+    "sampling": Meaning(1, _draws_samples),  # --max_..._samples, and the part held out by --selection dev
+    "selection": Meaning(1, lambda arguments: True),  # which epoch is reported
+    "tokenization": Meaning(1, lambda arguments: True),
+    "training": Meaning(1, lambda arguments: True),  # order of the batches, loss, what is drawn while training
+    "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
+    "damage_rules": Meaning(1, lambda arguments: arguments.corruption.corrupt_level > 0),  # norms, biases, the rest
+    "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
+    "picture": Meaning(1, lambda arguments: arguments.features.tsne),
+}
+
+
+def versions_of(arguments):
+    """The versions above 1 of the parts that a run is made of: a dict, empty for most."""
+    found = {part: meaning.version for part, meaning in MEANINGS.items() if meaning.concerns(arguments)}
+    if arguments.corruption.corrupt_level > 0:
+        method = arguments.corruption.corrupt_method
+        found[f"method {method}"] = _version(METHODS[method])
+    found[f"healing {arguments.run.healing}"] = _version(HEALING[arguments.run.healing])
+    return {part: version for part, version in found.items() if version > 1}
+
+
+def _version(entry):
+    return getattr(entry, "version", 1)

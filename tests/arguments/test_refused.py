@@ -1,0 +1,150 @@
+"""What the command line refuses, and how it says so."""
+
+import math
+
+import pytest
+from helpers.arguments import parse_file, run
+
+from healbert.arguments.parser import parse_arguments
+from healbert.utils.errors import UserError
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("corupt_level: 0.5", r"unknown setting 'corupt_level'; did you mean 'corrupt_level'\?"),
+        ("task_name: [sst2", r"config.yaml cannot be read"),
+        ("- a\n- b", r"config.yaml does not hold 'flag: value' lines"),
+        ("", r"config.yaml does not hold 'flag: value' lines"),
+        ("corrupt_level: 50", r"level 50 .* did you mean 0.5\?"),
+        ("max_seq_length: many", r"--max_seq_length.* 'many'"),
+    ],
+)
+def test_refused_files(write, text, message):
+    with pytest.raises(UserError, match=message):
+        parse_file(write(text))
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
+    (tmp_path / "config.yaml").mkdir()
+    with pytest.raises(UserError, match="config.yaml does not exist or is not a file"):
+        parse_file(tmp_path / "config.yaml")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "config.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="config.yaml cannot be read"):
+        parse_file(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["missing.yaml"], r"configuration file missing.yaml does not exist"),
+        (["sst2"], r"'sst2' is no flag and no .yaml or .json file; flags start with --"),
+        (["--corupt_level", "0.5"], r"unknown argument '--corupt_level'; did you mean '--corrupt_level'\?"),
+        (["--corupt_level=0.5"], r"unknown argument '--corupt_level=0.5'; did you mean '--corrupt_level'\?"),
+        (["--seed", "1", "extra"], r"unknown argument 'extra'"),
+        (["--learning_rate"], r"--learning_rate.* expected one argument"),
+        (["--save_model", "maybe"], r"--save_model.* maybe"),
+        (["--corrupt_lev", "0.5"], r"unknown argument '--corrupt_lev'"),
+    ],
+)
+def test_refused_command_lines(argv, message):
+    with pytest.raises(UserError, match=message):
+        parse_arguments(argv)
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("max_train_samples", 0, r"--max_train_samples 0 is too small; use 1 or more"),
+        ("max_eval_samples", -3, r"--max_eval_samples -3 is too small"),
+        ("max_seq_length", 0, r"--max_seq_length 0 is too small"),
+        ("preprocessing_num_workers", 0, r"--preprocessing_num_workers 0 is too small"),
+        ("torch_num_threads", 0, r"--torch_num_threads 0 is too small"),
+        ("per_device_train_batch_size", 0, r"--per_device_train_batch_size 0 is too small"),
+        ("per_device_eval_batch_size", 0, r"--per_device_eval_batch_size 0 is too small"),
+        ("gradient_accumulation_steps", 0, r"--gradient_accumulation_steps 0 is too small"),
+        ("learning_rate", math.nan, r"--learning_rate nan is not a number of 0 or more"),
+        ("learning_rate", math.inf, r"--learning_rate inf is not a number of 0 or more"),
+        ("learning_rate", -0.1, r"--learning_rate -0.1 is not a number of 0 or more"),
+        ("learning_rate", -1e-5, r"--learning_rate -1e-05 is not a number of 0 or more"),
+        ("num_train_epochs", 0, r"--num_train_epochs 0 is not above 0"),
+        ("num_train_epochs", math.nan, r"--num_train_epochs nan"),
+        ("num_train_epochs", math.inf, r"--num_train_epochs inf"),
+        ("seed", -1, r"seed -1"),
+        ("sample_seed", -1, r"sample_seed -1"),
+        ("eval_strategy", "steps", r"--eval_strategy steps is not supported: .* leave it at epoch"),
+        ("save_strategy", "no", r"--save_strategy no is not supported"),
+        ("load_best_model_at_end", False, r"--load_best_model_at_end False is not supported"),
+        ("metric_for_best_model", "loss", r"--metric_for_best_model loss is not supported: .* leave it at f1_weighted"),
+        ("greater_is_better", False, r"--greater_is_better False is not supported"),
+        ("dataloader_drop_last", True, r"--dataloader_drop_last True is not supported: .* leave it at False"),
+        ("eval_do_concat_batches", False, r"--eval_do_concat_batches False is not supported: .* leave it at True"),
+        ("warmup_steps", -1, r"warmup_steps"),
+        ("weight_decay", -0.1, r"--weight_decay -0.1 is not a number of 0 or more"),
+        ("adam_beta1", 2, r"--adam_beta1 2.0 is not from 0 to below 1"),
+        ("dataloader_num_workers", -1, r"--dataloader_num_workers -1 is too small; use 0 or more"),
+        ("resume_from_checkpoint", "healbert", r"--resume_from_checkpoint healbert is not the folder of a checkpoint"),
+        ("accelerator_config", "missing.json", r"missing.json"),
+        ("deepspeed", "missing.json", r"deepspeed"),
+        ("lr_scheduler_type", "sine", r"--lr_scheduler_type.* 'sine'"),
+        ("task_name", "stsb", r"task 'stsb' is a regression"),
+        ("task_name", "SST2", r"task 'SST2' is not known; did you mean 'sst2'\?"),
+        ("task_name", "imbd", r"task 'imbd' is not known; did you mean 'imdb'\? \(known: docstrings, sst2"),
+        ("selection", "best_dev", r"selection 'best_dev' is not known; did you mean 'best_eval'\?"),
+        ("dev_fraction", 1, r"--dev_fraction 1 is not between 0 and 1"),
+        ("dev_fraction", math.nan, r"--dev_fraction nan is not between 0 and 1"),
+        ("data_root", "missing", r"--data_root missing is not a folder"),
+        ("healing", "linear-probe", r"healing 'linear-probe' is not known; did you mean 'linear_probe'\?"),
+        ("pooling", "max", r"pooling 'max' is not known"),
+        ("corrupt_level", 1.5, r"level 1.5 is not a fraction"),
+        ("corrupt_level", math.nan, r"level nan is not a fraction"),
+        ("corrupt_region", "middle", r"region 'middle' is not known"),
+        ("corrupt_method", "zeros", r"method 'zeros' is not known"),
+        ("corrupt_unit", "tensor", r"unit 'tensor' is not known"),
+        ("corrupt_seed", -1, r"seed -1 is negative"),
+        ("max_train_smaples", 5, r"unknown setting 'max_train_smaples'; did you mean 'max_train_samples'\?"),
+    ],
+)
+def test_refused_values(name, value, message):
+    with pytest.raises(UserError, match=message):
+        run(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"task_name": "sst2", "dataset_name": "x/y"}, r"--task_name and --dataset_name exclude each other"),
+        ({"task_name": "sst2", "train_file": "a.csv"}, r"--task_name and --train_file exclude each other"),
+        ({"validation_file": "a.csv"}, r"--train_file is missing"),
+        ({"test_file": "a.csv"}, r"--train_file is missing"),
+    ],
+)
+def test_refused_sources(settings, message):
+    with pytest.raises(UserError, match=message):
+        run(**settings)
+
+
+def test_a_train_file_needs_a_file_to_score(csv_files):
+    with pytest.raises(UserError, match="--train_file needs a --validation_file"):
+        run(train_file=csv_files["train_file"])
+    assert run(train_file=csv_files["train_file"], test_file=csv_files["validation_file"]).data.test_file
+
+
+@pytest.mark.parametrize("flag", ["train_file", "validation_file", "test_file"])
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("missing.csv", None, "does not exist"),
+        ("rows.xlsx", "x", r"ends in '\.xlsx'; use one of csv, tsv, json, jsonl, parquet"),
+        ("rows", "x", "ends in ''"),
+        ("empty.csv", "", "is empty"),
+    ],
+)
+def test_refused_data_files(csv_files, tmp_path, flag, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=f"--{flag} .*{name} {message}"):
+        run(**{**csv_files, flag: str(tmp_path / name)})

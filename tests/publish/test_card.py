@@ -1,0 +1,112 @@
+"""The card of a pushed model."""
+
+import html
+import json
+import re
+import shlex
+import shutil
+
+import pandas
+import pytest
+from helpers.publish import repository_of, results_of
+from huggingface_hub import EvalResult, ModelCard
+
+from healbert.arguments.parser import parse_arguments
+from healbert.publish.card import escape
+from healbert.publish.push import push_run
+
+
+@pytest.fixture
+def card(hub, run, runs):
+    push_run(repository_of(run, intact_results=runs / "intact"))
+    return ModelCard(hub.repositories["model", "writer/healed"].files()["README.md"].decode())
+
+
+def test_metadata_that_the_hub_understands(card, run):
+    healed = results_of(run)["metrics"]["healed"]
+    assert card.data.library_name == "transformers" and card.data.pipeline_tag == "text-classification"
+    assert {"healbert", "robustness"} <= set(card.data.tags) and card.data.model_name == "healed"
+    assert card.data.base_model is None and card.data.datasets is None, "neither is on the Hub"
+    f1, accuracy = card.data.eval_results
+    assert isinstance(f1, EvalResult)
+    assert (f1.metric_type, f1.metric_config, f1.metric_args) == ("f1", "weighted", {"average": "weighted"})
+    assert (accuracy.metric_type, accuracy.metric_value) == ("accuracy", healed["accuracy"])
+    assert f1.metric_value == healed["f1_weighted"]
+    assert (f1.dataset_type, f1.dataset_split) == ("train", "validation")
+
+
+def test_base_model_and_data_of_the_hub_are_named(hub, run):
+    base = b"---\nlicense: other\nlicense_name: own\nlicense_link: https://x.org\nlanguage: de\n---\n"
+    hub.create("someone/bert", files={"README.md": base})
+    results = results_of(run)
+    results["model"] |= {"name": "someone/bert", "commit": hub.repositories["model", "someone/bert"].branches["main"]}
+    results["config"]["task_name"] = "mrpc"
+    (run / "results.json").write_text(json.dumps(results))
+    push_run(repository_of(run))
+    data = ModelCard(hub.repositories["model", "writer/healed"].files()["README.md"].decode()).data
+    assert (data.base_model, data.datasets, data.language) == ("someone/bert", ["nyu-mll/glue"], ["en"])
+    assert {result.dataset_config for result in data.eval_results} == {"mrpc"}
+    assert (data.license, data.license_name, data.license_link) == ("other", "own", "https://x.org")
+
+
+def test_figures_in_the_card(card, run, runs):
+    predictions = pandas.read_parquet(run / "predictions.parquet")
+    figures = results_of(run)["metrics"]
+    intact = results_of(runs / "intact")["metrics"]["healed"]
+    for line, metrics in {"damaged": figures["damaged"], "healed": figures["healed"], "intact": intact}.items():
+        assert re.search(rf"^\| [^|]*{line}[^|]* \| {metrics['f1_weighted']:.4f} \| ", card.text, flags=re.MULTILINE)
+    hit = (predictions["label"] == 0) & (predictions["prediction"] == 0)
+    f1 = 2 * hit.sum() / ((predictions["label"] == 0).sum() + (predictions["prediction"] == 0).sum())
+    row = next(line for line in card.text.splitlines() if line.startswith("| &lt;script"))
+    assert row.split("|")[2:4] == [f" {f1:.4f} ", " 21 "]
+    assert "damaged on purpose" in card.text and "2 of 4 layers" in card.text and "2406.14459" in card.text
+
+
+def test_damage_of_scattered_parameters_is_put_in_words(hub, run):
+    results = results_of(run)
+    results["corruption"] |= {"level": 0.125, "unit": "parameter"}
+    (run / "results.json").write_text(json.dumps(results))
+    push_run(repository_of(run))
+    card = hub.repositories["model", "writer/healed"].files()["README.md"].decode()
+    assert "the bottom 12.5%" in card and "in whole or in part" in card
+
+
+def test_hostile_labels_are_shown_as_they_are(card):
+    assert "<script" not in card.content
+    markdown = pytest.importorskip("markdown_it")
+    page = markdown.MarkdownIt("commonmark", {"html": True}).enable("table").render(card.text)
+    shown = re.findall(r"<td>(.*?)</td>", page)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown and "a|b *c* `d`" in shown
+    assert "<script" not in page and "<em>" not in page
+
+
+@pytest.mark.parametrize(
+    "text", ["a\n# b", "[x](javascript:y)", "<img src=x onerror=y>", "a&lt;b", "$$x$$", "~~x~~", "\\|"]
+)
+def test_escaped_text_reads_as_itself(text):
+    markdown = pytest.importorskip("markdown_it")
+    page = (
+        markdown.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(f"x {escape(text)}")
+    )
+    assert html.unescape(page.removeprefix("<p>").removesuffix("</p>\n")) == "x " + " ".join(text.split())
+    assert re.findall("<[^>]*>", page) == ["<p>", "</p>"]
+
+
+def test_command_in_the_card_is_the_same_run(card, flags, files, runs, monkeypatch, tmp_path):
+    block = re.search(r"    python -m healbert run.*?\n\n", card.text, flags=re.DOTALL).group()
+    argv = shlex.split(block.replace("\\\n", " "))
+    assert argv[:4] == ["python", "-m", "healbert", "run"]
+    shutil.copytree(flags["model_name_or_path"], tmp_path / "tiny-bert")
+    for path in files.values():
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    again, _ = parse_arguments(argv[4:])
+    assert again.identity() == json.loads((runs / "damaged" / "settings.json").read_text())["identity"]
+    assert "--learning_rate 0.001" in block and "--num_train_epochs 2 " in block and "lr_scheduler" not in block
+
+
+def test_settings_that_were_pushed_can_be_run(hub, run, tmp_path, monkeypatch):
+    push_run(repository_of(run))
+    (tmp_path / "run.yaml").write_bytes(hub.repositories["model", "writer/healed"].files()["run.yaml"])
+    again, _ = parse_arguments([str(tmp_path / "run.yaml"), "--output_dir", "x"])
+    assert again.identity() == json.loads((run / "settings.json").read_text())["identity"]

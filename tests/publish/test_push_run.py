@@ -1,0 +1,45 @@
+"""Pushing a run over HTTP to a Hub on loopback: what arrives there."""
+
+import json
+
+from helpers.publish import IN_COMMIT, LABELS, TOKEN, repository_of, results_of
+
+from healbert.publish.push import push_run
+
+
+def test_run_arrives_whole_and_in_one_commit(hub, run):
+    assert push_run(repository_of(run)) == f"{hub.endpoint}/writer/healed"
+    repository = hub.repositories["model", "writer/healed"]
+    there = repository.files()
+    assert set(there) == IN_COMMIT | {".gitattributes"}
+    assert repository.messages == ["initial commit", "Healed model"]
+    for name in IN_COMMIT - {"README.md", "run.yaml", "results.json"}:
+        assert there[name] == (run / name).read_bytes()
+    assert json.loads(there["results.json"])["metrics"] == results_of(run)["metrics"]
+    assert list(json.loads(there["config.json"])["id2label"].values()) == sorted(LABELS.values())
+
+
+def test_pushing_again_makes_no_commit_and_sends_no_weights(hub, run):
+    push_run(repository_of(run))
+    push_run(repository_of(run))
+    assert len(hub.repositories["model", "writer/healed"].commits) == 2
+    assert len(hub.asked("PUT", "/upload/")) == 1
+
+
+def test_the_store_never_sees_the_token(hub, run):
+    push_run(repository_of(run))
+    (upload,) = hub.asked("PUT", "/upload/")
+    assert upload.token is None
+    assert {request.token for request in hub.asked("POST", "commit")} == {TOKEN}
+
+
+def test_branch_and_privacy(hub, run):
+    push_run(repository_of(run, revision="level-half", private=True))
+    repository = hub.repositories["model", "writer/healed"]
+    assert repository.private
+    assert set(repository.files("level-half")) >= IN_COMMIT and set(repository.files()) == {".gitattributes"}
+
+
+def test_name_of_the_folder_under_the_own_account_is_the_default(hub, run):
+    assert push_run(repository_of(run, None)).endswith("/writer/damaged-run")
+    assert push_run(repository_of(run, "short")).endswith("/writer/short")
