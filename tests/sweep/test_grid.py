@@ -9,6 +9,7 @@ import yaml
 from helpers.results import write_results
 from helpers.small import ROOT
 
+from healbert.arguments.marker import marker
 from healbert.arguments.parser import make_arguments
 from healbert.experiment.folder import open_run, remove_checkpoints
 from healbert.experiment.loading import LoadCache
@@ -338,7 +339,7 @@ def test_run_at_work_is_locked_and_refuses_a_second_process(run_flags, tmp_path)
 def test_failed_run_is_run_again(run_flags, tmp_path):
     folder = tmp_path / "run"
     write_results(folder, status="failed")
-    (folder / "settings.json").write_text(json.dumps(make_arguments(**run_flags).identity(), default=str))
+    (folder / "settings.json").write_text(json.dumps(marker(make_arguments(**run_flags))))
     assert run_experiment(make_arguments(**run_flags))["status"] == "completed"
 
 
