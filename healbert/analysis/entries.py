@@ -173,7 +173,7 @@ class Results:
     def majority(self, dataset):
         """Weighted F1 of always answering the commonest class, or None."""
         runs = (run for run in self.group.runs if run.dataset == dataset)
-        found = (run.part("task").get("majority_f1_weighted") for run in runs)
+        found = (run.part("task").get("majority") for run in runs)
         return next((value for value in found if value is not None), None)
 
 

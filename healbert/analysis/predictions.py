@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .statistics.examples import example_counts, resampled_f1
+from ..tasks.types import TASK_TYPES
+from .statistics.examples import example_counts
 
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
 
@@ -47,7 +48,7 @@ class Predictions:
 
     def _agrees(self, run, read, classes):
         once = np.ones((len(read[0]), 1), np.int32)
-        found = float(resampled_f1(read[1], read[2], classes, once)[0])
+        found = float(_resampled(run, read[1], read[2], once)[0])
         if abs(found - run.score("healed")) > AGREES:
             self._refuse(run, f"predictions.parquet gives {found:.4f}, results.json {run.score('healed'):.4f}")
             return False
@@ -74,8 +75,7 @@ class Predictions:
     def _resample(self, run):
         if run not in self._resampled:
             _, labels, predicted = self.of(run)
-            classes = len(run.part("task")["label_names"])
-            self._resampled[run] = resampled_f1(labels, predicted, classes, self._counts(len(labels)))
+            self._resampled[run] = _resampled(run, labels, predicted, self._counts(len(labels)))
         return self._resampled[run]
 
     def _counts(self, examples):
@@ -95,3 +95,9 @@ class Predictions:
         for read in filter(None, map(self.of, runs)):
             total += np.bincount(read[1] * classes + read[2], minlength=classes**2).reshape(classes, classes)
         return total if total.any() else None
+
+
+def _resampled(run, labels, predicted, counts):
+    """The primary metric of a run on each resample: (resamples,)."""
+    task = run.part("task")
+    return TASK_TYPES[task["type"]].resampled(labels, predicted, len(task["label_names"]), counts)

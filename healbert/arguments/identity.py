@@ -11,6 +11,7 @@ from transformers import TrainingArguments
 
 from ..models.source import ModelSource
 from ..tasks.source import DataSource
+from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
 from .baseline import BASELINE
 from .damage import damage_of
@@ -41,6 +42,12 @@ class Arguments:
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
         return Sources(ModelSource(self.model), DataSource(self.data, self.model))
+
+    @property
+    def task_type(self):
+        """The `TaskType` of the task; of data of your own, classification."""
+        task = self.sources.data.task
+        return TASK_TYPES[task.type if task else "classification"]
 
     def settings(self):
         """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""

@@ -4,11 +4,12 @@ tests/arguments/test_neutral.py runs each of the first kind both ways and compar
 says why it cannot be run there.
 """
 
-# What counts by content, not by name: the sources' fingerprints, the plugins' hashes, the precision in use, the device.
+# What counts by content, not by name: the sources' fingerprints, the plugins' hashes, the precision in use, the device,
+# the task's type (which has its own metric).
 BY_CONTENT = frozenset(
     """
     model_name_or_path config_name tokenizer_name model_revision data_revision data_root plugin
-    use_cpu fp16 bf16
+    use_cpu fp16 bf16 metric_for_best_model greater_is_better
     """.split()
 )
 

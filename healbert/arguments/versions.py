@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 
 from ..damage.methods import METHODS
-from ..healing.strategies import HEALING
+from ..healing.strategies import STRATEGIES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,8 @@ def versions_of(arguments):
     if arguments.corruption.corrupt_level > 0:
         method = arguments.corruption.corrupt_method
         found[f"method {method}"] = _version(METHODS[method])
-    found[f"healing {arguments.run.healing}"] = _version(HEALING[arguments.run.healing])
+    found[f"healing {arguments.run.healing}"] = _version(STRATEGIES[arguments.run.healing])
+    found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
     return {part: version for part, version in found.items() if version > 1}
 
 

@@ -4,8 +4,10 @@ import html
 import re
 
 from ..healing.strategies import STRATEGIES
+from ..results.schema import metrics_of, primary_of
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
+from ..tasks.types import TASK_TYPES
 from .describe import last_part, reproducing_command
 
 PAPER = "https://arxiv.org/abs/2406.14459"
@@ -20,9 +22,6 @@ CITATION = """@article{han2024healing,
 
 
 TAGS = ["healbert", "robustness", "corrupted-weights", "arxiv:2406.14459"]
-
-
-SHOWN = (("f1_weighted", "weighted F1"), ("accuracy", "accuracy"), ("f1_macro", "macro F1"))
 
 
 SELECTION = {
@@ -100,10 +99,10 @@ def _metadata(results, repo_id, background):
         license=background.license,
         **background.license_options,
         library_name="transformers",
-        metrics=["f1", "accuracy"],
+        metrics=sorted({hub["metric_type"] for hub in _hub_metrics(results).values()}, key=len) or None,
         model_name=repo_id.rpartition("/")[2],
         eval_results=_eval_results(results, background),
-        pipeline_tag="text-classification",
+        pipeline_tag=_kind(results) and _kind(results).hub_task,
         tags=TAGS,
     )
 
@@ -112,20 +111,29 @@ def _eval_results(results, background):
     from huggingface_hub import EvalResult
 
     task, config, healed = results["task"], results["config"], results["metrics"]["healed"]
-    known = TASKS.get(config["task_name"])
+    known, kind = TASKS.get(config["task_name"]), _kind(results)
+    if kind is None:
+        return []
     common = {
-        "task_type": "text-classification",
+        "task_type": kind.hub_task,
         "dataset_type": background.dataset or _task(results),
         "dataset_name": _task(results),
         "dataset_config": known.config if known else config["dataset_config_name"],
         "dataset_split": task["evaluation_split"],
         "dataset_revision": task["commit"],
     }
-    weighted = {"metric_name": "Weighted F1", "metric_config": "weighted", "metric_args": {"average": "weighted"}}
-    return [
-        EvalResult(**common, metric_type="f1", metric_value=healed["f1_weighted"], **weighted),
-        EvalResult(**common, metric_type="accuracy", metric_value=healed["accuracy"], metric_name="Accuracy"),
-    ]
+    return [EvalResult(**common, metric_value=healed[name], **hub) for name, hub in _hub_metrics(results).items()]
+
+
+def _kind(results):
+    """The run's `TaskType`; None of a plugin that is not at hand here: the table in the card has its scores."""
+    return TASK_TYPES.get(results["task"]["type"])
+
+
+def _hub_metrics(results):
+    """{name: what the Hub calls it} of the run's metrics that the Hub knows."""
+    own = _kind(results).metrics() if _kind(results) else {}
+    return {name: own[name].hub for name in own if own[name].hub and name in metrics_of(results)}
 
 
 def _task(results):
@@ -195,13 +203,20 @@ def _scores(results, intact):
         stages = [("before fine-tuning", metrics["damaged"]), ("after fine-tuning", metrics["healed"])]
     stages += [("intact model, fine-tuned the same way", intact["metrics"]["healed"])] if intact else []
     stages += [("healed, on the test file", metrics["test"])] if metrics.get("test") else []
-    rows = [[stage, *(f"{values[name]:.4f}" for name, _ in SHOWN)] for stage, values in stages]
-    yield table(["", *(title for _, title in SHOWN)], rows)
+    shown = {name: about["title"] for name, about in metrics_of(results).items() if name != "loss"}
+    rows = [[stage, *(f"{values[name]:.4f}" for name in shown)] for stage, values in stages]
+    yield table(["", *map(escape, shown.values())], rows)
     yield (
         "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder "
-        f"is worth. Always answering the most frequent class gives {results['task']['majority_f1_weighted']:.4f} "
-        "weighted F1."
+        f"is worth.{_guessing(results)}"
     )
+
+
+def _guessing(results):
+    majority = results["task"].get("majority")
+    if majority is None:
+        return ""
+    return f" Always answering the most frequent class gives {majority:.4f} {primary_of(results)[1]['title']}."
 
 
 def _by_class(scores):
@@ -274,9 +289,9 @@ Tasks: {tasks}. Models: {models}. Status: {counted}.
 
 {code_block(f'from datasets import load_dataset{chr(10) * 2}rows = load_dataset("{repo_id}", split="train")')}
 
-`damaged_f1_weighted` is the weighted F1 before fine-tuning, `healed_f1_weighted` after; the other columns are settings,
-by the name of their flag, and further figures. `runs/` has the `results.json` of each run, with everything that is
-known of it.{report}
+`metric` names the score that counts for a row's task. The column `damaged_` with that name holds it before fine-tuning,
+the column `healed_` with that name after it. The other columns are settings, by the name of their flag, and further
+figures. `runs/` has the `results.json` of each run, with everything that is known of it.{report}
 
 ## Citation
 

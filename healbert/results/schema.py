@@ -29,7 +29,7 @@ MODEL_FILES = (
 
 
 def metrics_of(results):
-    """{name: {"title", "greater_is_better", "range", "chance"}} of a run, the primary metric first; empty if unknown."""
+    """{name: {"title", "greater_is_better", "range", "chance"}} of a run, the primary metric first; {} if unknown."""
     return (results.get("task") or {}).get("metrics") or {}
 
 

@@ -11,6 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from ..results.schema import primary_of, primary_score
+
 SHOWN = 12  # running runs in the live table
 
 
@@ -62,8 +64,8 @@ class Progress:
 
     def _line(self, run, since):
         took = "elsewhere" if since is None else f"{time.monotonic() - since:.1f} s"
-        healed = healed_f1(run)
-        score = f", healed weighted F1 {healed:.4f}" if healed is not None else ""
+        healed = healed_score(run)
+        score = f", healed {title_of(run)} {healed:.4f}" if healed is not None else ""
         why = f": {run.results['error']['message']}" if run.state == "failed" else ""
         return f"[{self._done()}/{len(self.plan.runs)}] {run.name}: {run.state}{why}{score} ({took}); {self._pace()}"
 
@@ -84,11 +86,11 @@ class Progress:
         bar = Table.grid()  # by itself it does not end its line
         bar.add_row(ProgressBar(total=total, completed=done, width=60))
         best_run = Column("best run", overflow="fold")  # a name that is cut short names nothing
-        tasks = Table("task", "model", "done", "best weighted F1", best_run, box=None, pad_edge=False)
+        tasks = Table("task", "model", "done", "best score", best_run, box=None, pad_edge=False)
         for (model, task), runs in _by_task(self.plan.runs).items():
-            best = max((c for c in runs if healed_f1(c) is not None), key=healed_f1, default=None)
+            best = best_run_of(runs)
             count = f"{sum(c.state != 'todo' for c in runs)}/{len(runs)}"
-            score, name = (f"{healed_f1(best):.4f}", best.name) if best else ("-", "-")
+            score, name = (f"{healed_score(best):.4f} {title_of(best)}", best.name) if best else ("-", "-")
             tasks.add_row(_last_part(task), _last_part(model), count, score, Text(name))
         running = Table(Column("running", overflow="fold"), "for", box=None, pad_edge=False)
         for name, since in list(self.running_since.items())[:SHOWN]:
@@ -109,10 +111,23 @@ def _by_task(runs):
     return groups
 
 
-def healed_f1(run):
-    """The weighted F1 of a finished run after healing, or None."""
-    healed = ((run.results or {}).get("metrics") or {}).get("healed")
-    return healed["f1_weighted"] if healed else None
+def healed_score(run):
+    """The primary metric of a finished run after healing, or None."""
+    return primary_score(run.results, "healed") if run.results else None
+
+
+def title_of(run):
+    """What the primary metric of a finished run is called."""
+    return primary_of(run.results)[1]["title"]
+
+
+def best_run_of(runs):
+    """The run of one task with the best healed score, in the direction of its metric; None if none has a score."""
+    scored = [run for run in runs if healed_score(run) is not None]
+    if not scored:
+        return None
+    choose = max if primary_of(scored[0].results)[1]["greater_is_better"] else min
+    return choose(scored, key=healed_score)
 
 
 def count_runs(number):

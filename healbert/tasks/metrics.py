@@ -18,6 +18,7 @@ class Metric:
         greater_is_better: its direction.
         range: (worst, best) possible value, or None if it has no limits.
         chance: what guessing gives, where that is a constant.
+        hub: what a model card's metadata calls it: {"metric_type": ..., "metric_name": ..., ...}; None to leave it out.
         primary: whether the type chooses the best epoch by it; one metric of a type is.
     """
 
@@ -27,6 +28,7 @@ class Metric:
     greater_is_better: bool = True
     range: tuple | None = (0, 1)
     chance: float | None = None
+    hub: dict | None = None
     primary: bool = False
 
     def describe(self, name):

@@ -14,6 +14,7 @@ from healbert.analysis.statistics.intervals import Stratum, estimate
 from healbert.analysis.statistics.ratios import ratio
 from healbert.analysis.statistics.significance import paired_test, trend_test
 from healbert.analysis.verdicts import HOLDS, Verdict
+from healbert.tasks.types.classification import Classification
 
 REPEATS = 1500
 
@@ -261,7 +262,7 @@ class TestExamples:
 
     def test_f1_of_each_resample_is_scikit_learns(self):
         counts = statistics.example_counts(90, seed=3, resamples=20)
-        found = statistics.resampled_f1(self.LABELS, self.PREDICTIONS, 5, counts)
+        found = Classification().resampled(self.LABELS, self.PREDICTIONS, 5, counts)
         for column, value in enumerate(found):
             rows = np.repeat(np.arange(90), counts[:, column])
             expected = f1_score(self.LABELS[rows], self.PREDICTIONS[rows], average="weighted", zero_division=0)
@@ -276,7 +277,7 @@ class TestExamples:
     def test_interval_agrees_with_scipys_paired_bootstrap(self):
         other = np.where(np.random.default_rng(4).random(90) < 0.8, self.LABELS, 0)
         counts = statistics.example_counts(90, seed=0, resamples=4000)
-        first, second = (statistics.resampled_f1(self.LABELS, p, 4, counts) for p in (other, self.PREDICTIONS))
+        first, second = (Classification().resampled(self.LABELS, p, 4, counts) for p in (other, self.PREDICTIONS))
         found = np.quantile(first - second, [0.025, 0.975])
 
         def difference(labels, one, two):
@@ -380,6 +381,6 @@ def _experiment(rng, counts, seeds, noise, examples=200):
         predictions = np.where(rng.random((seeds, examples)) < chance, labels, 1 - labels)
         whole = np.ones((examples, 1), np.int16)
         both = np.concatenate([whole, counts], axis=1)
-        scores.append(np.array([statistics.resampled_f1(labels, p, 2, both) for p in predictions]))
+        scores.append(np.array([Classification().resampled(labels, p, 2, both) for p in predictions]))
     difference = scores[0] - scores[1]  # (seeds, 1 + resamples)
     return Stratum(difference[:, 0], difference[:, 1:].mean(axis=0))

@@ -78,7 +78,7 @@ def test_refused_command_lines(argv, message):
         ("eval_strategy", "steps", r"--eval_strategy steps is not supported: .* leave it at epoch"),
         ("save_strategy", "no", r"--save_strategy no is not supported"),
         ("load_best_model_at_end", False, r"--load_best_model_at_end False is not supported"),
-        ("metric_for_best_model", "loss", r"--metric_for_best_model loss is not supported: .* leave it at f1_weighted"),
+        ("metric_for_best_model", "loss", r"--metric_for_best_model loss is not supported: .* leave it out"),
         ("greater_is_better", False, r"--greater_is_better False is not supported"),
         ("dataloader_drop_last", True, r"--dataloader_drop_last True is not supported: .* leave it at False"),
         ("eval_do_concat_batches", False, r"--eval_do_concat_batches False is not supported: .* leave it at True"),

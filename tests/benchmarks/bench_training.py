@@ -25,7 +25,7 @@ from healbert.arguments.parser import make_arguments
 from healbert.healing.trainer import HealingTrainer
 from healbert.models.loading import load_model, load_tokenizer
 from healbert.tasks.load import load_task, tokenize
-from healbert.tasks.metrics import compute_metrics
+from healbert.tasks.types import TASK_TYPES
 
 TARGETS = {"plain": 2.4, "group_by_length": 1.0}
 
@@ -56,7 +56,7 @@ def stock(task, tokenizer, model, folder, **options):
         eval_dataset=task.splits["evaluation"],
         data_collator=DataCollatorWithPadding(tokenizer),
         processing_class=tokenizer,
-        compute_metrics=compute_metrics,
+        compute_metrics=TASK_TYPES["classification"].compute_metrics,
     )
 
 

@@ -19,11 +19,12 @@ from safetensors.numpy import load_file
 
 from healbert import UserError, make_arguments, run_experiment
 from healbert.experiment.run import _set_threads
-from healbert.results.schema import METRICS
 from healbert.results.summary import format_results
 
 EPOCHS = 4
 STEPS = 12  # of an epoch: 96 examples in batches of 8
+
+METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
 
 
 def run_with(settings, **more):
@@ -103,7 +104,7 @@ def test_run_holds_the_files_of_the_design_and_no_checkpoints(run):
 
 def test_results_describe_the_run(run, settings, csv_files):
     results = read(run)
-    assert (results["schema_version"], results["status"]) == (1, "completed")
+    assert (results["schema_version"], results["status"]) == (2, "completed")
     for name, value in settings.items():
         assert results["config"][name] == value, name
     assert results["config"]["weight_decay"] == 0
@@ -113,7 +114,11 @@ def test_results_describe_the_run(run, settings, csv_files):
     assert results["model"]["architecture"] == "BertForSequenceClassification"
     assert results["corruption"]["layers_hit"] == [0, 1]
     assert (results["corruption"]["level"], results["corruption"]["region"]) == (0.5, "bottom")
-    assert set(results["metrics"]) == {"damaged", "healed", "per_epoch"}
+    assert set(results["metrics"]) == {"damaged", "healed", "last", "per_epoch"}
+    assert results["collapsed"] is False
+    task = results["task"]
+    assert (task["type"], task["primary_metric"]) == ("classification", "f1_weighted")
+    assert list(task["metrics"]) == ["f1_weighted", "accuracy", "f1_macro", "loss"]
     assert all(seconds >= 0 for seconds in results["timing"].values()) and results["timing"]["heal"] > 0
 
 

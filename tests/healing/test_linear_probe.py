@@ -18,10 +18,10 @@ from healbert import HealingTrainer, UserError, corrupt, make_arguments, run_exp
 from healbert.experiment.loading import LoadCache, load
 from healbert.experiment.stages import Experiment
 from healbert.healing.head import ClassificationLayer, classification_layer
-from healbert.results.schema import METRICS
-from healbert.results.summary import epochs
 
 EPOCHS, STEPS = 4, 12  # steps of an epoch: 96 examples in batches of 8
+
+METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def step_the_whole_model(settings):
     )
     set_seed(arguments.training.seed)
     trainer.train()
-    return epochs(trainer.state.log_history), trainer.predict(splits["evaluation"]).predictions
+    return run._epochs(trainer.state.log_history), trainer.predict(splits["evaluation"]).predictions
 
 
 CASES = {

@@ -40,7 +40,7 @@ def test_failed_run_is_a_row_without_figures(tmp_path):
     )
     (row,) = load_results(tmp_path).to_dict("records")
     assert (row["status"], row["error"], row["task"]) == ("failed", "boom", "sst2")
-    assert row["healed_f1_weighted"] is None and row["layers_hit"] is None
+    assert "healed_f1_weighted" not in row and row["metric"] is None and row["layers_hit"] is None
 
 
 def test_real_run_reads_back(run_flags):
@@ -62,7 +62,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
     write_results(tmp_path / "good")
     cut = write_results(tmp_path / "cut") / "results.json"
     cut.write_bytes(cut.read_bytes()[:-20])
-    write_results(tmp_path / "newer", schema_version=2)
+    write_results(tmp_path / "newer", schema_version=3)
     write_results(tmp_path / "wrong", metrics={"healed": {"f1_weighted": "high"}})
     (tmp_path / "list").mkdir()
     (tmp_path / "list" / "results.json").write_text("[]")
@@ -71,7 +71,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
     runs, unusable = read_runs(tmp_path)
     reasons = {folder.name: reason for folder, reason in unusable}
     assert [folder.name for folder, _ in runs] == ["good"]
-    assert "cut short" in reasons["cut"] and "schema 2" in reasons["newer"]
+    assert "cut short" in reasons["cut"] and "schema 3" in reasons["newer"]
     assert "not of a HealBERT run" in reasons["list"] and reasons["started"] == "not finished"
     assert reasons["wrong"] == 'results.json: metrics.healed.f1_weighted is "high", not a number from 0 to 1'
     with pytest.warns(UserWarning) as warned:
@@ -89,7 +89,7 @@ def test_listed_run_that_is_not_finished_has_its_settings(tmp_path, monkeypatch)
     (tmp_path / "started" / "settings.json").write_text('{"task_name": "sst2", "corrupt_level": 0.5, "seed": 3}')
     (row,) = list_runs(tmp_path)
     assert (row["status"], row["task"], row["corrupt_level"], row["seed"]) == ("interrupted", "sst2", 0.5, 3)
-    assert row["healed_f1_weighted"] is None
+    assert row["metric"] is None and row["healed"] is None
 
     def refuse(folder):
         raise PermissionError(13, "Permission denied")

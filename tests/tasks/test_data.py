@@ -294,7 +294,7 @@ def test_describe_counts_and_the_majority_baseline(load, put):
     described = load(train_file=train, validation_file=validation).describe()
     assert described["examples"] == {"train": 3, "evaluation": 4}
     # always "x": precision 3/4, recall 1, F1 6/7 with weight 3/4; "y" counts 0
-    assert described["majority_f1_weighted"] == pytest.approx(6 / 7 * 3 / 4)
+    assert described["majority"] == pytest.approx(6 / 7 * 3 / 4)
     assert json.loads(json.dumps(described)) == described
 
 

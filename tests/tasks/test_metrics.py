@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from transformers import EvalPrediction
 
-from healbert.tasks.metrics import WeightedF1, compute_metrics
+from healbert import WeightedF1
+from healbert.tasks.types.classification import Classification
 
 # class 0: 4 references, 3 of them found, 3 + 1 predicted: precision 3/4, recall 3/4, F1 3/4
 # class 1: 2 references, 1 of them found, 1 + 1 predicted: precision 1/2, recall 1/2, F1 1/2
@@ -73,4 +74,4 @@ def test_compute_metrics_takes_the_largest_logit(wrap):
     logits = np.full((len(PREDICTIONS), 3), -5.0, dtype=np.float32)
     logits[range(len(PREDICTIONS)), PREDICTIONS] = -1.0
     prediction = EvalPrediction(predictions=wrap(logits), label_ids=np.array(REFERENCES))
-    assert compute_metrics(prediction) == pytest.approx(BY_HAND, abs=1e-12)
+    assert Classification().compute_metrics(prediction) == pytest.approx(BY_HAND, abs=1e-12)

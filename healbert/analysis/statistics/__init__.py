@@ -9,7 +9,7 @@ Intervals over seeds use Student's t: a bootstrap over three seeds covers 75% wh
 examples are bootstrapped, with the same resampled examples for every model of a dataset, which keeps the pairs.
 """
 
-from .examples import example_counts, resampled_f1
+from .examples import example_counts
 from .intervals import Estimate, Stratum, estimate
 from .power import detectable_difference, detectable_fall
 from .ratios import Ratio, ratio
@@ -28,7 +28,6 @@ __all__ = [
     "example_counts",
     "paired_test",
     "ratio",
-    "resampled_f1",
     "slopes",
     "trend_test",
 ]

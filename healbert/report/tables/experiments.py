@@ -3,7 +3,7 @@
 import collections
 
 from ...analysis.entries import hit
-from ...results.schema import METRICS
+from ...results.schema import metrics_of
 from ..text import rate_text
 from .base import Row, Table, tags
 
@@ -36,6 +36,10 @@ def _record(run, groups):
     record |= {"region": run.damage.region or "shared", "learning_rate": run.rate, "seed": run.config.get("seed")}
     record |= {"hit": hit(run), "fraction_of_encoder": run.part("corruption").get("fraction_of_encoder")}
     record |= {"corrupt_seed": run.config.get("corrupt_seed"), "status": run.status}
-    record |= {f"{stage}_{m}": run.score(stage, m) for stage in ("damaged", "healed", "dev", "test") for m in METRICS}
+    record |= {
+        f"{stage}_{m}": run.score(stage, m)
+        for stage in ("damaged", "healed", "dev", "test")
+        for m in metrics_of(run.results)
+    }
     record |= {"best_epoch": run.results.get("best_epoch"), "seconds": sum(run.part("timing").values()) or None}
     return record

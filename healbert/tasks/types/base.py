@@ -11,11 +11,13 @@ class TaskType:
     Attributes of the class:
         name: what `Task.type` says.
         auto_class: name of the class in transformers that builds the model with its head.
+        hub_task: what the Hub calls it, for model cards.
         version: raised by a change that alters figures, which renames the runs of this type and no others.
     """
 
     name = ""
     auto_class = ""
+    hub_task = ""
     version = 1
 
     # From the source to splits that can be trained on.

@@ -11,7 +11,11 @@ from .base import TaskType
 PRIMARY = "f1_weighted"
 
 
-@register("metric", PRIMARY, title="weighted F1", primary=True)
+HUB_F1 = {"metric_type": "f1", "metric_name": "Weighted F1"}
+HUB_F1 |= {"metric_config": "weighted", "metric_args": {"average": "weighted"}}
+
+
+@register("metric", PRIMARY, title="weighted F1", primary=True, hub=HUB_F1)
 def weighted_f1(predictions, labels):
     """Mean of the classes' F1, weighted by their examples (scikit-learn); 0 for a class that is never predicted."""
     from sklearn.metrics import f1_score
@@ -19,7 +23,7 @@ def weighted_f1(predictions, labels):
     return f1_score(labels, predictions, average="weighted", zero_division=0)
 
 
-@register("metric", "accuracy", title="accuracy")
+@register("metric", "accuracy", title="accuracy", hub={"metric_type": "accuracy", "metric_name": "Accuracy"})
 def accuracy(predictions, labels):
     """Fraction of the examples whose class is predicted (scikit-learn)."""
     from sklearn.metrics import accuracy_score
@@ -40,6 +44,7 @@ class Classification(TaskType):
 
     name = "classification"
     auto_class = "AutoModelForSequenceClassification"
+    hub_task = "text-classification"
 
     def find_columns(self, raw, task, data):
         return find_columns(raw, task, data)
