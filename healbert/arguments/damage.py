@@ -7,7 +7,6 @@ import warnings
 
 from ..damage.methods import METHODS
 from ..utils.errors import UserError
-from ..utils.options import read_options
 
 _stacks, _hits = {}, {}  # a sweep asks for the same few models and places thousands of times
 
@@ -30,25 +29,25 @@ def damage_of(arguments):
     where = _where(arguments, spec)
     if where.get("count") == 0:
         return {}
-    method, seed = {"method": spec.method}, {"seed": spec.seed}
-    given = _options_given(spec)
-    return {**where, **method, **seed, **({"options": given} if given else {})}
+    options = changed_options(spec.options, METHODS[spec.method].options)
+    return {**where, "method": spec.method, "seed": spec.seed, **({"options": options} if options else {})}
 
 
-def _options_given(spec):
-    # An option counts against its declared default, so that a new one renames nothing; whoever changes a default
-    # raises the method's version.
-    declared = getattr(METHODS[spec.method], "options", {})
-    values = read_options("--corrupt_options", getattr(spec, "options", None), {spec.method: declared})[spec.method]
+def changed_options(values, declared):
+    """The options of an entry that differ from their declared defaults.
+
+    So a new option renames nothing; whoever changes the default of one raises the entry's version.
+    """
     return {name: value for name, value in values.items() if value != declared[name].default}
 
 
 def _where(arguments, spec):
-    asked = {k: v for k, v in dataclasses.asdict(spec).items() if k not in ("method", "seed", "options")}
+    fields = dataclasses.asdict(spec)
     source, model = arguments.sources.model, arguments.model
     key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code)
-    place = (key, json.dumps(asked, sort_keys=True))
+    place = (key, json.dumps(fields, sort_keys=True))
     if place not in _hits:
+        asked = {name: value for name, value in fields.items() if name not in ("method", "seed", "options")}
         _hits[place] = _look(key, source, model, spec) or {"asked": asked}
     return _hits[place]
 

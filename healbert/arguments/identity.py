@@ -9,12 +9,14 @@ import re
 
 from transformers import TrainingArguments
 
+from ..healing.strategies import STRATEGIES
 from ..models.source import ModelSource
 from ..tasks.source import DataSource
 from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
+from ..utils.options import read_options
 from .baseline import BASELINE
-from .damage import damage_of
+from .damage import changed_options, damage_of
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
 from .neutral import BY_CONTENT, IDLE, WITHOUT_EFFECT
 from .sources import Sources
@@ -67,9 +69,11 @@ class Arguments:
             processes: number of processes, if it is not this launch's.
         """
         settings = {k: v for k, v in counting(self.settings()).items() if not k.startswith("corrupt_")}
+        # Each part is left out where it is plain, so that a part that is added later renames nothing.
         found = {
             "settings": {name: _without_folder(value) if name in PATHS else value for name, value in settings.items()},
             "damage": damage_of(self),
+            "healing_options": self._healing_options(),
             "sources": self._sources(),
             "device": self.training.device.type,
             "processes": processes or self.training.world_size,
@@ -77,10 +81,15 @@ class Arguments:
             "plugins": sorted(self.plugins.values()),
             "versions": versions_of(self),
         }
-        plain = {"processes": 1, "precision": "no", "plugins": [], "versions": {}, "damage": {}}
+        plain = {"processes": 1, "precision": "no", "plugins": [], "versions": {}, "damage": {}, "healing_options": {}}
         return json.loads(
             json.dumps(jsonable({k: v for k, v in found.items() if k not in plain or v != plain[k]}), default=str)
         )
+
+    def _healing_options(self):
+        declared = STRATEGIES[self.run.healing].options
+        values = read_options("--healing_options", self.run.healing_options, {self.run.healing: declared})
+        return changed_options(values[self.run.healing], declared)
 
     def _sources(self):
         model = self.sources.model

@@ -3,11 +3,20 @@
 import json
 
 from ..utils.files import jsonable
-from .identity import counting
+from .identity import baseline, counting
+from .neutral import RESOLVED
 
 SCHEMA = 1  # of settings.json
 
-# Parts of an identity that no single flag stands for, in words.
+# Parts of an identity that hold what settings stand for: those settings.
+STAND_FOR = {
+    "damage": lambda name: name.startswith("corrupt_"),
+    "sources": lambda name: name in ("model_name_or_path", "config_name", "tokenizer_name", "model_revision"),
+    "healing_options": lambda name: name == "healing_options",
+    "precision": lambda name: name in ("bf16", "fp16"),
+}
+
+# Parts that may differ though no setting does, in words.
 PARTS = {
     "device": "device",
     "precision": "precision",
@@ -23,8 +32,11 @@ PARTS = {
 
 def marker(arguments):
     """What a run's settings.json holds, written before training: its identity, and its settings for readers."""
-    config = json.loads(json.dumps(jsonable(arguments.settings()), default=str))
-    return {"healbert": {"schema": SCHEMA}, "identity": arguments.identity(), "config": config}
+    return {"healbert": {"schema": SCHEMA}, "identity": arguments.identity(), "config": _config(arguments)}
+
+
+def _config(arguments):
+    return json.loads(json.dumps(jsonable(arguments.settings()), default=str))
 
 
 def differences(there, arguments):
@@ -35,17 +47,25 @@ def differences(there, arguments):
         arguments: `Arguments`.
     """
     if "identity" not in there:
-        return ["it was begun by an earlier version, which named runs another way"]
+        return ["it was begun by an earlier version, which told runs apart another way"]
     old, new = there["identity"], arguments.identity()
     if old == new:
         return []
-    before, now = counting(there["config"]), counting(json.loads(json.dumps(arguments.settings(), default=str)))
-    names = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
-    if old.get("damage") == new.get("damage"):
-        names = [name for name in names if not name.startswith("corrupt_")]
-    settings = arguments.settings()
-    found = [f"{name} ({there['config'].get(name)} there, {settings.get(name)} now)" for name in names]
-    return found + _other_parts(old, new)
+    before, now = there["config"], _config(arguments)
+    alike = [holds for part, holds in STAND_FOR.items() if old.get(part) == new.get(part)]
+    names = [name for name in differing_settings(before, now) if not any(holds(name) for holds in alike)]
+    return [f"{name} ({before.get(name)} there, {now.get(name)} now)" for name in names] + _other_parts(old, new)
+
+
+def differing_settings(first, second):
+    """The names of the settings that count and differ between two runs, sorted; one that is missing is at its default.
+
+    Args:
+        first, second: settings by their flags' names, as ``config`` in results.json.
+    """
+    sides = [counting(side) | {name: side.get(name) for name in RESOLVED} for side in (first, second)]
+    names = sorted(sides[0] | sides[1])
+    return [name for name in names if sides[0].get(name, baseline(name)) != sides[1].get(name, baseline(name))]
 
 
 def _other_parts(old, new):

@@ -4,14 +4,17 @@ tests/arguments/test_neutral.py runs each of the first kind both ways and compar
 says why it cannot be run there.
 """
 
-# What counts by content, not by name: the sources' fingerprints, the plugins' hashes, the precision in use, the device,
-# the task's type (which has its own metric).
-BY_CONTENT = frozenset(
+# What counts by what it stands for: the sources' fingerprints, the options as resolved, the precision in use, and of the
+# task its type, which has a metric of its own.
+RESOLVED = frozenset(
     """
-    model_name_or_path config_name tokenizer_name model_revision data_revision data_root plugin
-    use_cpu fp16 bf16 metric_for_best_model greater_is_better
+    model_name_or_path config_name tokenizer_name model_revision healing_options bf16 fp16
+    metric_for_best_model greater_is_better
     """.split()
 )
+
+# The same, of settings that say nothing to a reader who compares two runs.
+BY_CONTENT = RESOLVED | frozenset("data_revision data_root plugin use_cpu".split())
 
 # Where things lie, what is logged and kept, how many workers prepare the data, what trades memory for time.
 WITHOUT_EFFECT = frozenset(
@@ -32,7 +35,7 @@ WITHOUT_EFFECT = frozenset(
 )
 
 # What readers of results leave aside when they ask which settings make two runs differ.
-NOT_IDENTITY = WITHOUT_EFFECT | BY_CONTENT - {"model_name_or_path", "config_name", "tokenizer_name", "bf16", "fp16"}
+NOT_IDENTITY = WITHOUT_EFFECT | BY_CONTENT - RESOLVED
 
 
 def _draws_no_sample(settings):

@@ -42,11 +42,7 @@ def versions_of(arguments):
     found = {part: meaning.version for part, meaning in MEANINGS.items() if meaning.concerns(arguments)}
     if arguments.corruption.corrupt_level > 0:
         method = arguments.corruption.corrupt_method
-        found[f"method {method}"] = _version(METHODS[method])
-    found[f"healing {arguments.run.healing}"] = _version(STRATEGIES[arguments.run.healing])
+        found[f"method {method}"] = METHODS[method].version
+    found[f"healing {arguments.run.healing}"] = STRATEGIES[arguments.run.healing].version
     found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
     return {part: version for part, version in found.items() if version > 1}
-
-
-def _version(entry):
-    return getattr(entry, "version", 1)

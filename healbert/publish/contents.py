@@ -4,14 +4,11 @@ import json
 import pathlib
 import re
 
-from ..arguments.identity import PATHS, baseline, counting
+from ..arguments.identity import PATHS
+from ..arguments.marker import differing_settings
 from ..utils.files import jsonable, read_json
 
 REPORT = "report/report.html"
-
-
-# Settings that two runs must share although a name holds what they stand for and not them.
-SOURCES = ("model_name_or_path", "config_name", "tokenizer_name", "model_revision", "bf16", "fp16")
 
 
 TEXTS = {".csv", ".html", ".md", ".tex"}
@@ -47,11 +44,10 @@ def differing(there, here):
     Args:
         there, here: settings by their flags' names, as ``config`` in results.json. Paths count by their last part.
     """
+    there, here = ({name: _comparable(name, value) for name, value in side.items()} for side in (there, here))
     here = json.loads(json.dumps(jsonable(here), default=str))
-    sides = [counting(side) | {name: side.get(name) for name in SOURCES} for side in (there, here)]
-    names = sorted(sides[0] | sides[1])  # what neither counts, and a flag that came later, is the same
-    pairs = [(name, *(_comparable(name, side.get(name, baseline(name))) for side in sides)) for name in names]
-    return ", ".join([f"{name} ({a} there, {b} here)" for name, a, b in pairs if a != b][:5])
+    names = differing_settings(there, here)
+    return ", ".join([f"{name} ({there.get(name)} there, {here.get(name)} here)" for name in names[:5]])
 
 
 def _comparable(name, value):
