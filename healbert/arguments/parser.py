@@ -14,6 +14,7 @@ from ..tasks.types import TASK_TYPES
 from ..tracking import check_trackers
 from ..utils.errors import UserError, did_you_mean
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
+from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
 from .plugins import load_plugins, plugins_in
 
@@ -76,10 +77,13 @@ GROUPS = (
 )
 
 
+NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
+
+
 @functools.cache
 def build_parser():
     """The parser of `run_corrupt_glue.py`: our flags in five groups, then all of TrainingArguments."""
-    TrainingArguments._argument_group_name = "training (transformers.TrainingArguments)"
+    TrainingArguments._argument_group_name = TRAINING_TITLE
     parser = _Parser(
         GROUPS,
         usage="run_corrupt_glue.py [CONFIG.yaml] [--flag value ...]",
@@ -87,7 +91,10 @@ def build_parser():
         "A YAML or JSON file as first argument gives defaults that flags override. Without --output_dir, results go "
         f"to a folder under runs/ named after the settings. {_recipes()}",
         allow_abbrev=False,
+        add_help=False,
+        formatter_class=CompactFormatter,
     )
+    add_help(parser)
     parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
     parser.set_defaults(**TRAINING_DEFAULTS)
     return parser
@@ -158,7 +165,7 @@ def _uses_table(namespace):
 @functools.cache
 def known_flags():
     """The settings that a file may hold: a dict from name, without dashes, to whether it takes a list."""
-    actions = [action for action in build_parser()._actions if action.dest not in ("help", "print_config")]
+    actions = [action for action in build_parser()._actions if action.dest not in NOT_SETTINGS]
     return {action.dest: action.nargs == "+" for action in actions}
 
 

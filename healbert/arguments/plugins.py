@@ -11,6 +11,9 @@ import traceback
 
 from ..utils.errors import UserError
 from ..utils.files import file_state
+from ..utils.registry import KINDS, table
+
+REGISTERED = {}  # plugin -> what it registered in this process, as "kind name", for --help
 
 
 def plugins_in(argv):
@@ -41,12 +44,19 @@ def _load(name):
     files = _files_of_path(name, path) if is_path else _files_of_module(name)
     content = _digest(tuple((str(file), *file_state(file)) for file in files))
     importer = functools.partial(_import_path, path, content) if is_path else functools.partial(_import_module, name)
+    known = _entries()
     try:
         importer()
     # What a plugin raises while it is imported is the user's to see, whatever it is.
     except (Exception, SystemExit) as error:
         raise UserError(f"plugin {name} cannot be imported: {_describe(error, files)}") from error
-    return (path.name if is_path else name), content
+    label = path.name if is_path else name
+    REGISTERED.setdefault(label, []).extend(entry for entry in _entries() if entry not in known)
+    return label, content
+
+
+def _entries():
+    return [f"{kind} {name}" for kind in KINDS for name in table(kind)]
 
 
 def _files_of_path(name, path):

@@ -1,0 +1,63 @@
+"""Raising the version of a part renames the runs that it concerns, and no others."""
+
+import dataclasses
+
+import pytest
+from helpers.arguments import run
+
+from healbert.arguments.versions import MEANINGS
+from healbert.damage.methods import METHODS
+from healbert.healing.strategies import STRATEGIES
+
+RUNS = {
+    "damaged": {},
+    "intact": {"corrupt_level": 0},
+    "sampled": {"max_train_samples": 50},
+    "held out": {"selection": "dev"},
+    "mean": {"pooling": "mean"},
+    "probed": {"probe_layers": "all"},
+    "pictured": {"tsne": True},
+    "linear": {"healing": "linear_probe"},
+}
+CONCERNED = {
+    "sampling": {"sampled", "held out"},
+    "selection": set(RUNS),
+    "tokenization": set(RUNS),
+    "training": set(RUNS),
+    "mean_pooling": {"mean"},
+    "damage_rules": set(RUNS) - {"intact"},
+    "probes": {"probed"},
+    "picture": {"pictured"},
+}
+
+
+def names():
+    return {kind: run(**settings).name() for kind, settings in RUNS.items()}
+
+
+def renamed(before):
+    return {kind for kind, name in names().items() if name != before[kind]}
+
+
+def test_version_1_adds_nothing():
+    assert "versions" not in run().identity()
+
+
+@pytest.mark.parametrize("part", MEANINGS)
+def test_a_part_of_another_version_renames_whom_it_concerns(part, monkeypatch):
+    before = names()
+    monkeypatch.setitem(MEANINGS, part, dataclasses.replace(MEANINGS[part], version=2))
+    assert renamed(before) == CONCERNED[part]
+    assert run(**RUNS[min(CONCERNED[part])]).identity()["versions"] == {part: 2}
+
+
+def test_a_method_of_another_version_renames_the_runs_that_it_damages(monkeypatch):
+    before, kaiming = names(), METHODS["kaiming_uniform"]
+    monkeypatch.setitem(METHODS._made, "kaiming_uniform", dataclasses.replace(kaiming, version=2))
+    assert renamed(before) == set(RUNS) - {"intact"}
+
+
+def test_a_strategy_of_another_version_renames_the_runs_that_it_heals(monkeypatch):
+    before = names()
+    monkeypatch.setattr(STRATEGIES["linear_probe"], "version", 2)
+    assert renamed(before) == {"linear"}
