@@ -15,7 +15,7 @@ _EXPORTS = {
     "make_arguments": "arguments.parser",
     "register": "utils.registry",
     "run_experiment": "experiment.run",
-    "sweep_command": "sweep.run",
+    "run_sweep": "sweep.run",
 }
 
 __all__ = ["__version__", *sorted(_EXPORTS)]

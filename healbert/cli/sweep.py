@@ -1,16 +1,18 @@
 """`healbert sweep`."""
 
 import argparse
+import pathlib
 import signal
 import sys
 
+from ..utils.errors import UserError
 from .parser import command_parser
 
 
 def sweep(argv):
     """Run every run of a sweep file that is not done."""
     parser = command_parser("sweep", sweep.__doc__)
-    parser.add_argument("file", metavar="SWEEP.yaml", help="base, grid, include and exclude: see the README")
+    parser.add_argument("file", metavar="SWEEP.yaml", help="base, grid, include and exclude: see docs/sweeps.md")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="replaces a setting of the file; a list: a grid"
     )
@@ -18,7 +20,7 @@ def sweep(argv):
     parser.add_argument("--dry_run", action="store_true", help="print how many runs there are, are done and remain")
     parser.add_argument("--retry_failed", action="store_true", help="run failed runs again")
     parser.add_argument("--save_model", action="store_true", help="keep the weights of every run")
-    parser.add_argument("--engine", default="local", help="local (default), ray or slurm")
+    parser.add_argument("--engine", default="local", help="local (default), ray, slurm, or one of a plugin")
     parser.add_argument("--workers", type=_count, help="runs at a time; default: GPU slots, else CPU cores, at most 4")
     parser.add_argument("--runs_per_gpu", type=_count, default=1, help="runs that share a GPU (default: 1)")
     parser.add_argument("--run_timeout", type=_seconds, metavar="SECONDS", help="a run that takes longer has failed")
@@ -30,9 +32,29 @@ def sweep(argv):
     )
     options = vars(parser.parse_args(argv))
     signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
-    from ..sweep.run import sweep_command
+    sys.exit(_sweep(**options))
 
-    sys.exit(sweep_command(**options))
+
+def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, **options):
+    """Plans, runs and prints; returns the exit status: 1 if a run failed."""
+    from ..sweep.progress import Progress
+    from ..sweep.run import describe_plan, prepare, run_plan
+
+    output_dir = output_dir or str(pathlib.Path("runs") / pathlib.Path(file).stem)
+    assignments = [*set, *(["save_model=true"] if save_model else [])]
+    plan = prepare(file, output_dir, assignments, options["processes_per_run"])
+    if not dry_run:
+        options["slurm"] = dict(map(_parameter, slurm))
+        run_plan(plan, output_dir, engine, retry_failed, Progress(plan), **options)
+    print(describe_plan(plan, output_dir, options["workers"] or 1))
+    return int(bool(plan.in_state("failed")) and not dry_run)
+
+
+def _parameter(text):
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise UserError(f"--slurm {text} is not KEY=VALUE, such as --slurm slurm_partition=gpu")
+    return key, int(value) if value.isdecimal() else value
 
 
 def _end_as_ctrl_c_does(*_):

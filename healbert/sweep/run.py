@@ -26,11 +26,11 @@ def run_sweep(sweep, output_dir, engine="local", retry_failed=False, progress=Tr
     Args:
         sweep: a sweep file, or a dict with ``base``, ``grid``, ``include``, ``exclude``.
         output_dir: the sweep's results folder; each run gets a folder in it.
-        engine: a name in `healbert.engines.ENGINES`.
+        engine: a name in `healbert.sweep.engines.ENGINES`.
         retry_failed: run failed runs again.
         progress: show what happens.
         assignments: ``KEY=VALUE`` texts that replace settings of the sweep.
-        options: fields of `healbert.engines.Options`.
+        options: fields of `healbert.sweep.engines.Options`.
 
     Returns:
         pandas.DataFrame: what `load_results` says of the folder.
@@ -121,10 +121,20 @@ class _Runner:
         return state in ("completed", "diverged") or (state == "failed" and run.written != known)
 
     def _job(self, run):
-        settings = {**run.settings, "output_dir": str(run.folder.resolve()), "disable_tqdm": True}
         options = self.options
-        directory = str(pathlib.Path.cwd())
-        return Job(settings, directory, options.run_timeout, options.run_launcher, options.processes_per_run)
+        return Job(
+            settings={
+                **run.settings,
+                "plugin": run.arguments.run.plugin,
+                "output_dir": str(run.folder.resolve()),
+                "disable_tqdm": True,
+            },
+            directory=str(pathlib.Path.cwd()),
+            timeout=options.run_timeout,
+            launcher=options.run_launcher,
+            processes=options.processes_per_run,
+            plugins=run.arguments.plugins,
+        )
 
     def _collect(self):
         if not self.running:
@@ -170,22 +180,6 @@ def _record_failure(run, failure):
         run.results["error"]["message"] = f"{message}; {run.folder} cannot be written: {error.strerror}"
 
 
-def sweep_command(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, **options):
-    """``python -m healbert sweep``: plans, runs, prints; returns the exit status (1 if a run failed).
-
-    Raises:
-        UserError: as `run_sweep`.
-    """
-    output_dir = output_dir or str(pathlib.Path("runs") / pathlib.Path(file).stem)
-    assignments = [*set, *(["save_model=true"] if save_model else [])]
-    plan = prepare(file, output_dir, assignments, options["processes_per_run"])
-    if not dry_run:
-        options["slurm"] = dict(map(_parse_parameter, slurm))
-        run_plan(plan, output_dir, engine, retry_failed, Progress(plan), **options)
-    print(describe_plan(plan, output_dir, options["workers"] or 1))
-    return int(bool(plan.in_state("failed")) and not dry_run)
-
-
 def describe_plan(plan, output_dir, workers):
     """How many runs there are, how many are done, which failed, and how long the rest will take, as text."""
     counts = {state: len(plan.in_state(state)) for state in ("completed", "diverged", "failed", "todo")}
@@ -202,10 +196,3 @@ def describe_plan(plan, output_dir, workers):
         known = format_seconds(left) if left is not None else "unknown until a run is finished"
         lines.append(f"time left with {workers} at a time: {known}")
     return "\n".join(lines)
-
-
-def _parse_parameter(text):
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise UserError(f"--slurm {text} is not KEY=VALUE, such as --slurm slurm_partition=gpu")
-    return key, int(value) if value.isdecimal() else value

@@ -4,9 +4,29 @@ import dataclasses
 import importlib
 
 from ...utils.errors import check_choice
+from ...utils.registry import register, table
 
-# name -> module with a function `start(options)` that returns an engine. A new engine is one entry and its module.
-ENGINES = {"local": "local", "ray": "ray_cluster", "slurm": "slurm"}
+# name -> function `start(options)` that returns an engine (see `start_engine`); the built-in ones are imported then.
+ENGINES = table("engine")
+
+
+@register("engine", "local")
+def _local(options):
+    return _start("local", options)
+
+
+@register("engine", "ray")
+def _ray(options):
+    return _start("ray_cluster", options)
+
+
+@register("engine", "slurm")
+def _slurm(options):
+    return _start("slurm", options)
+
+
+def _start(module, options):
+    return importlib.import_module(f".{module}", __name__).start(options)
 
 
 LAUNCHERS = ("python", "accelerate")
@@ -18,7 +38,7 @@ class Job:
 
     ``settings`` are flags as `make_arguments` takes them, ``output_dir`` among them; paths in them start from
     ``directory``. ``timeout`` is in seconds. With ``processes`` above 1, or ``launcher`` "accelerate", it runs
-    through ``accelerate launch``.
+    through ``accelerate launch``. ``plugins`` are the hashes of its plugins when the sweep was planned.
     """
 
     settings: dict
@@ -26,6 +46,7 @@ class Job:
     timeout: float | None = None
     launcher: str = "python"
     processes: int = 1
+    plugins: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -83,4 +104,4 @@ def start_engine(name, options):
         UserError: for an unknown name, a library that is not installed, or a cluster out of reach.
     """
     check_choice("engine", name, ENGINES)
-    return importlib.import_module(f".{ENGINES[name]}", __name__).start(options)
+    return ENGINES[name](options)

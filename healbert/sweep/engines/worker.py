@@ -64,9 +64,20 @@ def run_one(job):
     folder = pathlib.Path(job.settings["output_dir"])
     folder.mkdir(parents=True, exist_ok=True)
     with _log_to(folder / LOG_NAME), _alarm(job.timeout):
+        _check_plugins(job)
         if job.launcher == "accelerate" or job.processes > 1:
             return _launch(job)
         return _run_here(job)
+
+
+def _check_plugins(job):
+    # The folder is named after what the plugins were when the sweep was planned.
+    from ...arguments.plugins import load_plugins
+
+    found = load_plugins(job.settings.get("plugin"))
+    changed = [name for name, content in found.items() if job.plugins.get(name) != content]
+    if changed:
+        raise UserError(f"plugin {changed[0]} has changed since the sweep began; start the sweep again")
 
 
 def _run_here(job):

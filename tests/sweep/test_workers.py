@@ -1,0 +1,60 @@
+"""What a worker does and leaves behind."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from helpers.small import ROOT
+from helpers.sweeps import finished, wait_for
+
+from healbert.sweep.engines import Job, Options, start_engine
+from healbert.sweep.engines.worker import RunFailed, RunTimeout, _kill_tree, _log_to
+from healbert.utils.errors import UserError
+
+
+def test_error_that_cannot_be_sent_reaches_the_sweep_as_text(tmp_path):
+    class Local(Exception):  # cannot be pickled
+        pass
+
+    with pytest.raises(RunFailed, match="^Local: no such thing$"), _log_to(tmp_path / "log.txt"):
+        raise Local("no such\nthing")
+    with pytest.raises(RunFailed, match="^try 3$"), _log_to(tmp_path / "log.txt"):
+        raise UserError("try 3")
+    with pytest.raises(RunTimeout), _log_to(tmp_path / "log.txt"):
+        raise RunTimeout("too long")
+
+
+def test_processes_under_a_launcher_end_with_it():
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    launcher = subprocess.Popen([sys.executable, "-c", code])
+    children = wait_for(lambda: psutil.Process(launcher.pid).children())
+    _kill_tree(launcher)
+    assert not psutil.wait_procs(children, timeout=10)[1] and launcher.poll() is not None
+
+
+def test_worker_has_no_semaphore_that_could_be_left_behind():
+    code = (
+        "import os, healbert.engines.worker as worker; worker.prepare(os.getpid(), 1)\n"
+        "from tqdm.auto import tqdm; list(tqdm(range(3))); print(type(tqdm.get_lock()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "<class '_thread.RLock'>\n", done.stderr
+
+
+def test_worker_that_dies_between_two_runs_is_replaced(run_flags, tmp_path):
+    engine = start_engine("local", Options(folder=str(tmp_path), workers=1))
+    try:
+        for name in ("first", "second"):
+            settings = run_flags | {"output_dir": str(tmp_path / name), "num_train_epochs": 1}
+            (handle,) = engine.submit([Job(settings, str(tmp_path))])
+            wait_for(lambda handle=handle: engine.wait([handle], timeout=1))
+            assert engine.failure(handle) is None
+            for worker in psutil.Process().children():
+                if "spawn_main" in " ".join(worker.cmdline()):
+                    worker.kill()
+            time.sleep(1)  # until pebble has seen it
+    finally:
+        engine.stop()
+    assert sorted(finished(tmp_path)) == ["first", "second"]
