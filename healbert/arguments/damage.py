@@ -6,6 +6,7 @@ import json
 import warnings
 
 from ..damage.methods import METHODS
+from ..damage.spec import CorruptionSpec
 from ..utils.errors import UserError
 
 _stacks, _hits = {}, {}  # a sweep asks for the same few models and places thousands of times
@@ -47,9 +48,15 @@ def _where(arguments, spec):
     key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code)
     place = (key, json.dumps(fields, sort_keys=True))
     if place not in _hits:
-        asked = {name: value for name, value in fields.items() if name not in ("method", "seed", "options")}
-        _hits[place] = _look(key, source, model, spec) or {"asked": asked}
+        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(fields)}
     return _hits[place]
+
+
+def _asked(fields):
+    # Without what is at its default, so that a new field of the spec renames nothing.
+    plain = dataclasses.asdict(CorruptionSpec(level=fields["level"], method=fields["method"]))
+    counted = {name: value for name, value in fields.items() if value != plain[name]}
+    return {"level": fields["level"]} | {k: v for k, v in counted.items() if k not in ("method", "seed", "options")}
 
 
 def _look(key, source, model, spec):

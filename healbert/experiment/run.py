@@ -69,6 +69,7 @@ def _results(arguments, experiment, receipt, outcome, clock):
         **outcome,
         "timing": clock.seconds,
         "environment": environment(arguments.training),
+        **({"plugins": arguments.plugins} if arguments.plugins else {}),
     }
 
 
