@@ -4,17 +4,13 @@ tests/arguments/test_neutral.py runs each of the first kind both ways and compar
 says why it cannot be run there.
 """
 
-# What counts by what it stands for: the sources' fingerprints, the options as resolved, the precision in use, and of the
-# task its type, which has a metric of its own.
-RESOLVED = frozenset(
-    """
-    model_name_or_path config_name tokenizer_name model_revision healing_options bf16 fp16
-    metric_for_best_model greater_is_better
-    """.split()
-)
+# What counts by what it stands for: the sources' fingerprints, the options as resolved, the precision in use.
+RESOLVED = frozenset("model_name_or_path config_name tokenizer_name model_revision healing_options bf16 fp16".split())
 
 # The same, of settings that say nothing to a reader who compares two runs.
-BY_CONTENT = RESOLVED | frozenset("data_revision data_root plugin use_cpu".split())
+BY_CONTENT = RESOLVED | frozenset(
+    "data_revision data_root plugin use_cpu metric_for_best_model greater_is_better".split()
+)
 
 # Where things lie, what is logged and kept, how many workers prepare the data, what trades memory for time.
 WITHOUT_EFFECT = frozenset(

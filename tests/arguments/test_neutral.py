@@ -94,6 +94,8 @@ STAND_FOR = {
     "data_root": "sources: the fingerprint of the data",
     "data_revision": "sources: the fingerprint of the data",
     "fp16": "precision",
+    "greater_is_better": "the task, whose type has its metric",
+    "metric_for_best_model": "the task, whose type has its metric",
     "healing_options": "healing_options, as resolved",
     "model_name_or_path": "sources: the fingerprint of the model",
     "model_revision": "sources: the fingerprint of the model",
