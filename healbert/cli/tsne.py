@@ -9,7 +9,7 @@ from .parser import command_parser
 def tsne(argv):
     """Draw the t-SNE picture of a run again, or of several runs side by side."""
     parser = command_parser("tsne", tsne.__doc__)
-    parser.add_argument("runs", nargs="+", metavar="DIR", help="folders of runs that were run with --tsne")
+    parser.add_argument("runs", nargs="+", metavar="DIR", help="folders of runs made with --tsne")
     parser.add_argument(
         "-o", "--output", help="the picture: png, pdf or svg; default: tsne.png in the one folder, or here for several"
     )

@@ -6,8 +6,9 @@ import torch
 from helpers.architectures import build
 from transformers import Trainer, TrainingArguments, set_seed
 
-from healbert import HealingTrainer, UserError
+from healbert import CorruptionSpec, HealingTrainer, UserError, corrupt
 from healbert.healing.head import classification_layer
+from healbert.healing.strategies import make_strategy
 from healbert.healing.strategies.full import Full
 
 
@@ -121,3 +122,13 @@ def test_loss_of_the_strategy_is_for_training_alone(make_trainer, smoothing):
         trainer.train()
         losses.append(trainer.state.log_history[-2]["loss"])
     assert losses[1] == pytest.approx(10 * losses[0], rel=1e-3) and strategy.labelled == [True]
+
+
+def test_strategy_of_a_model_that_was_damaged_by_hand(make_trainer):
+    strategy = make_strategy("linear_probe")
+    trainer = make_trainer(strategy=strategy, learning_rate=1e-2)
+    strategy.prepare(trainer.model, corrupt(trainer.model, CorruptionSpec(level=0.5, region="bottom")))
+    before = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+    after = weights_after(trainer)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
