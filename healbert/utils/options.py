@@ -106,6 +106,16 @@ def read_options(flag, given, declared):
     return values
 
 
+def list_options(entries):
+    """All options that the entries of a table declare, for ``--help``: a text.
+
+    Args:
+        entries: a table whose entries have ``options``.
+    """
+    declared = [f"{entry}: {n} ({o.describe()})" for entry in entries for n, o in entries[entry].options.items()]
+    return "; ".join(declared) or "None of those that come with HealBERT has any."
+
+
 def _pairs(flag, given):
     if given is None or given == "":
         return []

@@ -1,9 +1,11 @@
 """Options of a table's entries: read by type, checked, and refused with the nearest name."""
 
+import types
+
 import pytest
 
 from healbert.utils.errors import UserError
-from healbert.utils.options import Option, read_options
+from healbert.utils.options import Option, list_options, read_options
 
 DECLARED = {
     "flip": {"rate": Option(1e-3, least=0, most=1), "bits": Option("all", choices=("all", "sign", "exponent"))},
@@ -69,3 +71,12 @@ def test_whole_numbers_and_truth_values_are_checked(given):
 def test_entry_without_options():
     with pytest.raises(UserError, match="plain has none"):
         read_options("--some_options", "rate=1", {"plain": {}})
+
+
+def test_options_of_a_table_are_listed_with_their_ranges():
+    entries = {name: types.SimpleNamespace(options=options) for name, options in DECLARED.items()}
+    assert list_options(entries) == (
+        "flip: rate (0 to 1, default 0.001); flip: bits (all or sign or exponent, default all); "
+        "noise: steps (1 or more, default 3); noise: relative (true or false, default True)"
+    )
+    assert list_options({}) == "None of those that come with HealBERT has any."

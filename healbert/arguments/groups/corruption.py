@@ -6,11 +6,7 @@ from dataclasses import field
 from ...damage.methods import METHODS
 from ...damage.regions import REGIONS
 from ...damage.spec import UNITS, CorruptionSpec
-
-
-def _options():
-    declared = [f"{m}: {n} ({o.describe()})" for m in METHODS for n, o in METHODS[m].options.items()]
-    return "; ".join(declared) or "None of the methods that come with HealBERT has any."
+from ...utils.options import list_options
 
 
 @dataclasses.dataclass
@@ -25,7 +21,8 @@ class CorruptionArguments:
     )
     corrupt_method: str = field(default="kaiming_uniform", metadata={"help": f"One of: {', '.join(METHODS)}."})
     corrupt_options: str | None = field(
-        default=None, metadata={"help": f"Options of the method, name=value with commas between them. {_options()}"}
+        default=None,
+        metadata={"help": f"Options of the method, name=value with commas between them. {list_options(METHODS)}"},
     )
     corrupt_unit: str = field(
         default="layer", metadata={"help": f"Whole layers, or tensors up to the level: {' or '.join(UNITS)}."}

@@ -6,6 +6,7 @@ from dataclasses import field
 from ...healing.strategies import STRATEGIES, make_strategy
 from ...results.schema import SELECTIONS
 from ...utils.errors import UserError, check_choice
+from ...utils.options import list_options
 
 
 @dataclasses.dataclass
@@ -19,7 +20,8 @@ class RunArguments:
         metadata={"help": f"One of: {', '.join(STRATEGIES)}. A linear probe trains the classification layer alone."},
     )
     healing_options: str | None = field(
-        default=None, metadata={"help": "Options of the strategy of --healing: NAME=VALUE,NAME=VALUE."}
+        default=None,
+        metadata={"help": f"Options of --healing, name=value with commas between them. {list_options(STRATEGIES)}"},
     )
     selection: str = field(
         default="best_eval",
