@@ -38,7 +38,7 @@ class Block:
             return "python" if self.language.startswith("py") else "yaml"
         if self.language not in SHELL:
             return ""
-        if re.search(r"^(import |from \w|@\w|def |class )", self.text, re.M):
+        if re.search(r"^(import |from \w|@[\w.]+\(|def |class )", self.text, re.M):
             return "python"
         if re.search(r"^(base|grid):", self.text, re.M):
             return "yaml"
