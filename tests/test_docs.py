@@ -107,6 +107,12 @@ def test_links_lead_somewhere(page):
     assert dead == []
 
 
+def test_index_leads_to_every_page():
+    index = Page(ROOT / "docs" / "README.md")
+    linked = {(index.path.parent / link).resolve() for link in index.links()}
+    assert sorted(str(page) for page in MANUAL if page.path not in {*linked, index.path}) == []
+
+
 @pytest.fixture(scope="module")
 def own_flags():
     """Our flags: those of the groups and those of the commands."""
