@@ -30,7 +30,7 @@ OTHER = {
     "memory": {"eval_accumulation_steps": 2, "torch_empty_cache_steps": 1, "skip_memory_metrics": False},
     "what is logged": {
         "disable_tqdm": True,
-        "include_num_input_tokens_seen": "all",
+        "include_num_input_tokens_seen": True,
         "log_level": "error",
         "log_level_replica": "error",
         "log_on_each_node": False,
