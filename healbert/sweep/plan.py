@@ -7,6 +7,7 @@ import statistics
 from ..arguments.identity import Arguments
 from ..arguments.parser import make_arguments, typed
 from ..results.read import is_locked, read_results
+from ..results.schema import source_name
 from ..utils.errors import UserError
 
 NAMED = 3  # runs that an error names
@@ -35,8 +36,7 @@ class PlannedRun:
     @property
     def kind(self):
         """What runs share that load the same: (model, task)."""
-        model, data = self.arguments.model, self.arguments.data
-        return (model.model_name_or_path, data.task_name or data.dataset_name or data.train_file)
+        return (self.arguments.model.model_name_or_path, source_name(dataclasses.asdict(self.arguments.data)))
 
     def look(self):
         """Reads the state from disk; what cannot be read is to be done again."""

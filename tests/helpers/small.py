@@ -83,13 +83,14 @@ def run_script(*arguments, timeout=120, **environment):
     )
 
 
-def run_module(*arguments, timeout=120, **environment):
+def run_module(*arguments, timeout=120, cwd=None, **environment):
     """Runs `python -m healbert` as a user would; returns the finished process with its text output."""
     return subprocess.run(
         [sys.executable, "-m", "healbert", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
 
