@@ -6,6 +6,8 @@ import pytest
 import yaml
 from helpers.small import make_rows, run_module, write_csv
 
+from healbert.report import tables
+
 PLUGIN = """
 import pathlib
 
@@ -119,3 +121,15 @@ def test_results_are_read_without_it(study):
     finally:
         moved.rename(plugin)
     assert done.returncode == 0 and [row["task"] for row in json.loads(done.stdout)] == ["moods", "moods"]
+
+
+@pytest.mark.skipif(not hasattr(tables, "TABLES"), reason="the report's tables are not a registry yet")
+def test_its_table_and_its_figure_are_in_the_report(study):
+    folder, plugin = study
+    done = run_module("report", "runs", "--plugin", plugin, timeout=300, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    report = folder / "report"
+    assert (report / "tables" / "moods.csv").read_text().split() == ["what,number", "first,1", "second,2"]
+    assert (report / "figures" / "moods.png").stat().st_size > 0
+    page = (report / "report.html").read_text()
+    assert "Table of moods" in page and "Figure of moods" in page and "share of errors" in page
