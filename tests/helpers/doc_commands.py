@@ -6,8 +6,9 @@ import pathlib
 import re
 import tomllib
 
+from healbert.arguments import plugins
 from healbert.arguments.parser import build_parser, parse_arguments, to_argv
-from healbert.cli.main import COMMANDS
+from healbert.cli.main import COMMANDS, command
 from healbert.sweep.engines import ENGINES
 from healbert.sweep.sweep_file import read_sweep
 from healbert.utils import registry
@@ -52,7 +53,7 @@ def command_flags(name):
 
     argparse.ArgumentParser.parse_args = stop
     try:
-        COMMANDS[name]([])
+        command(name)([])
     except Parsed:
         pass
     finally:
@@ -64,9 +65,12 @@ def command_flags(name):
 def own_tables():
     """Inside, plugins may register what they like; afterwards every table is as it was."""
     kept = {kind: (dict(table._registered), dict(table._made)) for kind, table in registry._tables.items()}
+    names = dict(plugins.REGISTERED)
     try:
         yield
     finally:
+        plugins.REGISTERED.clear()
+        plugins.REGISTERED.update(names)
         for kind, table in registry._tables.items():
             table._registered, table._made = kept.get(kind, ({}, {}))
 
@@ -130,7 +134,7 @@ def check_healbert(argv):
     elif "--help" not in argv:
         with no_command_runs():
             try:
-                COMMANDS[argv[0]](argv[1:])
+                command(argv[0])(argv[1:])
             except Parsed as parsed:
                 options = parsed.options
         if argv[0] == "sweep":
