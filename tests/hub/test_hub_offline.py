@@ -9,8 +9,8 @@ import sys
 import warnings
 
 import pytest
+from helpers.pull import load_bert, load_texts, parquet
 from helpers.small import ROOT, folder_files, run_script, to_flags
-from test_hub_pull import by_id, load_bert, load_texts, parquet, stocked, texts  # noqa: F401
 
 from healbert import UserError, make_arguments, run_experiment
 from healbert.experiment.offline import require_hub_or_cache

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pandas
 import pytest
+from helpers.pull import load_bert, load_texts, parquet
 from helpers.small import folder_files, make_rows
 
 from healbert import UserError, make_arguments, run_experiment
@@ -18,50 +19,6 @@ from healbert.models.pooling import MeanPoolingForSequenceClassification
 from healbert.tasks.load import load_task
 
 BLOB = "/blob/"
-
-
-def parquet(rows, path):
-    pandas.DataFrame(rows, columns=["text", "label"]).to_parquet(path)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def texts(tmp_path):
-    """The files of a dataset repository: 96 and 42 examples."""
-    sizes = {"train": (96, 1), "validation": (42, 2)}
-    return {f"{s}.parquet": parquet(make_rows(n, seed), tmp_path / f"{s}.parquet") for s, (n, seed) in sizes.items()}
-
-
-@pytest.fixture
-def stocked(hub, tiny_bert, texts):
-    """The ``hub`` with someone/bert and someone/texts."""
-    hub.create("someone/bert", files=folder_files(tiny_bert))
-    hub.create("someone/texts", "dataset", files=texts)
-    return hub
-
-
-@pytest.fixture
-def by_id(tmp_path):
-    return {
-        "model_name_or_path": "someone/bert",
-        "dataset_name": "someone/texts",
-        "output_dir": str(tmp_path / "run"),
-        "num_train_epochs": 1,
-        "learning_rate": 1e-3,
-        "corrupt_level": 0.5,
-        "use_cpu": True,
-        "torch_num_threads": 1,
-    }
-
-
-def load_texts(**settings):
-    token = settings.pop("token", None)
-    return load_task(DataArguments(dataset_name="someone/texts", **settings), ModelArguments(token=token))
-
-
-def load_bert(**settings):
-    arguments = ModelArguments(model_name_or_path="someone/bert", **settings)
-    return load_model(arguments, ["a", "b"], load_tokenizer(arguments).pad_token_id)
 
 
 def test_run_by_id_records_both_commits(stocked, by_id):
