@@ -16,26 +16,33 @@ from transformers import TrainerCallback
 
 from .utils.errors import UserError, check_choice
 from .utils.files import jsonable
+from .utils.registry import register, table
 
 
 @dataclasses.dataclass(frozen=True)
 class Tracker:
-    """``make(name, arguments)`` gives an accelerate tracker, not yet started; ``settings(tracker, values)`` and
-    ``table(tracker, rows, step)`` hand over the settings and the closing table; ``errors`` is the tool's base class of
-    exceptions, as a dotted name."""
+    """One experiment tracker.
 
-    package: str
+    Args:
+        make: ``make(name, arguments)`` gives an accelerate tracker, not yet started.
+        table: ``table(tracker, rows, step)`` hands over the closing table, a list of (name, value).
+        settings: ``settings(tracker, values)`` hands over the settings, a dict of plain values.
+        package: the library that has to be installed, or None.
+        errors: the tool's base class of exceptions, as a dotted name.
+    """
+
     make: Callable
     table: Callable
     settings: Callable = lambda tracker, values: tracker.store_init_configuration(values)
+    package: str | None = None
     errors: str = "builtins.OSError"
 
+    @property
+    def is_installed(self):
+        return self.package is None or importlib.util.find_spec(self.package) is not None
 
-def _make_tensorboard(name, arguments):
-    from accelerate.tracking import TensorBoardTracker
 
-    folder = os.environ.get("TENSORBOARD_LOGGING_DIR") or pathlib.Path(arguments.training.output_dir) / "tensorboard"
-    return TensorBoardTracker(name, logging_dir=str(folder))
+TRACKERS = table("tracker", Tracker)
 
 
 def _tensorboard_settings(tracker, values):
@@ -43,16 +50,27 @@ def _tensorboard_settings(tracker, values):
     tracker.writer.add_hparams(values, metric_dict={}, run_name=".")
 
 
+def _tensorboard_table(tracker, rows, step):
+    tracker.writer.add_text("table", _markdown(rows), step)
+
+
+@register("tracker", "tensorboard", package="tensorboard", settings=_tensorboard_settings, table=_tensorboard_table)
+def _make_tensorboard(name, arguments):
+    from accelerate.tracking import TensorBoardTracker
+
+    folder = os.environ.get("TENSORBOARD_LOGGING_DIR") or pathlib.Path(arguments.training.output_dir) / "tensorboard"
+    return TensorBoardTracker(name, logging_dir=str(folder))
+
+
+def _wandb_table(tracker, rows, step):
+    tracker.log_table("table", ["", "value"], [list(row) for row in rows], step=step)
+
+
+@register("tracker", "wandb", package="wandb", table=_wandb_table, errors="wandb.errors.Error")
 def _make_wandb(name, arguments):
     from accelerate.tracking import WandBTracker
 
     return WandBTracker(os.environ.get("WANDB_PROJECT", arguments.training.project), name=name)
-
-
-def _make_mlflow(name, arguments):
-    from accelerate.tracking import MLflowTracker
-
-    return MLflowTracker(experiment_name=arguments.training.project, run_name=name)
 
 
 def _mlflow_table(tracker, rows, step):
@@ -61,13 +79,11 @@ def _mlflow_table(tracker, rows, step):
     mlflow.log_text(_markdown(rows), "table.md")
 
 
-def _make_trackio(name, arguments):
-    from accelerate.tracking import TrackioTracker
+@register("tracker", "mlflow", package="mlflow", table=_mlflow_table, errors="mlflow.exceptions.MlflowException")
+def _make_mlflow(name, arguments):
+    from accelerate.tracking import MLflowTracker
 
-    training = arguments.training
-    private = {} if training.hub_private_repo is None else {"private": training.hub_private_repo}
-    options = {"space_id": training.trackio_space_id, "bucket_id": training.trackio_bucket_id, **private}
-    return TrackioTracker(training.project, name=name, resume="allow", embed=False, **options)
+    return MLflowTracker(experiment_name=arguments.training.project, run_name=name)
 
 
 def _trackio_table(tracker, rows, step):
@@ -76,22 +92,14 @@ def _trackio_table(tracker, rows, step):
     tracker.log({"table": trackio.Table(columns=["", "value"], data=[list(row) for row in rows])}, step=step)
 
 
-TRACKERS = {
-    "tensorboard": Tracker(
-        "tensorboard",
-        _make_tensorboard,
-        lambda tracker, rows, step: tracker.writer.add_text("table", _markdown(rows), step),
-        settings=_tensorboard_settings,
-    ),
-    "wandb": Tracker(
-        "wandb",
-        _make_wandb,
-        lambda tracker, rows, step: tracker.log_table("table", ["", "value"], [list(row) for row in rows], step=step),
-        errors="wandb.errors.Error",
-    ),
-    "mlflow": Tracker("mlflow", _make_mlflow, _mlflow_table, errors="mlflow.exceptions.MlflowException"),
-    "trackio": Tracker("trackio", _make_trackio, _trackio_table),
-}
+@register("tracker", "trackio", package="trackio", table=_trackio_table)
+def _make_trackio(name, arguments):
+    from accelerate.tracking import TrackioTracker
+
+    training = arguments.training
+    private = {} if training.hub_private_repo is None else {"private": training.hub_private_repo}
+    options = {"space_id": training.trackio_space_id, "bucket_id": training.trackio_bucket_id, **private}
+    return TrackioTracker(training.project, name=name, resume="allow", embed=False, **options)
 
 
 def check_trackers(asked):
@@ -102,19 +110,19 @@ def check_trackers(asked):
     """
     asked = [asked] if isinstance(asked, str) else list(asked or [])
     if "all" in asked:
-        return [name for name, tracker in TRACKERS.items() if importlib.util.find_spec(tracker.package)]
+        return [name for name, tracker in TRACKERS.items() if tracker.is_installed]
     names = [name for name in asked if name != "none"]
     for name in names:
         check_choice("tracker", name, TRACKERS)
-        if importlib.util.find_spec(TRACKERS[name].package) is None:
+        if not TRACKERS[name].is_installed:
             raise UserError(f"--report_to {name}: {name} is not installed; run: pip install {TRACKERS[name].package}")
     return names
 
 
 class Tracking(TrainerCallback):
-    """A run's runs in all the trackers that were asked for; on other processes than the first it does nothing.
+    """Tells all the trackers that were asked for of a run; on other processes than the first it does nothing.
 
-    As a context manager it starts and ends the runs. The runs are named by ``--run_name``, else like the run.
+    As a context manager it starts and ends what they record, under the name ``--run_name``, else the run's own.
 
     Raises:
         UserError: on entering, if a tracker refuses (no login, no server).

@@ -10,7 +10,7 @@ import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
 from ..tasks.table import EMBEDDED_TASK, TASKS, Task
-from ..tasks.types import TASK_TYPES
+from ..tasks.types import task_type
 from ..tracking import check_trackers
 from ..utils.errors import UserError, did_you_mean
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
@@ -235,7 +235,7 @@ def _instantiate(namespace, plugins):
 def _follow_type(values):
     """The best epoch is the one with the best primary metric of the task's type."""
     task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
-    kind = TASK_TYPES[task.type]
+    kind = task_type(task.type)
     for name, only in {
         "metric_for_best_model": kind.primary_metric,
         "greater_is_better": kind.greater_is_better,

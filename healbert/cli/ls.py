@@ -22,12 +22,20 @@ def ls(argv):
 def _as_table(rows):
     if not rows:
         return "no runs"
+    titles = {row["metric"] for row in rows} - {None}
+    if len(titles) < 2:  # one metric is named once, in the headers
+        rows = [{name: value for name, value in row.items() if name != "metric"} for row in rows]
     lines = [
-        [name.replace("_", " ") for name in rows[0]],
+        [_header(name, titles) for name in rows[0]],
         *([_as_text(value) for value in row.values()] for row in rows),
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(f"{text:<{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _header(name, titles):
+    scored = name in ("damaged", "healed") and len(titles) == 1
+    return f"{name} {next(iter(titles))}" if scored else name.replace("_", " ")
 
 
 def _as_text(value):

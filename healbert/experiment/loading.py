@@ -12,7 +12,6 @@ from ..healing.samplers import token_lengths
 from ..models.loading import describe_model, load_model, load_tokenizer, longest_text
 from ..probing.tsne import check_tsne
 from ..tasks.load import load_task, tokenize
-from ..tasks.sampling import stratified_sample
 from ..utils.errors import UserError
 
 
@@ -64,7 +63,8 @@ def load(arguments, cache):
 
     def pretrained():
         set_seed(seed)  # the head's initialisation
-        model = load_model(arguments.model, task.label_names, tokenizer.pad_token_id, sources.model)
+        names, padding = task.label_names, tokenizer.pad_token_id
+        model = load_model(arguments.model, names, padding, sources.model, task.type.auto_class)
         return model, describe_model(model, sources.model.name, sources.model.commit)
 
     model, description = cache.get("model", [*key, seed], pretrained)
@@ -89,6 +89,6 @@ def choose_pictured(task, arguments):
     """
     rows, wanted = task.splits["evaluation"], arguments.features
     size = min(wanted.tsne_samples, len(rows))
-    chosen = stratified_sample(rows["label"], size, arguments.data.sample_seed)
+    chosen = task.type.draw(rows, size, arguments.data.sample_seed)
     check_tsne(np.asarray(rows["label"])[chosen], wanted.tsne_perplexity)
     return rows.select(chosen)

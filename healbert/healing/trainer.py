@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
 
+from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
@@ -47,7 +48,7 @@ class HealingTrainer(Trainer):
 
     def __init__(self, *args, strategy=None, last_dataset=None, **kwargs):
         if "compute_metrics" not in kwargs:
-            kwargs["compute_metrics"] = _classification_metrics()
+            kwargs["compute_metrics"] = task_type().compute_metrics
         if kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
@@ -123,12 +124,6 @@ class HealingTrainer(Trainer):
         if bad.any():
             raise Diverged
         return loss
-
-
-def _classification_metrics():
-    from ..tasks.types import TASK_TYPES
-
-    return TASK_TYPES["classification"].compute_metrics
 
 
 def _refuse_own_groups(name, optimizer, options):

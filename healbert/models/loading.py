@@ -3,9 +3,10 @@
 import contextlib
 import hashlib
 
+import transformers
 from huggingface_hub.errors import HTTPError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers import logging as hf_logging
 
 from ..hub.errors import explain
@@ -58,7 +59,7 @@ def longest_text(model):
     return most if most is None or padding is None else most - padding - 1
 
 
-def load_model(arguments, label_names, pad_token_id, source=None):
+def load_model(arguments, label_names, pad_token_id, source=None, auto_class="AutoModelForSequenceClassification"):
     """A pretrained model in float32 with a new classification head, the one that ``--pooling`` names.
 
     Args:
@@ -66,6 +67,7 @@ def load_model(arguments, label_names, pad_token_id, source=None):
         label_names: list of str, kept in the model's configuration.
         pad_token_id: set where the configuration has none (decoders need it to find the last real token).
         source: the `ModelSource` of the model, where it is known already.
+        auto_class: the name in transformers of the class that loads it; the task's type says which.
 
     Raises:
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
@@ -84,7 +86,7 @@ def load_model(arguments, label_names, pad_token_id, source=None):
             output_loading_info=True,
             **source.hub_options(),
         )
-        model, report = HEADS[arguments.pooling](source.place, labels, options)
+        model, report = HEADS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
     _require_encoder(model, report, source.name)
     return model
 
@@ -107,26 +109,26 @@ def empty_model(arguments, source=None):
         return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
 
 
-def _own_head(name, labels, options):
+def _own_head(name, labels, options, auto_class):
     config = options["config"]
     config.num_labels = len(labels["id2label"])
     config.id2label, config.label2id = labels["id2label"], labels["label2id"]
-    return AutoModelForSequenceClassification.from_pretrained(name, **options)
+    return auto_class.from_pretrained(name, **options)
 
 
-def _mean_head(name, labels, options):
+def _mean_head(name, labels, options, auto_class):
     from .pooling import MeanPoolingConfig, MeanPoolingForSequenceClassification
 
     config = options["config"]
     if isinstance(config, MeanPoolingConfig):  # a saved one, which has the head already
-        return _own_head(name, labels, options)
-    if type(config) not in AutoModelForSequenceClassification._model_mapping and not hasattr(config, "auto_map"):
+        return _own_head(name, labels, options, auto_class)
+    if type(config) not in auto_class._model_mapping and not hasattr(config, "auto_map"):
         raise ValueError(f"models of type {config.model_type} do not classify texts")
     encoder, report = AutoModel.from_pretrained(name, **options)
     return MeanPoolingForSequenceClassification.around(encoder, **labels), report
 
 
-# --pooling -> function(folder or Hub id, label names, from_pretrained options): a model and its loading report.
+# --pooling -> function(folder or Hub id, label names, from_pretrained options, Auto class): model, loading report.
 HEADS = {"cls": _own_head, "mean": _mean_head}
 
 

@@ -99,7 +99,7 @@ def _metadata(results, repo_id, background):
         license=background.license,
         **background.license_options,
         library_name="transformers",
-        metrics=sorted({hub["metric_type"] for hub in _hub_metrics(results).values()}, key=len) or None,
+        metrics=list(dict.fromkeys(hub["metric_type"] for hub in _hub_metrics(results).values())) or None,
         model_name=repo_id.rpartition("/")[2],
         eval_results=_eval_results(results, background),
         pipeline_tag=_kind(results) and _kind(results).hub_task,
@@ -204,7 +204,7 @@ def _scores(results, intact):
     stages += [("intact model, fine-tuned the same way", intact["metrics"]["healed"])] if intact else []
     stages += [("healed, on the test file", metrics["test"])] if metrics.get("test") else []
     shown = {name: about["title"] for name, about in metrics_of(results).items() if name != "loss"}
-    rows = [[stage, *(f"{values[name]:.4f}" for name in shown)] for stage, values in stages]
+    rows = [[stage, *(_figure(values.get(name)) for name in shown)] for stage, values in stages]
     yield table(["", *map(escape, shown.values())], rows)
     yield (
         "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder "
@@ -216,7 +216,11 @@ def _guessing(results):
     majority = results["task"].get("majority")
     if majority is None:
         return ""
-    return f" Always answering the most frequent class gives {majority:.4f} {primary_of(results)[1]['title']}."
+    return f" Always answering the most frequent class gives {majority:.4f} {escape(primary_of(results)[1]['title'])}."
+
+
+def _figure(value):
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _by_class(scores):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import shlex
 
 from ..arguments.identity import PATHS
@@ -61,14 +62,22 @@ def find_background(results, token=None):
     """
     config, model, task = results["config"], results["model"], results["task"]
     known = TASKS.get(config["task_name"])
-    dataset = known.dataset if known and "/" in known.dataset else (config["dataset_name"] if task["commit"] else None)
-    language = ["en"] if known else _listed(_card("dataset", dataset, task["commit"], token).get("language"))
+    dataset = _dataset_on_hub(known, results)
+    language = known.language if known else None
+    language = _listed(language or _card("dataset", dataset, task["commit"], token).get("language"))
     if model["name"] == EMBEDDED_MODEL:
         return Background(MODEL_ID, dataset, MODEL_LICENSE, language=language)
     base_model = model["name"] if model["commit"] else None
     card = _card("model", base_model, model["commit"], token)
     options = {name: card[name] for name in ("license_name", "license_link") if name in card}
     return Background(base_model, dataset, card.get("license"), options, language or _listed(card.get("language")))
+
+
+def _dataset_on_hub(known, results):
+    # A copy of a dataset of the table (--data_root) is still that dataset; the folder of a plugin's task is on no Hub.
+    if known is None:
+        return results["config"]["dataset_name"] if results["task"]["commit"] else None
+    return known.dataset if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", known.dataset) else None
 
 
 def _card(kind, repo_id, commit, token):
@@ -129,13 +138,13 @@ def scores_by_class(folder, label_names):
     """F1 of each class on the evaluation split, from ``predictions.parquet``.
 
     Returns:
-        list of (label name, F1, number of examples), or an empty list if there are no predictions.
+        list of (label name, F1, number of examples), or an empty list if there are no predictions or no classes.
     """
     import pandas
     from sklearn.metrics import f1_score
 
     path = pathlib.Path(folder) / "predictions.parquet"
-    if not path.is_file():
+    if not label_names or not path.is_file():
         return []
     rows = pandas.read_parquet(path, columns=["label", "prediction"])
     classes = range(len(label_names))

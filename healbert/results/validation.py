@@ -35,7 +35,8 @@ def _checks_of_metrics(results):
         return {"task.metrics": ("names of metrics with what is known of each", lambda value: False)}
     checks = {}
     for name, about in metrics.items():
-        fits = MAYBE_SHARE if about.get("range") == [0, 1] else MAYBE_NUMBER
+        says, fits = _in_range(about.get("range"))
+        fits = (says, _or_none(fits))
         places = [*(f"metrics.{stage}" for stage in STAGES), "metrics.per_epoch.*"]
         checks |= {f"{place}.{name}": fits for place in places}
     primary = task.get("primary_metric") if metrics else None
@@ -45,6 +46,14 @@ def _checks_of_metrics(results):
         fits = checks["metrics.healed." + primary]
         checks |= {"task.majority": fits, f"probes.*.*.{primary}": (fits[0], lambda v: v is not None and fits[1](v))}
     return checks
+
+
+def _in_range(limits):
+    if not (isinstance(limits, list) and len(limits) == 2 and all(map(_is_number, limits))):
+        return NUMBER
+    least, most = sorted(limits)
+    says = f"a number from {least:g} to {most:g}"
+    return says, lambda value: _is_number(value) and least - ROUNDING <= value <= most + ROUNDING
 
 
 def _find(value, steps, name):

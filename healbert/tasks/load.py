@@ -2,12 +2,11 @@
 
 import dataclasses
 import hashlib
-import pathlib
 
+from ..results.schema import source_name
 from .reading import load_raw
 from .source import DataSource
-from .types import TASK_TYPES
-from .types.base import TaskType
+from .types import TaskType, task_type
 
 
 @dataclasses.dataclass
@@ -61,7 +60,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     """
     source = source or DataSource(data, model)
     task, raw, place = load_raw(source, model)
-    kind = TASK_TYPES[task.type]
+    kind = task_type(task.type)
     columns = kind.find_columns(raw, task, data)
     splits, names = kind.prepare(raw, task, columns)
     splits = _draw(kind, splits, data)
@@ -69,7 +68,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
         splits |= kind.hold_out(splits["train"], dev_fraction, data.sample_seed)
     kind.check(splits, names)
     return TaskData(
-        name=data.task_name or data.dataset_name or pathlib.Path(data.train_file).stem,
+        name=source_name(vars(data)),
         source=place,
         label_names=names,
         text_columns=columns[0],

@@ -11,7 +11,8 @@ class Task:
 
     ``dataset`` and ``config`` are what `datasets.load_dataset` takes; ``evaluation`` is the labelled split
     that scores are reported on; ``recipe`` holds settings that replace the general defaults for this task.
-    ``label_names`` serves datasets whose labels are plain integers; ``type`` is a name in `types.TASK_TYPES`.
+    ``label_names`` serves datasets whose labels are plain integers; ``type`` is a name in `types.TASK_TYPES`;
+    ``language`` is that of the texts, for model cards.
     """
 
     dataset: str
@@ -22,6 +23,7 @@ class Task:
     label_names: tuple[str, ...] = ()
     recipe: dict = dataclasses.field(default_factory=dict)
     type: str = "classification"
+    language: str | None = None
 
 
 def _glue(config, *text, evaluation="validation"):
@@ -33,7 +35,10 @@ EMBEDDED_TASK = "docstrings"
 
 def _entry(task):
     """A `Task`: what was registered, or what the registered function returns."""
-    return task if isinstance(task, Task) else task()
+    task = task() if callable(task) else task
+    if not isinstance(task, Task):
+        raise TypeError(f"it is {task!r}, not a healbert.tasks.table.Task or a function that returns one")
+    return task
 
 
 TASKS = table("task", _entry)
@@ -87,6 +92,6 @@ BUILT_IN = {
 
 
 for _name, _task in BUILT_IN.items():
-    TASKS.add(_name, _task)
+    TASKS.add(_name, dataclasses.replace(_task, language="en"))
 
 REGRESSION_TASKS = ("stsb",)

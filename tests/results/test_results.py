@@ -51,7 +51,7 @@ def test_real_run_reads_back(run_flags):
     assert read_results(run_flags["output_dir"]) == json.loads(json.dumps(results))
 
 
-def test_cells_are_found_at_any_depth_and_not_inside_runs(tmp_path):
+def test_runs_are_found_at_any_depth_and_not_inside_runs(tmp_path):
     write_results(tmp_path / "one" / "b")
     write_results(tmp_path / "one" / "b" / "checkpoint-3")
     write_results(tmp_path / "a")

@@ -1,12 +1,17 @@
 """The kinds of tasks, a file each: head, columns, encoding, metrics, samples."""
 
-from ...utils.registry import table
+from ...utils.errors import check_choice
 from . import classification  # noqa: F401 - registers itself
+from .base import TASK_TYPES, TaskType
+
+__all__ = ["TASK_TYPES", "TaskType", "task_type"]
 
 
-def _entry(kind):
-    """An instance of what was registered: a class derived from `TaskType`, or an instance of one."""
-    return kind() if isinstance(kind, type) else kind
+def task_type(name="classification"):
+    """The `TaskType` of that name; the default is that of data that no task of the table describes.
 
-
-TASK_TYPES = table("task_type", _entry)
+    Raises:
+        UserError: if there is none, with the nearest name.
+    """
+    check_choice("task type", name, TASK_TYPES)
+    return TASK_TYPES[name]

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ...utils.errors import UserError
+from ...utils.registry import table
 from ..metrics import LOSS, METRICS
 
 
@@ -9,16 +11,19 @@ class TaskType:
     """One kind of task. A type derives from this class, registers itself and overrides what is its own.
 
     Attributes of the class:
-        name: what `Task.type` says.
         auto_class: name of the class in transformers that builds the model with its head.
         hub_task: what the Hub calls it, for model cards.
         version: raised by a change that alters figures, which renames the runs of this type and no others.
     """
 
-    name = ""
     auto_class = ""
     hub_task = ""
     version = 1
+
+    @property
+    def name(self):
+        """The name that it is registered under, which `Task.type` says."""
+        return next((name for name, entry in TASK_TYPES.items() if type(entry) is type(self)), "")
 
     # From the source to splits that can be trained on.
 
@@ -84,9 +89,17 @@ class TaskType:
     # From a model's outputs to figures.
 
     def metrics(self):
-        """{name: `Metric`} of all that this type reports, the primary one first."""
-        own = {name: METRICS[name] for name in METRICS if self.name in METRICS[name].task_types}
-        return dict(sorted(own.items(), key=lambda item: not item[1].primary))
+        """{name: `Metric`} of all that this type reports: the primary one first, then as they were registered.
+
+        Raises:
+            UserError: if not exactly one of them is the primary one.
+        """
+        own = {name: metric for name, metric in METRICS.items() if self.name in metric.task_types}
+        primary = [name for name, metric in own.items() if metric.primary]
+        if len(primary) != 1:
+            found = f"{len(primary)} ({', '.join(primary)})" if primary else "none"
+            raise UserError(f"task type '{self.name}' needs one metric that is registered as primary, and has {found}")
+        return {primary[0]: own[primary[0]], **own}
 
     @property
     def primary_metric(self):
@@ -156,3 +169,12 @@ class TaskType:
         """
         chosen = [np.repeat(np.arange(len(labels)), column) for column in np.asarray(counts).T]
         return np.array([self.primary_score(np.asarray(predictions)[i], np.asarray(labels)[i]) for i in chosen])
+
+
+def _entry(kind):
+    if not (isinstance(kind, type) and issubclass(kind, TaskType)):
+        raise TypeError(f"{kind!r} is not a class derived from healbert.tasks.types.TaskType")
+    return kind()
+
+
+TASK_TYPES = table("task_type", _entry)

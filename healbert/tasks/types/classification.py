@@ -39,10 +39,14 @@ def macro_f1(predictions, labels):
     return f1_score(labels, predictions, average="macro", zero_division=0)
 
 
+# What `healbert.WeightedF1` computes, whatever plugins add to the type.
+BUILT_IN = {PRIMARY: weighted_f1, "accuracy": accuracy, "f1_macro": macro_f1}
+
+
+@register("task_type", "classification")
 class Classification(TaskType):
     """Labels are class indices; samples keep each class's share."""
 
-    name = "classification"
     auto_class = "AutoModelForSequenceClassification"
     hub_task = "text-classification"
 
@@ -88,7 +92,7 @@ class Classification(TaskType):
         return _logits(outputs).argmax(-1)
 
     def baseline(self, splits):
-        """Weighted F1 of always answering the commonest class of train."""
+        """The primary metric of always answering the commonest class of train."""
         majority = np.bincount(splits["train"]["label"]).argmax()
         labels = splits["evaluation"]["label"]
         return self.primary_score(np.full(len(labels), majority), labels)
@@ -99,23 +103,26 @@ class Classification(TaskType):
         return found | {"logits": list(logits.astype(np.float32))}
 
     def resampled(self, labels, predictions, classes, counts):
-        """Weighted F1 (as scikit-learn's, 0 for a class never predicted) on each resample, all of them at once."""
-        from scipy import sparse
+        if self.primary_metric != PRIMARY:  # of a type derived from this one
+            return super().resampled(labels, predictions, classes, counts)
+        return _resampled_f1(labels, predictions, classes, counts)
 
-        examples = len(labels)
-        places = np.asarray(labels) * classes + np.asarray(predictions)  # in the confusion matrix, row by row
-        ones = np.ones(examples, np.int32)
-        indicator = sparse.csr_array((ones, (places, np.arange(examples))), (classes**2, examples))
-        matrices = (indicator @ counts).reshape(classes, classes, -1)  # (label, prediction, resamples)
-        support, predicted = matrices.sum(axis=1), matrices.sum(axis=0)  # (classes, resamples)
-        hits = matrices[np.arange(classes), np.arange(classes)]
-        f1 = 2 * hits / np.maximum(support + predicted, 1)
-        return (f1 * support).sum(axis=0) / support.sum(axis=0)
+
+def _resampled_f1(labels, predictions, classes, counts):
+    """Weighted F1 (as scikit-learn's, 0 for a class never predicted) on each resample, all of them at once."""
+    from scipy import sparse
+
+    examples = len(labels)
+    places = np.asarray(labels) * classes + np.asarray(predictions)  # in the confusion matrix, row by row
+    ones = np.ones(examples, np.int32)
+    indicator = sparse.csr_array((ones, (places, np.arange(examples))), (classes**2, examples))
+    matrices = (indicator @ counts).reshape(classes, classes, -1)  # (label, prediction, resamples)
+    support, predicted = matrices.sum(axis=1), matrices.sum(axis=0)  # (classes, resamples)
+    hits = matrices[np.arange(classes), np.arange(classes)]
+    f1 = 2 * hits / np.maximum(support + predicted, 1)
+    return (f1 * support).sum(axis=0) / support.sum(axis=0)
 
 
 def _logits(outputs):
     """(examples, classes): some models give hidden states beside them."""
     return outputs[0] if isinstance(outputs, tuple) else outputs
-
-
-register("task_type", Classification.name)(Classification)

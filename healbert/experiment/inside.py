@@ -1,0 +1,84 @@
+"""What a run looks at inside of its model: probes by depth, and the features behind its predictions."""
+
+import numpy as np
+
+from ..models.layers import find_layers
+from ..probing.feature_file import FeatureFile
+from ..probing.features import read_features
+from ..probing.probes import check_layers, probe_by_depth
+from ..probing.separation import separation
+from ..probing.tsne import draw_stages
+from .loading import choose_pictured
+
+
+class Inside:
+    """Probes (``--probe_layers``) and pictured features (``--tsne``) of a model at each stage of its run.
+
+    Args:
+        arguments: `Arguments`.
+        task: a tokenized `TaskData`; tokenizer: its tokenizer.
+        model: the model, which is damaged and healed in place.
+
+    Raises:
+        UserError: if a layer does not exist, or the examples of the picture cannot be drawn.
+    """
+
+    def __init__(self, arguments, task, tokenizer, model):
+        self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
+        wanted = arguments.features.layers()
+        self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
+        self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
+        self.probes, self.features = {}, {}
+
+    def read(self, rows):
+        """What the classification layer sees of tokenized rows: numpy (examples, features)."""
+        return read_features(self.model, self.arguments, rows, self.tokenizer)[0]
+
+    def look(self, stage):
+        """Probes and reads the model as it is now."""
+        if self.layers:
+            kind, splits = self.task.type, self.task.splits
+            parts = (self.model, self.arguments, splits, self.tokenizer, self.layers)
+            self.probes[stage] = probe_by_depth(*parts, kind.primary_score, kind.primary_metric)
+        if self.pictured is not None:
+            self.features[stage] = self.read(self.pictured)
+
+    def same_as(self, stage, earlier):
+        """Notes that features are those of an earlier stage; probes would be, too, and are not repeated."""
+        if earlier in self.features:
+            self.features[stage] = self.features[earlier]
+
+    def write(self, metrics, output_dir, is_first_process):
+        """Writes features.npz and tsne.png, and returns the part of the results: ``probes`` and ``features``.
+
+        Args:
+            metrics: {stage: {metric: value}}.
+            output_dir: a path.
+            is_first_process: whether this process writes.
+        """
+        found = {"probes": self.probes} if self.layers else {}
+        if not self.features:
+            return found
+        file = self._file(metrics)
+        if is_first_process:
+            file.write(output_dir / "features.npz")
+            draw_stages(output_dir / "tsne.png", file)
+        measured = {stage: separation(values, file.labels) for stage, values in self.features.items()}
+        dimensions = int(self.features["damaged"].shape[1])
+        return found | {"features": {"examples": len(file.labels), "dimensions": dimensions, **measured}}
+
+    def _file(self, metrics):
+        arguments, kind = self.arguments, self.task.type
+        return FeatureFile(
+            stages=self.features,
+            scores={stage: metrics[stage][kind.primary_metric] for stage in self.features},
+            metric=kind.describe_metrics()[kind.primary_metric]["title"],
+            labels=np.asarray(self.pictured["label"]),
+            ids=np.asarray(self.pictured["id"]),
+            label_names=self.task.label_names,
+            task=self.task.name,
+            level=arguments.corruption.corrupt_level,
+            region=arguments.corruption.corrupt_region,
+            perplexity=arguments.features.tsne_perplexity,
+            seed=arguments.data.sample_seed,
+        )

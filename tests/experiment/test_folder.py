@@ -1,0 +1,91 @@
+"""A finished run is reported from disk; what is not ours or of other settings is refused and kept."""
+
+import json
+
+import pytest
+from helpers.runs import read, run_with, state_of
+
+from healbert import UserError
+
+
+def test_same_run_is_reported_from_disk(run, settings):
+    before = state_of(run)
+    assert run_with(settings, output_dir=str(run)) == read(run)
+    assert state_of(run) == before
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_checkpoints_that_a_kill_left_go_with_the_next_report(run_copy, settings, kept):
+    (run_copy / "checkpoint-12").mkdir()
+    results = read(run_copy)
+    results["config"]["save_model"] = kept
+    (run_copy / "results.json").write_text(json.dumps(results))
+    assert run_with(settings, output_dir=str(run_copy)) == results
+    assert (run_copy / "checkpoint-12").exists() == kept
+
+
+@pytest.mark.parametrize("more", [{"save_total_limit": 3}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
+def test_settings_without_effect_on_results_do_not_matter(run, settings, more):
+    assert run_with(settings, output_dir=str(run), **more) == read(run)
+
+
+@pytest.mark.parametrize(
+    "more, named",
+    [
+        ({"corrupt_level": 0.25}, ["corrupt_level (0.5 there, 0.25 now)"]),
+        ({"learning_rate": 5e-5, "seed": 3}, ["learning_rate (0.001 there, 5e-05 now)", "seed (42 there, 3 now)"]),
+        ({"selection": "dev"}, ["selection (best_eval there, dev now)"]),
+        ({"max_train_samples": 10}, ["max_train_samples"]),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "interrupted"])
+def test_run_of_other_settings_is_refused(run_copy, settings, more, named, finished):
+    if not finished:
+        (run_copy / "results.json").unlink()
+    before = state_of(run_copy)
+    with pytest.raises(UserError) as caught:
+        run_with(settings, output_dir=str(run_copy), **more)
+    for part in (*named, "--overwrite_output_dir", str(run_copy)):
+        assert part in str(caught.value)
+    assert state_of(run_copy) == before
+
+
+@pytest.mark.parametrize("name, content", [("thesis.tex", "dear"), ("results.json", "{}"), ("settings.json", "[]")])
+def test_folder_of_other_files_is_refused(settings, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match="another --output_dir"):
+        run_with(settings, output_dir=str(tmp_path))
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(name, content)]
+
+
+@pytest.mark.parametrize("below", ["", "/run", "x" * 300])
+def test_file_in_place_of_the_folder_is_refused(settings, tmp_path, below):
+    (tmp_path / "file").write_text("dear")
+    with pytest.raises(UserError, match="--output_dir"):
+        run_with(settings, output_dir=f"{tmp_path}/file{below}")
+    assert (tmp_path / "file").read_text() == "dear"
+
+
+def test_overwriting_replaces_the_run_and_nothing_else(run_copy, settings):
+    (run_copy / "notes.txt").write_text("mine")
+    results = run_with(settings, output_dir=str(run_copy), num_train_epochs=1, overwrite_output_dir=True)
+    assert len(results["metrics"]["per_epoch"]) == 1
+    assert read(run_copy)["config"]["num_train_epochs"] == 1
+    assert (run_copy / "notes.txt").read_text() == "mine"
+    again = run_with(settings, output_dir=str(run_copy), num_train_epochs=1)
+    assert again == read(run_copy)
+
+
+def test_overwriting_spares_checkpoints_of_something_else(settings, tmp_path):
+    (tmp_path / "checkpoint-500").mkdir()
+    (tmp_path / "checkpoint-500" / "model.safetensors").write_text("dear")
+    with pytest.raises(UserError, match="checkpoints that are not of a HealBERT run"):
+        run_with(settings, output_dir=str(tmp_path), overwrite_output_dir=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["checkpoint-500", "model.safetensors"]
+
+
+def test_overwriting_leaves_no_model_of_the_earlier_run(settings, tmp_path):
+    more = {"output_dir": str(tmp_path / "run"), "num_train_epochs": 1}
+    run_with(settings, save_model=True, **more)
+    run_with(settings, corrupt_level=1, overwrite_output_dir=True, **more)
+    assert not (tmp_path / "run" / "model.safetensors").exists()

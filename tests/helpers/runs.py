@@ -1,0 +1,82 @@
+"""Runs of a second or two, and what is read of their folders."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pandas
+
+from healbert import make_arguments, run_experiment
+
+EPOCHS = 4
+
+
+STEPS = 12  # of an epoch: 96 examples in batches of 8
+
+
+METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
+
+
+def run_with(settings, **more):
+    return run_experiment(make_arguments(**settings | more))
+
+
+def read(folder, name="results.json"):
+    return json.loads((pathlib.Path(folder) / name).read_text())
+
+
+def predictions(folder, name="predictions.parquet"):
+    return pandas.read_parquet(pathlib.Path(folder) / name)
+
+
+def logits(folder):
+    return np.stack(predictions(folder)["logits"])
+
+
+def hand_metrics(frame):
+    """Weighted F1, accuracy, macro F1 and loss from scratch."""
+    label, predicted = frame["label"].to_numpy(), frame["prediction"].to_numpy()
+    scores, weights = [], []
+    for c in np.unique(np.concatenate([label, predicted])):
+        hits = ((label == c) & (predicted == c)).sum()
+        scores.append(2 * hits / ((label == c).sum() + (predicted == c).sum()))
+        weights.append((label == c).sum())
+    scaled = np.exp(np.stack(frame["logits"]).astype(float))
+    chosen = scaled[np.arange(len(label)), label] / scaled.sum(1)
+    return {
+        "f1_weighted": np.average(scores, weights=weights),
+        "accuracy": (label == predicted).mean(),
+        "f1_macro": np.mean(scores),
+        "loss": -np.log(chosen).mean(),
+    }
+
+
+def state_of(folder):
+    """Every file with its content and time, to see that nothing was touched."""
+    files = sorted(p for p in pathlib.Path(folder).rglob("*") if p.is_file())
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
+
+
+def same_outcome(folder, uninterrupted):
+    """Whether two runs came to the same metrics and logits, bit for bit."""
+    one, other = read(folder), read(uninterrupted)
+    assert one["metrics"] == other["metrics"]
+    assert one["best_epoch"] == other["best_epoch"]
+    assert (logits(folder) == logits(uninterrupted)).all()
+    assert not list(pathlib.Path(folder).glob("checkpoint-*"))
+    return True
+
+
+def rewind(with_checkpoints, folder, epochs):
+    """A copy of the run as a kill after so many epochs would have left it."""
+    shutil.copytree(with_checkpoints, folder)
+    for name in ("results.json", "predictions.parquet", "trainer_state.json", "config.json", "model.safetensors"):
+        (folder / name).unlink()
+    for checkpoint in folder.glob("checkpoint-*"):
+        if int(checkpoint.name.rpartition("-")[2]) > epochs * STEPS:
+            shutil.rmtree(checkpoint)
+            continue
+        state = checkpoint / "trainer_state.json"  # it names the best checkpoint by its full path
+        state.write_text(state.read_text().replace(str(with_checkpoints), str(folder)))
+    return folder

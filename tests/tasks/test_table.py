@@ -1,0 +1,48 @@
+"""The task table: its entries are sane, and the real datasets are what it says."""
+
+import re
+
+import pytest
+
+from healbert.tasks.table import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
+
+PAPER_TASKS = "sst2 imdb ag_news emotion dbpedia_14 twitter_financial_news_topic".split()
+
+
+GLUE_TASKS = "cola mnli mrpc qnli qqp rte wnli".split()
+
+
+def test_table_holds_the_paper_and_glue():
+    assert set(TASKS) == {*PAPER_TASKS, *GLUE_TASKS, EMBEDDED_TASK}
+    assert "stsb" in REGRESSION_TASKS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_table_entry_is_sane(name):
+    task = TASKS[name]
+    assert re.fullmatch(r"[\w.-]+(/[\w.-]+)?", task.dataset)
+    assert 1 <= len(task.text) <= 2 and all(task.text) and task.label
+    assert task.evaluation in ("validation", "test", "validation_matched")
+    assert len(set(task.label_names)) == len(task.label_names)
+    expected = ("nyu-mll/glue", name) if name in GLUE_TASKS else (task.dataset, task.config)
+    assert (task.dataset, task.config) == expected
+
+
+REAL = {  # train rows, evaluation rows, classes (../shared/data/README.md)
+    "sst2": (67_349, 872, 2),
+    "imdb": (25_000, 25_000, 2),
+    "ag_news": (10_001, 7_600, 4),
+    "emotion": (16_000, 2_000, 6),
+    "dbpedia_14": (5_000, 5_000, 14),
+    "twitter_financial_news_topic": (16_990, 4_117, 20),
+    "rte": (2_490, 277, 2),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_task(load, shared_data, name):
+    task = load(task_name=name, data_root=str(shared_data))
+    train, evaluation, classes = REAL[name]
+    assert task.describe()["examples"] == {"train": train, "evaluation": evaluation}
+    assert len(task.label_names) == classes
+    assert set(task.splits["train"]["label"]) == set(range(classes))
