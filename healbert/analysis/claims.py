@@ -1,4 +1,4 @@
-"""The claims of arXiv 2406.14459 as weighted sums of scores."""
+"""The claims of arXiv 2406.14459 as contrasts: weighted sums of scores."""
 
 import collections
 import dataclasses
@@ -7,16 +7,13 @@ from .collect import INTACT, Damage
 from .contrasts import combine, quarter_weights
 from .entries import levels_label
 
-NEGLIGIBLE = 0.01  # weighted F1, of a trend over the whole encoder: a claim whose effect is surely less does not hold
-
-
 @dataclasses.dataclass
 class Claim:
     """One claim.
 
-    ``columns(results, dataset)`` gives {label: {damage: weight}}, weighted sums that are positive if the claim is true;
-    damages that hit the same are one. ``trend`` says that they are scores by level, whose fall per quarter counts, and
-    not differences, whose mean does.
+    ``columns(results, dataset)`` gives {label: {damage: weight}}, contrasts that are positive if the claim is true, of
+    scores of which more is better; damages that hit the same are one. ``trend`` says that they are scores by level,
+    whose fall per quarter counts, and not differences, whose mean does.
     """
 
     letter: str
@@ -25,14 +22,13 @@ class Claim:
     columns: object
     trend: bool = False
 
-    @property
-    def negligible(self):
-        """`NEGLIGIBLE` in the unit of the effect."""
-        return NEGLIGIBLE / 4 if self.trend else NEGLIGIBLE
+    def negligible(self, metric):
+        """The effect below which the claim surely does not hold; that of a trend is given over the whole encoder."""
+        return metric.smallest_difference / 4 if self.trend else metric.smallest_difference
 
     def weights(self, block):
-        """The one weighted sum that the claim is about, from the columns of a `Block` that are complete."""
-        factors = quarter_weights(block.shares) if self.trend else [1 / len(block.labels)] * len(block.labels)
+        """The one contrast that the claim is about, from the columns of a `Block` that are complete."""
+        factors = quarter_weights(block.fractions) if self.trend else [1 / len(block.labels)] * len(block.labels)
         return combine(list(zip(factors, (block.columns[label] for label in block.labels), strict=True)))
 
 
@@ -85,14 +81,14 @@ CLAIMS = (
     ),
     Claim(
         "b, bottom",
-        "More damage from the bottom, lower score",
+        "More damage from the bottom, worse score",
         "fall per further quarter of the encoder",
         _scores_by_level("bottom"),
         trend=True,
     ),
     Claim(
         "b, top",
-        "More damage from the top, lower score",
+        "More damage from the top, worse score",
         "fall per further quarter of the encoder",
         _scores_by_level("top"),
         trend=True,

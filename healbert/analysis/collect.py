@@ -12,6 +12,7 @@ from ..results.read import read_runs
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
+from .metric import UNKNOWN, Metric, metric_of
 
 DATA = (
     "task_name dataset_name dataset_config_name train_file validation_file test_file text_column_names "
@@ -51,6 +52,7 @@ class Run:
     name: str
     results: dict
     dataset: str = ""
+    metric: Metric = UNKNOWN  # that of other runs of its dataset where it failed too soon to say
 
     @property
     def config(self):
@@ -69,9 +71,9 @@ class Run:
         level = float(self.config.get("corrupt_level") or 0)
         return Damage(level, "" if level in (0, 1) else str(self.config.get("corrupt_region")))
 
-    def score(self, stage, metric="f1_weighted"):
-        """A metric of ``metrics.<stage>``, or None."""
-        return ((self.results.get("metrics") or {}).get(stage) or {}).get(metric)
+    def score(self, stage, metric=None):
+        """A metric of ``metrics.<stage>``, the primary one by default, or None."""
+        return (self.part("metrics").get(stage) or {}).get(metric or self.metric.name)
 
     def part(self, name):
         """A dict of results.json, empty where the run has none."""
@@ -84,12 +86,13 @@ class Run:
 
 @dataclasses.dataclass(eq=False)
 class Group:
-    """Runs that differ in dataset, level, region, learning rate and seed alone."""
+    """Runs that differ in dataset, level, region, learning rate and seed alone, and are scored by one metric."""
 
     runs: list
     settings: dict  # what tells this group from the others
     model: str
     method: str
+    metric: Metric
     slug: str = ""
 
     @property
@@ -142,6 +145,7 @@ def collect(directory):
         named = "".join(f"; {name}: {reason}" for name, reason in unreadable[:3])
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)
+    _name_metrics(runs)
     return Study(directory, runs, _group(runs), unfinished, unreadable)
 
 
@@ -179,6 +183,17 @@ def _name_datasets(runs):
         run.dataset = f"{name} ({', '.join(details)})" if details else name
 
 
+def _name_metrics(runs):
+    """Gives each run its metric; one that failed too soon to say takes that of its dataset, else the commonest."""
+    for run in runs:
+        run.metric = metric_of(run.results)
+    known = collections.Counter(run.metric for run in runs if run.metric != UNKNOWN)
+    by_dataset = {run.dataset: run.metric for run in reversed(runs) if run.metric != UNKNOWN}
+    commonest = max(known, key=known.get, default=UNKNOWN)
+    for run in (run for run in runs if run.metric == UNKNOWN):
+        run.metric = by_dataset.get(run.dataset, commonest)
+
+
 def signature(value):
     """A setting's value as text that equal values share: 10 and 10.0 are equal."""
     value = int(value) if isinstance(value, float) and value.is_integer() else value
@@ -210,8 +225,9 @@ def _group(runs):
     for run in (run for run in runs if run.damage == INTACT):
         intact[_key(run, shared)].append(run)
     keys = {key: _key(members[0], shared) for key, members in damaged.items()}
-    groups = [_make(damaged[key] + intact.get(keys[key], []), names) for key in damaged]
-    groups += [_make(members, shared) for key, members in intact.items() if key not in keys.values()]
+    several = len({run.metric for run in runs}) > 1
+    groups = [_make(damaged[key] + intact.get(keys[key], []), names, several) for key in damaged]
+    groups += [_make(members, shared, several) for key, members in intact.items() if key not in keys.values()]
     groups.sort(key=lambda group: group.label)
     for number, group in enumerate(groups, 1):
         words = re.sub(r"[^\w.\-]+", "_", group.label).strip("_")[:60]
@@ -220,12 +236,15 @@ def _group(runs):
 
 
 def _key(run, names):
-    return tuple(signature(run.config.get(name)) for name in names)
+    return run.metric, *(signature(run.config.get(name)) for name in names)
 
 
-def _make(runs, names):
+def _make(runs, names, several_metrics):
     config = runs[0].config
     model = str(config.get("model_name_or_path"))
     model = pathlib.PurePath(model).name if model.startswith((".", "/", "~")) else model
     method = "intact only" if runs[0].damage == INTACT else str(config.get("corrupt_method"))
-    return Group(runs, {name: config.get(name) for name in names}, model, method)
+    settings = {name: config.get(name) for name in names}
+    if several_metrics:
+        settings["scored by"] = runs[0].metric.title
+    return Group(runs, settings, model, method, runs[0].metric)

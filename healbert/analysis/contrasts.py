@@ -1,4 +1,4 @@
-"""Weighted sums of scores, pair by pair: what verdicts, recovery and costs are made of."""
+"""Contrasts, which are weighted sums of scores, pair by pair: what verdicts, recovery and costs are made of."""
 
 import dataclasses
 import math
@@ -8,11 +8,8 @@ import numpy as np
 from . import statistics
 from .collect import ALL, INTACT
 
-SMALLEST_COST = 0.01  # weighted F1: the least difference of which a share means something
-
-
 def paired_values(results, dataset, weights, stage="healed"):
-    """``sum of weight * score`` for every seed that has all of the scores.
+    """``sum of weight * score`` for every seed that has all of the scores, more being better (`Results.oriented`).
 
     Args:
         results: `Results`.
@@ -22,7 +19,7 @@ def paired_values(results, dataset, weights, stage="healed"):
     Returns:
         dict: {repetition: value}. One intact run that stands beside several draws of the damage is paired with each.
     """
-    scores = {damage: dict(results.scores(dataset, damage, stage)) for damage in weights}
+    scores = {damage: results.oriented(dataset, damage, stage) for damage in weights}
     shared = {}
     if results.intact_is_shared() and len(weights) > 1 and len(scores.get(INTACT, ())) == 1:
         shared = {INTACT: next(iter(scores.pop(INTACT).values()))}
@@ -83,17 +80,19 @@ def stratum(results, predictions, dataset, weights, keys):
         seen.add(examples)
         total = None if vector is None or total is None else total + weight * vector
     paired = total is not None and len(seen) == 1
-    return statistics.Stratum(np.array([values[key] for key in used]), total if paired else None, tuple(used))
+    resampled = results.metric.sign * total if paired else None
+    return statistics.Stratum(np.array([values[key] for key in used]), resampled, tuple(used))
 
 
 @dataclasses.dataclass
 class Cost:
     """What one damage cost and how far healing came, in one dataset or (``dataset`` None) over all of them.
 
-    Means over seeds of weighted F1, or None where the runs are missing: ``majority``, ``damaged`` and ``untrained``
-    (damaged and intact before training), ``healed``, ``intact``, ``scratch`` (healed after 100% damage). ``drop``
-    (intact - healed) and ``worth`` (healed - scratch) are `statistics.Estimate`; ``recovery`` ((healed - damaged) /
-    (intact - damaged)) and ``kept`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`.
+    Mean scores over seeds, or None where the runs are missing: ``majority``, ``damaged`` and ``untrained`` (damaged and
+    intact before training), ``healed``, ``intact``, ``scratch`` (healed after 100% damage). ``lost`` (intact - healed)
+    and ``above_scratch`` (healed - scratch) are `statistics.Estimate`; ``recovery`` ((healed - damaged) / (intact -
+    damaged)) and ``retained`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`. In these four more is
+    better: of a metric of which less is better, signs are turned.
     """
 
     dataset: str | None
@@ -104,10 +103,10 @@ class Cost:
     healed: float | None = None
     intact: float | None = None
     scratch: float | None = None
-    drop: object = None
+    lost: object = None
     recovery: object = None
-    worth: object = None
-    kept: object = None
+    above_scratch: object = None
+    retained: object = None
     layers: str = ""
 
     @property
@@ -149,16 +148,16 @@ def _cost(results, predictions, datasets, damage):
         layers=results.hit(damage, datasets),
     )
     if damage != INTACT:
-        cost.drop = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
-        cost.recovery = share(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
+        cost.lost = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
+        cost.recovery = fraction(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
     if damage != INTACT and results.kind_of[damage].extent < 1:
-        cost.worth = difference(results, predictions, datasets, {damage: 1, ALL: -1})
-        cost.kept = share(results, datasets, ({damage: 1, ALL: -1}, {}), ({INTACT: 1, ALL: -1}, {}))
+        cost.above_scratch = difference(results, predictions, datasets, {damage: 1, ALL: -1})
+        cost.retained = fraction(results, datasets, ({damage: 1, ALL: -1}, {}), ({INTACT: 1, ALL: -1}, {}))
     return cost
 
 
 def difference(results, predictions, datasets, weights):
-    """`statistics.Estimate` of a weighted sum over datasets, or None if one of them has no complete pair."""
+    """`statistics.Estimate` of a contrast over datasets, or None if one of them has no complete pair."""
     strata = []
     for dataset in datasets:
         keys = list(paired_values(results, dataset, weights))
@@ -168,8 +167,8 @@ def difference(results, predictions, datasets, weights):
     return statistics.estimate(strata)
 
 
-def share(results, datasets, numerator, denominator):
-    """`statistics.Ratio` of two weighted sums, each given as (weights of healed, weights of damaged scores)."""
+def fraction(results, datasets, numerator, denominator):
+    """`statistics.Ratio` of two contrasts, each given as (weights of healed, weights of damaged scores)."""
     samples, seeds = [], []
     for dataset in datasets:
         top, bottom = (_both_stages(results, dataset, *weights) for weights in (numerator, denominator))
@@ -178,7 +177,7 @@ def share(results, datasets, numerator, denominator):
             return None
         samples.append(np.array([[top[key], bottom[key]] for key in keys]))
         seeds.append(tuple(keys))
-    return statistics.ratio(samples, SMALLEST_COST, seeds)
+    return statistics.ratio(samples, results.metric.smallest_difference, seeds)
 
 
 def _both_stages(results, dataset, healed, damaged):
@@ -188,12 +187,14 @@ def _both_stages(results, dataset, healed, damaged):
     (damage,) = damaged  # paired with its own seeds, the healed intact run too
     before = paired_values(results, dataset, damaged, "damaged")
     if INTACT in healed and results.intact_is_shared():
-        intact = list(results.scores(dataset, INTACT).values())
+        intact = list(results.oriented(dataset, INTACT).values())
         return {key: intact[0] + value for key, value in before.items()} if len(intact) == 1 else {}
     after = paired_values(results, dataset, healed)
     return {key: after[key] + value for key, value in before.items() if key in after}
 
 
-def quarter_weights(shares):
-    """Weights that turn scores at these shares of the encoder into their fall per quarter of it."""
-    return [float(w) for w in statistics.slopes(np.eye(len(shares)), shares)] if len(set(shares)) > 1 else [math.nan]
+def quarter_weights(fractions):
+    """Weights that turn scores at these fractions of the encoder into their fall per quarter of it."""
+    if len(set(fractions)) < 2:
+        return [math.nan]
+    return [float(weight) for weight in statistics.slopes(np.eye(len(fractions)), fractions)]

@@ -15,43 +15,43 @@ STAGE_OF_CHOICE = {"best_eval": "healed", "dev": "dev"}
 class Entry:
     """What is known of one dataset under one damage.
 
-    ``rates`` maps learning rates to {repetition: completed runs}; ``rate`` is the chosen one; ``lost`` counts runs
-    without a score by (learning rate, status).
+    ``rates`` maps learning rates to {repetition: completed runs}; ``rate`` is the chosen one; ``without_score`` counts
+    runs without a score by (learning rate, status).
     """
 
     dataset: str
     damage: Damage
     rates: dict
     rate: float | None
-    lost: collections.Counter
+    without_score: collections.Counter
 
     @property
     def runs(self):
         """{repetition: completed runs} at the chosen learning rate."""
         return self.rates.get(self.rate, {})
 
-    def scores(self, stage="healed", metric="f1_weighted"):
+    def scores(self, stage="healed"):
         """{repetition: score}; several runs of a repetition (crossed seeds) count as their mean."""
-        return _scores(self.runs, stage, metric)
+        return _scores(self.runs, stage)
 
     @property
     def values(self):
         return list(self.scores().values())
 
-    def lost_here(self):
+    def without_score_here(self):
         """{status: count} of runs without a score at the chosen learning rate, or at all if none could be chosen."""
         counts = collections.Counter()
-        for (rate, status), count in self.lost.items():
+        for (rate, status), count in self.without_score.items():
             if self.rate is None or rate == self.rate:
                 counts[status] += count
         return counts
 
-    def lost_elsewhere(self):
-        return sum(self.lost.values()) - sum(self.lost_here().values())
+    def without_score_elsewhere(self):
+        return sum(self.without_score.values()) - sum(self.without_score_here().values())
 
 
-def _scores(runs, stage, metric="f1_weighted"):
-    found = {key: [run.score(stage, metric) for run in members] for key, members in runs.items()}
+def _scores(runs, stage):
+    found = {key: [run.score(stage) for run in members] for key, members in runs.items()}
     return {key: float(np.mean(values)) for key, values in found.items() if None not in values}
 
 
@@ -64,37 +64,38 @@ def entries(group):
 
 
 def _entry(group, dataset, damage, runs):
-    rates, lost = {}, collections.Counter()
+    rates, without_score = {}, collections.Counter()
     for run in runs:
         if run.status != "completed":
-            lost[run.rate, run.status] += 1
+            without_score[run.rate, run.status] += 1
         elif None in (run.score("healed"), run.score(STAGE_OF_CHOICE[group.selection])):
-            lost[run.rate, "without a score"] += 1
+            without_score[run.rate, "without a score"] += 1
         else:
             rates.setdefault(run.rate, {}).setdefault(group.repetition(run), []).append(run)
     ordered = {rate: dict(sorted(rates[rate].items(), key=str)) for rate in sorted(rates)}
-    return Entry(dataset, damage, ordered, _choose(ordered, STAGE_OF_CHOICE[group.selection]), lost)
+    chosen = _choose(ordered, STAGE_OF_CHOICE[group.selection], group.metric.sign)
+    return Entry(dataset, damage, ordered, chosen, without_score)
 
 
-def _choose(rates, stage):
+def _choose(rates, stage, sign):
     """The learning rate of the best mean among those with scores of the most seeds; the smaller one of equals.
 
-    One lucky seed, of a sweep that is half finished or whose other seeds were lost, chooses nothing.
+    One lucky seed, of a sweep that is half finished or whose other seeds have no score, chooses nothing.
     """
     scored = {rate: list(_scores(runs, stage).values()) for rate, runs in rates.items()}
-    known = {rate: (len(values), np.mean(values)) for rate, values in scored.items() if values}
+    known = {rate: (len(values), sign * np.mean(values)) for rate, values in scored.items() if values}
     return max(known, key=known.get) if known else None
 
 
 class Kind(collections.namedtuple("Kind", "region extent")):
-    """What was hit: the region ("" at 0 and 1) and the share of the encoder, or the level where that is not known."""
+    """What was hit: the region ("" at 0 and 1) and the fraction of the encoder; where that is unknown, the level."""
 
 
 class Results:
     """The entries of a group and what is asked of them."""
 
     def __init__(self, group):
-        self.group, self.entries = group, entries(group)
+        self.group, self.entries, self.metric = group, entries(group), group.metric
         self.datasets = group.datasets
         self.damages = sorted({damage for _, damage in self.entries}, key=damage_order)
         self.levels = sorted({damage.level for damage in self.damages})
@@ -108,6 +109,10 @@ class Results:
         """{repetition: score}, empty where there is none."""
         entry = self.get(dataset, damage)
         return entry.scores(stage) if entry else {}
+
+    def oriented(self, dataset, damage, stage="healed"):
+        """The same, turned so that more is better: what contrasts are made of."""
+        return {key: self.metric.sign * score for key, score in self.scores(dataset, damage, stage).items()}
 
     def damages_of(self, dataset):
         return [damage for damage in self.damages if (dataset, damage) in self.entries]
@@ -129,8 +134,8 @@ class Results:
         return {damage: self._kind(damage) for damage in self.damages}
 
     def _kind(self, damage):
-        shares = [run.part("corruption").get("fraction_of_encoder") for run in self._completed(damage, self.datasets)]
-        known = [share for share in shares if share is not None] if damage != INTACT else []
+        fractions = [fraction_hit(run) for run in self._completed(damage, self.datasets)]
+        known = [fraction for fraction in fractions if fraction is not None] if damage != INTACT else []
         extent = round(float(np.mean(known)), 6) if known else damage.level
         return Kind("" if extent in (0, 1) else damage.region, extent)
 
@@ -163,7 +168,7 @@ class Results:
         """The fraction of the encoder that was damaged: whole layers seldom make just the level asked for."""
         if damage == INTACT:
             return 0.0
-        found = [run.part("corruption").get("fraction_of_encoder") for run in self._completed(damage, datasets)]
+        found = [fraction_hit(run) for run in self._completed(damage, datasets)]
         return None if None in found or not found else float(np.mean(found))
 
     def _completed(self, damage, datasets):
@@ -171,10 +176,15 @@ class Results:
         return [run for runs in rates for found in runs.values() for members in found.values() for run in members]
 
     def majority(self, dataset):
-        """Weighted F1 of always answering the commonest class, or None."""
+        """The score of the answer that needs no model (of classification: always the commonest class), or None."""
         runs = (run for run in self.group.runs if run.dataset == dataset)
         found = (run.part("task").get("majority") for run in runs)
         return next((value for value in found if value is not None), None)
+
+
+def fraction_hit(run):
+    """The fraction of the encoder that a run's receipt says was damaged, or None."""
+    return run.part("corruption").get("fraction_of_encoder")
 
 
 def levels_label(levels):
@@ -182,14 +192,14 @@ def levels_label(levels):
 
 
 def hit(run):
-    """What a run's damage hit: layers, or where it goes by parameters their share; "" if there is none or unknown."""
+    """What a run's damage hit: layers, or by parameters the fraction they make; "" if there is none or unknown."""
     found = run.part("corruption")
-    layers, total, share = (found.get(name) for name in ("layers_hit", "num_layers", "fraction_of_encoder"))
-    if run.damage == INTACT or None in (layers, total, share):
+    layers, total, fraction = (found.get(name) for name in ("layers_hit", "num_layers", "fraction_of_encoder"))
+    if run.damage == INTACT or None in (layers, total, fraction):
         return ""
-    return (
-        f"{100 * share:.4g}% of the encoder" if found.get("unit") == "parameter" else f"{len(layers)} of {total} layers"
-    )
+    if found.get("unit") == "parameter":
+        return f"{100 * fraction:.4g}% of the encoder"
+    return f"{len(layers)} of {total} layers"
 
 
 def damage_order(damage):

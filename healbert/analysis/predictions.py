@@ -1,4 +1,4 @@
-"""What each run predicted, and its weighted F1 on resamples of the evaluation examples."""
+"""What each run predicted, and its score on resamples of the evaluation examples."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from .statistics.examples import example_counts
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
 
 
-AGREES = 1e-6  # weighted F1 of predictions.parquet against results.json
+AGREES = 1e-6  # the score by predictions.parquet against that of results.json, which may be rounded differently
 
 
 class Predictions:
@@ -36,29 +36,28 @@ class Predictions:
             return self._refuse(run, "predictions.parquet is missing")
         except (pyarrow.ArrowException, OSError) as error:
             return self._refuse(run, f"predictions.parquet cannot be read ({str(error).splitlines()[0]})")
-        classes = len(run.part("task").get("label_names") or ())
-        ids, labels, predicted = columns
-        if any(column.dtype.kind not in "iu" for column in columns):  # gaps make floats
-            return self._refuse(run, "predictions.parquet has an id, label or prediction that is no whole number")
-        if not len(ids) or min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= classes:
-            return self._refuse(run, "predictions.parquet does not fit the task's labels")
-        order = np.argsort(ids, kind="stable")
-        read = ids[order], labels[order].astype(np.int32), predicted[order].astype(np.int32)
-        return read if self._agrees(run, read, classes) else None
+        wrong = _wrong(run, *columns)
+        if wrong:
+            return self._refuse(run, f"predictions.parquet {wrong}")
+        order = np.argsort(columns[0], kind="stable")
+        return self._checked(run, *(column[order] for column in columns))
 
-    def _agrees(self, run, read, classes):
-        once = np.ones((len(read[0]), 1), np.int32)
-        found = float(_resampled(run, read[1], read[2], once)[0])
+    def _checked(self, run, ids, labels, predicted):
+        """The three, classes as small numbers, if they give the score of results.json; else None."""
+        if _classes(run):
+            labels, predicted = labels.astype(np.int32), predicted.astype(np.int32)
+        once = np.ones((len(ids), 1), np.int32)
+        found = float(_resampled(run, labels, predicted, once)[0])
         if abs(found - run.score("healed")) > AGREES:
-            self._refuse(run, f"predictions.parquet gives {found:.4f}, results.json {run.score('healed'):.4f}")
-            return False
-        return True
+            told = f"predictions.parquet gives {found:.4f}, results.json {run.score('healed'):.4f}"
+            return self._refuse(run, told)
+        return ids, labels, predicted
 
     def _refuse(self, run, reason):
         self.problems.append((run.name, reason))
 
     def resampled(self, runs):
-        """Mean weighted F1 of runs on each resample, the same examples for all: (resamples,).
+        """Mean score of runs on each resample, the same examples for all: (resamples,).
 
         Returns:
             tuple: it and what the examples are, or (None, None) if a run has no predictions or another examples.
@@ -88,7 +87,7 @@ class Predictions:
     def confusion(self, runs):
         """Counts (label, prediction) summed over the runs that have predictions; None without, or of other classes."""
         kinds = {tuple(run.part("task").get("label_names") or ()) for run in runs}
-        if len(kinds) > 1:
+        if len(kinds) > 1 or () in kinds:
             return None
         classes = len(kinds.pop())
         total = np.zeros((classes, classes), int)
@@ -97,7 +96,28 @@ class Predictions:
         return total if total.any() else None
 
 
+def _classes(run):
+    """How many labels a run's task has; 0 of a task without."""
+    return len(run.part("task").get("label_names") or ())
+
+
+def _wrong(run, ids, labels, predicted):
+    """What keeps columns (examples,) of a run's predictions from being used, or ""."""
+    kind, metric = TASK_TYPES.get(run.metric.task_type), run.metric
+    if kind is None:
+        return f"is of the task type {metric.task_type}, which is not there; name its plugin with --plugin"
+    if kind.primary_metric != metric.name:
+        return f"cannot be resampled: its run is scored by {metric.name}, {kind.name} here by {kind.primary_metric}"
+    whole = (ids, labels, predicted) if _classes(run) else (ids,)
+    if any(column.dtype.kind not in "iu" for column in whole):  # gaps make floats
+        return "has an id, label or prediction that is no whole number"
+    if not len(ids):
+        return "does not fit the task's labels"
+    if _classes(run) and (min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= _classes(run)):
+        return "does not fit the task's labels"
+    return ""
+
+
 def _resampled(run, labels, predicted, counts):
     """The primary metric of a run on each resample: (resamples,)."""
-    task = run.part("task")
-    return TASK_TYPES[task["type"]].resampled(labels, predicted, len(task["label_names"]), counts)
+    return TASK_TYPES[run.metric.task_type].resampled(labels, predicted, _classes(run), counts)

@@ -6,10 +6,28 @@ import itertools
 import numpy as np
 
 from . import statistics
-from .claims import CLAIMS, NEGLIGIBLE, Claim
+from .claims import CLAIMS, Claim
 from .contrasts import combine, complete, paired_values, stratum
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
+
+
+# Why a verdict is open, the first that applies; report/sentences.py puts them into words.
+NOTHING_TO_COMPARE = "nothing to compare"
+NO_COMMON_SEED = "no seed on every dataset"
+ONE_COMMON_SEED = "one seed on every dataset"
+ONE_SEED = "one seed"
+EQUAL_SEEDS = "seeds do not differ"
+TOO_FEW_RUNS = "too few runs for any p below the limit"
+TEST_AGAINST_INTERVAL = "test and interval disagree"
+SMALLEST_P_CORRECTED = "the smallest p possible, not below the limit after correction"
+P_CORRECTED = "p not below the limit after correction"
+CHANCE = "chance"
+UNSTEADY = "falls over all levels, not steadily from level to level"
+INTERVAL_ALONE = "interval above zero, test open"
+
+
+LEAST_P = 1.001  # p up to this many times the smallest one possible is that one: both are rounded
 
 
 POOLED = "all datasets"
@@ -30,8 +48,9 @@ class Verdict:
     ``detectable_by`` would have found in four cases of five, before correction (None if it is not known, or the verdict
     is open in spite of a larger effect: it asks for more than that test); ``means`` mean scores by level of a trend;
     ``exceptions`` what goes against a claim that otherwise seems true, as (what, `statistics.Estimate`): of a trend the
-    steps (from, to) that rise with an interval above zero, else the columns whose mean is `NEGLIGIBLE` or more on the
-    other side; ``notes`` what was left out (texts).
+    steps (from, to) that rise with an interval above zero, else the columns whose mean is on the other side by the
+    smallest difference that counts, or more; ``notes`` what was left out (texts). Effects and exceptions are positive in
+    the claim's direction; ``means`` are scores as they are.
     """
 
     group: object
@@ -57,32 +76,73 @@ class Verdict:
         significant = self.p_corrected is not None and self.p_corrected < statistics.ALPHA
         if significant and self.test.direction > 0 and low > 0:
             return HOLDS
-        return FAILS if high < self.claim.negligible else OPEN
+        return FAILS if high < self.claim.negligible(self.metric) else OPEN
+
+    @property
+    def metric(self):
+        return self.group.metric
+
+    @property
+    def reason(self):
+        """Why the verdict is open, one of the constants of this module; None of others."""
+        if self.verdict != OPEN:
+            return None
+        return self._lacking() or self._undecided()
+
+    def _lacking(self):
+        """What is missing for a verdict of any kind, or None."""
+        estimated = self.estimated
+        if estimated is None:
+            return NOTHING_TO_COMPARE
+        if estimated.error == 0:
+            return EQUAL_SEEDS
+        if estimated.error is None and estimated.seeds == 0:
+            return NO_COMMON_SEED
+        if estimated.error is None:
+            return ONE_COMMON_SEED if estimated.shared else ONE_SEED
+        if self.test.least_p is not None and self.test.least_p >= statistics.ALPHA:
+            return TOO_FEW_RUNS
+        return None
+
+    def _undecided(self):
+        """What the test and the interval say where both are known."""
+        test = self.test
+        if self.p_corrected < statistics.ALPHA:
+            return TEST_AGAINST_INTERVAL
+        if test.p < statistics.ALPHA:
+            least = test.least_p is not None and test.p < LEAST_P * test.least_p
+            return SMALLEST_P_CORRECTED if least else P_CORRECTED
+        if self.estimated.interval[0] <= 0:
+            return CHANCE
+        return UNSTEADY if self.claim.trend else INTERVAL_ALONE
 
 
 @dataclasses.dataclass
 class Block:
-    """A dataset's complete part of a claim's columns; ``shares`` of the encoder that were hit, for a trend."""
+    """A dataset's complete part of a claim's columns; of a trend also the ``fractions`` of the encoder that were hit."""
 
     dataset: str
     labels: list
     keys: list
     columns: dict
     dropped: list
-    shares: list
+    fractions: list
 
     def has_trend(self):
-        """Whether three levels or more hit different shares of the encoder, each known."""
-        return len(self.shares) == len(self.labels) and len(set(self.shares)) > 2
+        """Whether three levels or more hit different fractions of the encoder, each known."""
+        return len(self.fractions) == len(self.labels) and len(set(self.fractions)) > 2
 
     def only(self, labels):
         """The part with these columns alone, or None if one of them is missing."""
         if not set(labels) <= set(self.labels):
             return None
-        shares = dict(zip(self.labels, self.shares, strict=True)) if self.shares else {}
-        return dataclasses.replace(self, labels=list(labels), shares=[shares[label] for label in labels if shares])
+        if not self.fractions:
+            return dataclasses.replace(self, labels=list(labels))
+        fractions = dict(zip(self.labels, self.fractions, strict=True))
+        return dataclasses.replace(self, labels=list(labels), fractions=[fractions[label] for label in labels])
 
     def rows(self, results):
+        """Contrasts (repetitions, columns)."""
         values = [paired_values(results, self.dataset, self.columns[label]) for label in self.labels]
         return np.array([[found[key] for found in values] for key in self.keys])
 
@@ -142,8 +202,10 @@ def _pooled(results, predictions, claim, blocks, seed):
     used = {block.dataset: block.labels for block in common}
     for block in usable:
         extra = [label for label in block.labels if label not in used.get(block.dataset, block.labels)]
-        notes += [f"{block.dataset} without {', '.join(extra)} (not on every dataset)"] if extra else []
-        notes += [] if block.dataset in used else [f"without {block.dataset} (too little that the others have)"]
+        if extra:
+            notes.append(f"{block.dataset} without {', '.join(extra)} (not on every dataset)")
+        if block.dataset not in used:
+            notes.append(f"without {block.dataset} (too little that the others have)")
     return _verdict(results, predictions, claim, common, POOLED, seed, notes)
 
 
@@ -164,13 +226,14 @@ def _block(results, claim, dataset):
     columns = claim.columns(results, dataset)
     labels, keys = complete({label: paired_values(results, dataset, w) for label, w in columns.items()})
     dropped = [label for label in columns if label not in labels]
-    return Block(dataset, labels, keys, columns, dropped, _shares(results, claim, dataset, columns, labels))
+    fractions = _fractions(results, dataset, columns, labels) if claim.trend else []
+    return Block(dataset, labels, keys, columns, dropped, fractions)
 
 
-def _shares(results, claim, dataset, columns, labels):
-    """Shares of the encoder that a trend's levels hit, by the receipts, where all are known."""
-    found = [[results.true_level(damage, [dataset]) for damage in columns[label]] for label in labels if claim.trend]
-    return [float(np.mean(shares)) for shares in found if None not in shares]
+def _fractions(results, dataset, columns, labels):
+    """Fractions of the encoder that a trend's levels hit, by the receipts, where all are known."""
+    found = [[results.true_level(damage, [dataset]) for damage in columns[label]] for label in labels]
+    return [float(np.mean(fractions)) for fractions in found if None not in fractions]
 
 
 def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
@@ -203,14 +266,15 @@ def _test_trend(results, verdict, blocks):
     test = statistics.trend_test(np.concatenate(tables))
     repeated = verdict.estimated.error  # None or 0: nothing is known of other seeds
     verdict.test = test if repeated else dataclasses.replace(test, p=None)
-    verdict.means = dict(zip(blocks[0].labels, np.mean([t.mean(axis=0) for t in tables], axis=0).tolist(), strict=True))
+    means = results.metric.sign * np.mean([table.mean(axis=0) for table in tables], axis=0)
+    verdict.means = dict(zip(blocks[0].labels, means.tolist(), strict=True))
     if repeated and verdict.estimated.seeds >= SEEDS_FOR_SENSITIVITY:
-        verdict.detectable = statistics.detectable_fall(tables, np.mean([block.shares for block in blocks], axis=0))
+        verdict.detectable = statistics.detectable_fall(tables, np.mean([block.fractions for block in blocks], axis=0))
         verdict.detectable_by = test.name
 
 
 def _rises(results, predictions, blocks):
-    """Steps to more damage at which the score rises, each by its own interval, whatever the trend over all levels."""
+    """Steps to more damage after which the score is better, each by its own interval, whatever the trend over all levels."""
     found = []
     for low, high in itertools.pairwise(blocks[0].labels):
         weights = [combine([(1, block.columns[high]), (-1, block.columns[low])]) for block in blocks]
@@ -228,7 +292,9 @@ def _against(results, predictions, blocks):
         label: _estimated(results, predictions, blocks, [block.columns[label] for block in blocks])
         for label in blocks[0].labels
     }
-    return sorted(((k, v) for k, v in found.items() if v.effect <= -NEGLIGIBLE), key=lambda item: item[1].effect)
+    least = results.metric.smallest_difference
+    against = [(label, each) for label, each in found.items() if each.effect < 0 and each.effect <= -least]
+    return sorted(against, key=lambda item: item[1].effect)
 
 
 def _estimated(results, predictions, blocks, weights):
@@ -243,11 +309,12 @@ def _lack(claim, block):
         return f"{block.dataset} has no runs of {needed}"
     if not block.keys:
         return f"{block.dataset} has no seed with all the scores that this needs"
-    if claim.trend and len(block.shares) < len(block.labels):
+    if claim.trend and len(block.fractions) < len(block.labels):
         return f"{block.dataset} has results.json without corruption.fraction_of_encoder, which slopes need"
     if claim.trend and not block.has_trend():
-        shares = len(set(block.shares))
-        return f"{block.dataset} has {shares} level{'s' * (shares != 1)} of different extent; a trend needs three"
+        different = len(set(block.fractions))
+        levels = "1 level" if different == 1 else f"{different} levels"
+        return f"{block.dataset} has {levels} of different extent; a trend needs three"
     return None
 
 

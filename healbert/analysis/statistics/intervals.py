@@ -9,14 +9,14 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 
-ROUNDING = 1e-12  # scores that differ by less are equal
+ROUNDING = 1e-12  # scores that differ by less are equal: sums of the same figures in another order
 
 
 @dataclasses.dataclass(frozen=True)
 class Stratum:
     """One dataset's pairs.
 
-    ``values`` (seeds,) are differences of weighted F1, one per seed; ``resampled`` (resamples,), if known, is their
+    ``values`` (seeds,) are differences of scores, one per seed; ``resampled`` (resamples,), if known, is their
     mean on each resample of the evaluation examples; ``seeds`` names the seeds, if known: strata that share names share
     what those seeds decide, and strata without names are taken as independent.
     """
@@ -155,8 +155,8 @@ def error_of_mean(samples, weights, names):
     lent = (len(combined) - len(known)) / len(known)  # what each known variance stands for beside its own stratum
     parts = np.array([_variance(values) * (1 / len(values) + lent) for values in known])
     dfs = np.array([len(values) - 1 for values in known])
-    total, lost = parts.sum(), (parts**2 / dfs).sum()
-    return float(np.sqrt(total) / len(combined)), float(total**2 / lost if lost else dfs.sum())
+    total, spread = parts.sum(), (parts**2 / dfs).sum()
+    return float(np.sqrt(total) / len(combined)), float(total**2 / spread if spread else dfs.sum())
 
 
 def _variance(values):

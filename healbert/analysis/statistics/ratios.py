@@ -31,7 +31,7 @@ def ratio(samples, smallest=0.0, seeds=None):
     """Mean numerator over mean denominator, with Fieller's interval, which is right however uncertain the denominator.
 
     The ratio is undefined where the denominator is not above ``smallest``. Where only the denominator's interval
-    reaches zero, Fieller's is unbounded, any share could be true, and the ratio has no interval.
+    reaches zero, Fieller's is unbounded, any fraction could be true, and the ratio has no interval.
 
     Args:
         samples: list over strata of (seeds, 2): numerator and denominator of each seed.

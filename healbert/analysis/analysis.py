@@ -1,0 +1,102 @@
+"""All that a report is made of: the one object that every table and every figure is a function of."""
+
+import dataclasses
+
+from .collect import Study, collect
+from .contrasts import costs
+from .entries import Results
+from .predictions import Predictions
+from .projections import Projections
+from .verdicts import by_claim, judge
+
+
+@dataclasses.dataclass
+class GroupAnalysis:
+    """What is known of one group of runs.
+
+    Args:
+        number: its place in the report, from 1.
+        results: `Results`: the entries (a dataset under a damage) with their scores by seed.
+        costs: list of `Cost`: what each damage cost and how far healing came.
+        verdicts: list of `Verdict` on the paper's claims, of this group.
+    """
+
+    number: int
+    results: Results
+    costs: list
+    verdicts: list
+
+    @property
+    def group(self):
+        """The `Group`: its runs, label, model and method."""
+        return self.results.group
+
+    @property
+    def metric(self):
+        """The `Metric` that its runs are scored by."""
+        return self.results.metric
+
+    @property
+    def claims(self):
+        """[(verdict over all datasets or on the only one, verdicts on each of several), ...], a claim each."""
+        return by_claim(self.verdicts)
+
+    @property
+    def compared(self):
+        """Whether any claim has something to be judged by."""
+        return any(verdict.estimated for verdict in self.verdicts)
+
+
+@dataclasses.dataclass
+class Analysis:
+    """A folder of runs, analysed.
+
+    Args:
+        study: `Study`: every run, the groups, what is unfinished or cannot be used.
+        groups: list of `GroupAnalysis`.
+        predictions: `Predictions`, which reads what runs predicted when it is asked.
+        projections: `Projections`, which lays out features by t-SNE when it is asked.
+        seed: of the resampled examples, of permutations and of t-SNE.
+    """
+
+    study: Study
+    groups: list
+    predictions: Predictions
+    projections: Projections
+    seed: int = 0
+
+    @property
+    def verdicts(self):
+        """Every `Verdict`, the groups in their order."""
+        return [verdict for group in self.groups for verdict in group.verdicts]
+
+    @property
+    def problems(self):
+        """(run, reason) of every file that could not be used by what has been asked for so far."""
+        return self.predictions.problems + self.projections.problems
+
+
+def analyse(directory, seed=0):
+    """Reads the runs at or under a folder and compares them.
+
+    Args:
+        directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
+        seed: of the resampled examples, of permutations and of t-SNE.
+
+    Returns:
+        Analysis.
+
+    Raises:
+        UserError: if it is no folder, or holds no finished run.
+    """
+    study = collect(directory)
+    predictions = Predictions(seed)
+    all_results = [Results(group) for group in study.groups]
+    verdicts = judge(all_results, predictions, seed)  # of all groups at once: their p-values are corrected together
+    groups = [
+        GroupAnalysis(
+            number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group]
+        )
+        for number, results in enumerate(all_results, 1)
+    ]
+    return Analysis(study, groups, predictions, Projections(seed), seed)
