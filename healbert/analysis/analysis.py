@@ -94,9 +94,7 @@ def analyse(directory, seed=0):
     all_results = [Results(group) for group in study.groups]
     verdicts = judge(all_results, predictions, seed)  # of all groups at once: their p-values are corrected together
     groups = [
-        GroupAnalysis(
-            number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group]
-        )
+        GroupAnalysis(number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group])
         for number, results in enumerate(all_results, 1)
     ]
     return Analysis(study, groups, predictions, Projections(seed), seed)

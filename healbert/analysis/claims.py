@@ -7,6 +7,7 @@ from .collect import INTACT, Damage
 from .contrasts import combine, quarter_weights
 from .entries import levels_label
 
+
 @dataclasses.dataclass
 class Claim:
     """One claim.

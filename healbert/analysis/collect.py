@@ -128,6 +128,11 @@ class Study:
     unfinished: list  # (path below the folder, what the run is)
     unreadable: list  # (path below the folder, reason)
 
+    @property
+    def environments(self):
+        """The ``environment`` (versions, device, ...) of every run that has one."""
+        return [run.part("environment") for run in self.runs if run.part("environment")]
+
 
 def collect(directory):
     """Reads every run at or under ``directory``.

@@ -8,6 +8,7 @@ import numpy as np
 from . import statistics
 from .collect import ALL, INTACT
 
+
 def paired_values(results, dataset, weights, stage="healed"):
     """``sum of weight * score`` for every seed that has all of the scores, more being better (`Results.oriented`).
 

@@ -113,7 +113,9 @@ def _wrong(run, ids, labels, predicted):
         return "has an id, label or prediction that is no whole number"
     if not len(ids):
         return "does not fit the task's labels"
-    if _classes(run) and (min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= _classes(run)):
+    if _classes(run) and (
+        min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= _classes(run)
+    ):
         return "does not fit the task's labels"
     return ""
 

@@ -49,8 +49,8 @@ class Verdict:
     is open in spite of a larger effect: it asks for more than that test); ``means`` mean scores by level of a trend;
     ``exceptions`` what goes against a claim that otherwise seems true, as (what, `statistics.Estimate`): of a trend the
     steps (from, to) that rise with an interval above zero, else the columns whose mean is on the other side by the
-    smallest difference that counts, or more; ``notes`` what was left out (texts). Effects and exceptions are positive in
-    the claim's direction; ``means`` are scores as they are.
+    smallest difference that counts, or more; ``notes`` what was left out (texts). Effects are positive in the claim's
+    direction; ``means`` are scores as they are.
     """
 
     group: object
@@ -119,7 +119,7 @@ class Verdict:
 
 @dataclasses.dataclass
 class Block:
-    """A dataset's complete part of a claim's columns; of a trend also the ``fractions`` of the encoder that were hit."""
+    """A dataset's complete part of a claim's columns; of a trend also the ``fractions`` of the encoder hit."""
 
     dataset: str
     labels: list
@@ -274,7 +274,7 @@ def _test_trend(results, verdict, blocks):
 
 
 def _rises(results, predictions, blocks):
-    """Steps to more damage after which the score is better, each by its own interval, whatever the trend over all levels."""
+    """Steps to more damage after which scores are better, each by its own interval, whatever the trend over all."""
     found = []
     for low, high in itertools.pairwise(blocks[0].labels):
         weights = [combine([(1, block.columns[high]), (-1, block.columns[low])]) for block in blocks]

@@ -9,7 +9,12 @@ def report(argv):
     parser.add_argument("directory", metavar="DIR", help="results of a sweep, finished or not, or of a single run")
     parser.add_argument("-o", "--output", metavar="OUT", help="the folder to write; default: report in DIR")
     parser.add_argument("--seed", type=int, default=0, help="of resampling, permutations and t-SNE; default: 0")
+    help_plugin = "file or module that registers tables, figures, formats, task types; several allowed"
+    parser.add_argument("--plugin", nargs="+", action="extend", default=[], metavar="FILE", help=help_plugin)
     options = parser.parse_args(argv)
+    from ..arguments.plugins import load_plugins
+
+    load_plugins(options.plugin)
     from ..report.formats.terminal import terminal_text
     from ..report.write import make_report
 

@@ -1,13 +1,11 @@
 """The model card of a run, and the dataset card of a folder of runs."""
 
-import html
-import re
-
 from ..healing.strategies import STRATEGIES
 from ..results.schema import metrics_of, primary_of
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
+from ..utils.text import escape_markdown as escape
 from .describe import last_part, reproducing_command
 
 PAPER = "https://arxiv.org/abs/2406.14459"
@@ -28,12 +26,6 @@ SELECTION = {
     "best_eval": "the best of them on the evaluation split itself, as in the paper, which flatters the score",
     "dev": "chosen on a held-out part of the training data",
 }
-
-
-def escape(text):
-    """``text`` as Markdown that shows it letter by letter: no HTML, no markup, one line."""
-    folded = " ".join(str(text).split())
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(folded, quote=False))
 
 
 def code_block(text):

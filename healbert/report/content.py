@@ -1,119 +1,138 @@
-"""From folders of runs to a finding: tables, verdicts, figures. Reads results, never trains."""
+"""What a report shows, apart from how it is written: tables, figures and sentences out of an analysis."""
 
 import dataclasses
-import pathlib
+
+from ..utils.errors import UserError
 
 
 @dataclasses.dataclass
 class GroupContent:
-    """What the report has on one group; ``number`` is its place, for links."""
+    """What the report has on one group of runs; ``number`` is its place, for links.
+
+    ``lead`` are sentences, ``leads`` the same on each of several datasets: (dataset, sentences). ``claims`` are
+    (verdict over all datasets or on the only one, verdicts on each of several).
+    """
 
     number: int
     label: str
     tags: dict
     lead: list
-    claims: list  # (verdict over all datasets or on the only one, verdicts on each of several)
-    main: object
-    recovery: object
+    leads: list
+    claims: list
+    compared: bool
+    tables: list
     figures: list
-    costs: list = dataclasses.field(default_factory=list, repr=False)
-    leads: list = dataclasses.field(default_factory=list)  # (dataset, what ``lead`` says of it alone) of several
 
-    @property
-    def compared(self):
-        """Whether any claim has something to be judged by."""
-        return any(verdict.estimated for first, rest in self.claims for verdict in (first, *rest))
+    def table(self, kind):
+        """The table of a registered name."""
+        return next(table for table in self.tables if table.kind == kind)
 
 
 @dataclasses.dataclass
 class Content:
-    """Everything that the three forms of the report show."""
+    """Everything that the formats of a report write.
+
+    ``tables`` and ``figures`` are all that become files; `GroupContent` has those of a group again, ``of_part`` gives
+    those on all groups. ``warnings`` are sentences, ``overview`` is (count, what) of runs, ``filters`` maps what the
+    page can be narrowed by to its values.
+    """
 
     title: str
     overview: list
+    warnings: list
     groups: list
-    verdicts: object
-    reproducibility: object
+    tables: list
+    figures: list
     filters: dict
-    cells: object
     seed: int
 
+    def of_part(self, part):
+        """The tables on all groups that the page shows in one of its parts."""
+        return [table for table in self.tables if table.group is None and table.part == part and table.shown]
+
+    def table(self, kind):
+        """The only table of a registered name, or None."""
+        return next((table for table in self.tables if table.kind == kind), None)
+
     @property
-    def tables(self):
-        """Every `Table` that becomes a file."""
-        mains = [table for group in self.groups for table in (group.main, group.recovery)]
-        return [*mains, self.verdicts, *self.reproducibility.tables, self.cells]
+    def further_figures(self):
+        """The figures on all groups."""
+        return [figure for figure in self.figures if figure.group is None]
 
     @property
     def compared(self):
+        """Whether any claim has something to be judged by."""
         return any(group.compared for group in self.groups)
-
-    @property
-    def figures(self):
-        return [figure for group in self.groups for figure in group.figures]
-
-
-class Context:
-    """What figures need beside a group's results."""
-
-    def __init__(self, costs, predictions, features):
-        self.costs, self.predictions, self.features = costs, predictions, features
 
 
 def make_content(directory, seed=0):
     """Reads a results folder and works out all that a report says, drawing nothing."""
-    from ..analysis.collect import collect
-    from ..analysis.entries import Results
-    from ..analysis.predictions import Predictions
-    from ..analysis.projections import Projections
-    from ..analysis.verdicts import judge
-    from .tables.claims import verdict_table
-    from .tables.experiments import run_table
-    from .tables.reproducibility import overview, reproducibility
+    from ..analysis.analysis import analyse
 
-    study = collect(directory)
-    predictions, projections = Predictions(seed), Projections(seed)
-    all_results = [Results(group) for group in study.groups]
-    verdicts = judge(all_results, predictions, seed)
-    groups = [
-        _group_content(number, results, [v for v in verdicts if v.group is results.group], predictions, projections)
-        for number, results in enumerate(all_results, 1)
-    ]
+    return content_of(analyse(directory, seed))
+
+
+def content_of(analysis):
+    """The `Content` of an `Analysis`."""
+    from .figures import FIGURES, Figure
+    from .tables import TABLES, Table
+    from .warnings import overview, warnings
+
+    figures = _made(FIGURES, Figure, analysis)  # sooner than tables: one of these names the files they cannot read
+    tables = _made(TABLES, Table, analysis)
+    groups = [group.group for group in analysis.groups]
     return Content(
-        title=pathlib.Path(directory).resolve().name,
-        overview=overview(study),
-        groups=groups,
-        verdicts=verdict_table(verdicts),
-        reproducibility=reproducibility(study, predictions.problems + projections.problems),
+        title=analysis.study.directory.resolve().name,
+        overview=overview(analysis.study),
+        warnings=warnings(analysis.study, analysis.problems),
+        groups=[_group_content(group, tables, figures) for group in analysis.groups],
+        tables=tables,
+        figures=figures,
         filters={
-            "dataset": sorted({dataset for group in study.groups for dataset in group.datasets}),
-            "model": sorted({group.model for group in study.groups}),
-            "method": sorted({group.method for group in study.groups}),
+            "dataset": sorted({dataset for group in groups for dataset in group.datasets}),
+            "model": sorted({group.model for group in groups}),
+            "method": sorted({group.method for group in groups}),
         },
-        cells=run_table(study),
-        seed=seed,
+        seed=analysis.seed,
     )
 
 
-def _group_content(number, results, verdicts, predictions, projections):
-    from ..analysis.contrasts import costs
-    from ..analysis.verdicts import by_claim
-    from .figures import make_figures
-    from .sentences import lead
+def _group_content(analysed, tables, figures):
+    from .fractions import lead
     from .tables.base import tags
-    from .tables.recovery import cost_table
-    from .tables.scores import main_table
 
-    found = costs(results, predictions)
+    costs, metric, datasets = analysed.costs, analysed.metric, analysed.results.datasets
     return GroupContent(
-        number=number,
-        label=results.group.label,
-        tags=tags(results.group),
-        lead=lead(found),
-        claims=by_claim(verdicts),
-        main=main_table(results),
-        recovery=cost_table(results, found),
-        figures=make_figures(results, Context(found, predictions, projections.of)),
-        costs=found,
-        leads=[(name, lead(found, name)) for name in results.datasets] if len(results.datasets) > 1 else [],
+        number=analysed.number,
+        label=analysed.group.label,
+        tags=tags(analysed.group),
+        lead=lead(costs, metric),
+        leads=[(name, lead(costs, metric, name)) for name in datasets] if len(datasets) > 1 else [],
+        claims=analysed.claims,
+        compared=analysed.compared,
+        tables=[table for table in tables if table.group is analysed.group],
+        figures=[figure for figure in figures if figure.group is analysed.group],
     )
+
+
+def _made(makers, entry, analysis):
+    """What every function of a registry makes of an analysis, each marked with the name it is registered by.
+
+    Raises:
+        UserError: if one makes something else, or two things would be written to one file.
+    """
+    made = {}
+    for kind, make in makers.items():
+        found = make(analysis)
+        for one in found if isinstance(found, list) else [found]:
+            if one is None:
+                continue
+            if not isinstance(one, entry):
+                raise UserError(f"{makers.kind} '{kind}' gives a {type(one).__name__}; it must give a {entry.__name__}")
+            if one.name in made:
+                raise UserError(
+                    f"two {makers.kind}s are named '{one.name}' and would be one file; rename that of '{kind}'"
+                )
+            one.kind = kind
+            made[one.name] = one
+    return list(made.values())

@@ -1,16 +1,6 @@
 """Figures as text: numbers, intervals, p-values, counts."""
 
-import re
-
 MINUS, PLUS_MINUS, DASH = "\u2212", "\u00b1", "\u2013"
-
-
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def clean(text):
-    """Text without characters that steer a terminal or turn the reading direction; a sign stands in their place."""
-    return STEERING.sub("\ufffd", text)
 
 
 def number(value, digits=3, sign=False):

@@ -1,4 +1,4 @@
-"""A report's files: the page, its Markdown, tables and figures."""
+"""A report's folder: every format's files, put in place when all of them are made."""
 
 import pathlib
 import shutil
@@ -8,9 +8,12 @@ from ..results.read import check_folder
 from ..utils.errors import UserError
 from .content import make_content
 
+# Replaced as a whole, so that nothing of an earlier report stays; elsewhere files are replaced one by one.
+OWN_FOLDERS = ("tables", "figures")
+
 
 def make_report(directory, output=None, seed=0):
-    """Writes report.html, report.md, tables/ and figures/.
+    """Writes report.html, report.md, tables/ and figures/, and what formats of plugins write.
 
     Args:
         directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
@@ -59,33 +62,15 @@ def _check_output(output):
 
 def _write(content, output):
     """Writes everything beside its place first, so that a broken-off report replaces nothing."""
-    from ..utils.files import atomic_path
-    from .figures.static import save_figures
-    from .formats.html import html_report
-    from .formats.latex import latex_table
-    from .formats.markdown import markdown_report
-    from .sentences import NO_GLYPH
+    from .formats import FORMATS
 
     with tempfile.TemporaryDirectory(prefix=".report-", dir=output) as name:
         folder = pathlib.Path(name)
-        for part in ("tables", "figures"):
-            (folder / part).mkdir()
-        for table in content.tables:
-            _write_csv(folder / "tables" / f"{table.name}.csv", table)
-            (folder / "tables" / f"{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
-        if save_figures(content.figures, folder / "figures"):
-            content.reproducibility.warnings.append(NO_GLYPH)
-        for part in ("tables", "figures"):
+        for write in FORMATS.values():
+            write(content, folder)
+        for part in OWN_FOLDERS:
             shutil.rmtree(output / part, ignore_errors=True)
-            (folder / part).rename(output / part)
-    for file, text in (("report.md", markdown_report(content)), ("report.html", html_report(content))):
-        with atomic_path(output / file) as path:
-            pathlib.Path(path).write_text(text, encoding="utf-8")
-
-
-def _write_csv(path, table):
-    import pandas
-
-    from .text import clean
-
-    path.write_text(clean(pandas.DataFrame(table.records).to_csv(index=False)), encoding="utf-8")
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            place = output / path.relative_to(folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)

@@ -1,6 +1,5 @@
 """What a sweep shows while it runs: a live table on a terminal, plain lines elsewhere."""
 
-import datetime
 import pathlib
 import sys
 import time
@@ -12,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..results.schema import primary_of, primary_score
+from ..utils.text import duration
 
 SHOWN = 12  # running runs in the live table
 
@@ -76,7 +76,7 @@ class Progress:
         hours = (time.monotonic() - self.began) / 3600
         left = self.plan.seconds_left(self.workers)
         rate = f"{self.finished_here / hours:.0f} runs/h" if self.finished_here else "no run finished yet"
-        return f"{rate}, {format_seconds(left)} left"
+        return f"{rate}, {duration(left)} left"
 
     def render(self):
         """The live display: progress, a row per task, the running runs."""
@@ -94,7 +94,7 @@ class Progress:
             tasks.add_row(_last_part(task), _last_part(model), count, score, Text(name))
         running = Table(Column("running", overflow="fold"), "for", box=None, pad_edge=False)
         for name, since in list(self.running_since.items())[:SHOWN]:
-            running.add_row(Text(name), format_seconds(time.monotonic() - since))
+            running.add_row(Text(name), duration(round(time.monotonic() - since)))
         if len(self.running_since) > SHOWN:
             running.add_row(f"and {len(self.running_since) - SHOWN} more", "")
         return Group(Text(head), bar, tasks, *([running] if self.running_since else []))
@@ -133,8 +133,3 @@ def best_run_of(runs):
 def count_runs(number):
     """1 run, 2 runs."""
     return f"{number} run" if number == 1 else f"{number} runs"
-
-
-def format_seconds(seconds):
-    """1:02:03, or "an unknown time" for None."""
-    return "an unknown time" if seconds is None else str(datetime.timedelta(seconds=round(seconds)))

@@ -9,10 +9,11 @@ from ..results.read import load_results, log_tail
 from ..results.schema import LOG_NAME, SCHEMA_VERSION
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
+from ..utils.text import duration
 from .check import check_runs
 from .engines import LAUNCHERS, Job, Options, start_engine
 from .plan import make_plan
-from .progress import Progress, count_runs, format_seconds
+from .progress import Progress, count_runs
 from .sweep_file import read_sweep
 
 
@@ -193,6 +194,6 @@ def describe_plan(plan, output_dir, workers):
         lines.append("--retry_failed runs failed runs again")
     if counts["todo"]:
         left = plan.seconds_left(workers)
-        known = format_seconds(left) if left is not None else "unknown until a run is finished"
+        known = duration(left) if left is not None else "unknown until a run is finished"
         lines.append(f"time left with {workers} at a time: {known}")
     return "\n".join(lines)

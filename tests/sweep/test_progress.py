@@ -7,7 +7,7 @@ from helpers.results import write_results
 from rich.console import Console
 
 from healbert.sweep.plan import make_plan
-from healbert.sweep.progress import Progress, format_seconds
+from healbert.sweep.progress import Progress
 from healbert.sweep.sweep_file import read_sweep
 
 
@@ -41,7 +41,7 @@ def test_plain_lines_say_what_ended_and_how_long_the_rest_takes(plan):
     lines = shown(progress).splitlines()
     assert lines[0] == "4 runs, 0 done; 2 at a time"
     assert lines[1].startswith(f"[1/4] {plan.runs[0].name}: completed, healed weighted F1 0.8123 (")
-    assert lines[1].endswith("0:01:30 left"), "three runs of a minute, two at a time"
+    assert lines[1].endswith("1 min 30 s left"), "three runs of a minute, two at a time"
     assert f"[2/4] {plan.runs[1].name}: failed: killed [by] someone (" in lines[2]
     assert len(lines) == 3
 
@@ -67,11 +67,6 @@ def test_live_table_has_tasks_best_run_and_running_runs(plan):
     text = console.file.getvalue()
     bar, header, row = text.splitlines()[1:4]
     assert bar.strip(" ━╸╺") == "" and header.startswith("task ") and row.startswith("train.csv ")
-    assert "2 of 4 runs" in text and "0:00:20 left" in text and "2/4" in text
+    assert "2 of 4 runs" in text and "20 s left" in text and "2/4" in text
     assert "0.9000" in text and plan.runs[1].name in text and plan.runs[2].name in text
     assert "0.7000" not in text and progress.live is None
-
-
-@pytest.mark.parametrize("seconds, text", [(None, "an unknown time"), (3723.4, "1:02:03"), (0, "0:00:00")])
-def test_format_seconds(seconds, text):
-    assert format_seconds(seconds) == text

@@ -39,7 +39,7 @@ def test_time_left_is_told_by_finished_runs(base, tmp_path):
     found = plan(sweep, tmp_path)
     assert found.seconds_left(1) == 30 and found.seconds_left(2) == 15
     text = describe_plan(found, tmp_path, 2)
-    assert "4 runs" in text and "2 completed, 2 todo" in text and "time left with 2 at a time: 0:00:15" in text
+    assert "4 runs" in text and "2 completed, 2 todo" in text and "time left with 2 at a time: 15 s" in text
 
 
 def test_moved_results_are_still_done(base, tmp_path):

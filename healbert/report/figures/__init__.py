@@ -1,22 +1,10 @@
-"""The figures of a report. A new kind is one function (results, context) -> list of `Figure`, named here."""
+"""The figures of a report. One is a function of the `Analysis`: -> `Figure`, or a list of them, or None."""
 
-from .base import Figure, Panel
-from .curves import by_depth, by_epoch, by_level, by_rate
-from .grids import confusion, recovery_map, tsne
-from .interactive import chart
-from .static import save_figures
+from ...utils.registry import table  # noqa: I001 - what is imported next registers itself, in the order of the page
+from . import levels, recovery, curves, confusion, tsne  # noqa: F401
+from .base import Figure, Heat, Lines, Panel, Scatter, averaged, in_rows
 
-FIGURES = (by_level, recovery_map, by_epoch, by_rate, by_depth, confusion, tsne)
+FIGURES = table("figure")
 
 
-__all__ = ["FIGURES", "Figure", "Panel", "chart", "make_figures", "save_figures"]
-
-
-def make_figures(results, context):
-    """Every figure that a group's runs have data for.
-
-    Args:
-        results: `Results` of a group.
-        context: holds the group's ``costs``, ``predictions`` and ``features``.
-    """
-    return [figure for make in FIGURES for figure in make(results, context)]
+__all__ = ["FIGURES", "Figure", "Heat", "Lines", "Panel", "Scatter", "averaged", "in_rows"]

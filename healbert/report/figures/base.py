@@ -4,11 +4,14 @@ import dataclasses
 
 import numpy as np
 
-# Told apart by colour-blind readers, and at 3:1 or more against white and against the dark page.
+from ...probing.tsne import COLOURS
+from ...utils.text import clean
+from ..tables.base import file_stem, tags
+
 BOTTOM, TOP, GREY = "#D55E00", "#0072B2", "#767676"
 
 
-COLOURS = ("#0072B2", "#00916A", "#B87400", "#D55E00", "#B0518C", "#3E8FC0", "#767676", "#8C6BB1")
+LONGEST_NAME = 22  # characters of a class or dataset name on an axis
 
 
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "triangle-down", "cross", "star")
@@ -18,6 +21,9 @@ CIVIDIS = "#00224e #123570 #3b496c #575d6d #707173 #8a8678 #a59c74 #c3b369 #fee8
 
 
 DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+BAND = "The band is one standard deviation over seeds to either side."
 
 
 @dataclasses.dataclass
@@ -89,14 +95,22 @@ class Panel:
 
 @dataclasses.dataclass
 class Figure:
-    """Panels in rows (None leaves a place empty), one file each as png and svg."""
+    """Panels that are drawn together.
 
-    kind: str
+    Args:
+        name: stem of its files (png and svg), which no other figure of the report has.
+        title, caption: texts over and under it.
+        rows: lists of `Panel`; None leaves a place empty.
+        group: the `Group` in whose part of the page it stands; None of a figure on all groups.
+        kind: the name it is registered by; the report fills it in.
+    """
+
     name: str
     title: str
     caption: str
     rows: list
-    tags: dict
+    group: object = None
+    kind: str = ""
 
     @property
     def panels(self):
@@ -151,3 +165,30 @@ def in_words(series):
         return ""
     ends = f"{series.y[0]:.3f}" if len(series.x) == 1 else f"from {series.y[0]:.3f} to {series.y[-1]:.3f}"
     return f"{series.name}: {ends}."
+
+
+def line_panel(title, lines, group, dataset=""):
+    alt = f"{title}: " + " ".join(in_words(series) for series in lines.series)
+    return Panel(title, lines, tags(group, dataset), alt)
+
+
+def figure_of(kind, title, caption, rows, group):
+    """A `Figure` of a group, or None without panels."""
+    rows = [row for row in rows if row]
+    return Figure(file_stem(kind, group), title, caption, rows, group) if rows else None
+
+
+def per_dataset(analysis, make):
+    """The figures of every group and dataset that ``make(results, dataset)`` has one of."""
+    pairs = [(group.results, dataset) for group in analysis.groups for dataset in group.results.datasets]
+    return [figure for pair in pairs if (figure := make(*pair))]
+
+
+def shortened(name):
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "\u2026"
+
+
+def unique_short(names):
+    """Short forms that stay distinct."""
+    short = [shortened(clean(name)) for name in names]
+    return [s if short.count(s) == 1 else f"{i} {s[:-2]}\u2026" for i, s in enumerate(short)]

@@ -3,8 +3,8 @@
 import html
 import math
 
-from ...probing.tsne import COLOURS as CLASS_COLOURS
-from ..text import clean
+from ...probing.tsne import class_style
+from ...utils.text import clean
 from .base import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MANY_ROWS = 12  # of a heatmap, beyond which its labels are small
@@ -135,6 +135,7 @@ def _scatter(scatter):
     data = []
     for index, name in enumerate(scatter.names):
         own = [i for i, label in enumerate(scatter.labels) if label == index]
+        colour, symbol = class_style(index)
         data.append(
             {
                 "type": "scatter",
@@ -147,8 +148,8 @@ def _scatter(scatter):
                 "marker": {
                     "size": 6,
                     "opacity": 0.8,
-                    "color": CLASS_COLOURS[index % len(CLASS_COLOURS)],
-                    "symbol": CLASS_SYMBOLS[(index // len(CLASS_COLOURS)) % len(CLASS_SYMBOLS)],
+                    "color": colour,
+                    "symbol": CLASS_SYMBOLS[symbol],
                 },
             }
         )

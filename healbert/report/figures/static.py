@@ -8,10 +8,9 @@ import warnings
 
 import numpy as np
 
-from ...probing.tsne import COLOURS as CLASS_COLOURS
-from ...probing.tsne import MARKERS as CLASS_MARKERS
+from ...probing.tsne import draw_scatter
 from ...utils.machine import cpu_cores
-from ..text import clean
+from ...utils.text import clean
 from .base import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MARKERS = dict(zip("circle square diamond triangle-up x triangle-down cross star".split(), "osD^XvP*", strict=True))
@@ -151,12 +150,7 @@ def _draw_heat(axis, heat):
 
 
 def _draw_scatter(axis, scatter):
-    for index, name in enumerate(scatter.names):
-        own = scatter.points[scatter.labels == index]
-        look = {"c": CLASS_COLOURS[index % len(CLASS_COLOURS)], "marker": CLASS_MARKERS[(index // 8) % 4]}
-        axis.scatter(own[:, 0], own[:, 1], s=7, alpha=0.75, linewidths=0, label=clean(name), **look)
-    axis.set_xticks([])
-    axis.set_yticks([])
+    draw_scatter(axis, scatter.points, scatter.labels, [clean(name) for name in scatter.names])
 
 
 def _shared_legend(drawn, figure):

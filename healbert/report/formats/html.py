@@ -3,9 +3,16 @@
 import jinja2
 import markupsafe
 
+from ...utils.registry import register
+from ...utils.text import clean
 from ..figures.interactive import chart
 from ..sentences import NOT_COMPARED, finding, remarks
-from ..text import clean
+
+
+@register("format", "html")
+def html(content, folder):
+    """Writes report.html."""
+    (folder / "report.html").write_text(html_report(content), encoding="utf-8")
 
 
 def html_report(content):

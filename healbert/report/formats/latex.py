@@ -3,7 +3,8 @@
 import textwrap
 import unicodedata
 
-from ..text import clean
+from ...utils.registry import register
+from ...utils.text import clean
 
 FLOAT_CHARACTERS, FLOAT_ROWS = 75, 25  # what fits into one float at a size that can be read
 
@@ -36,6 +37,14 @@ SPECIAL = {
     "\t": " ",
     **{character: "\\" + character for character in "&%$#_{}"},
 }
+
+
+@register("format", "latex")
+def latex(content, folder):
+    """Writes tables/*.tex: every table."""
+    (folder / "tables").mkdir(exist_ok=True)
+    for table in content.tables:
+        (folder / "tables" / f"{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
 
 
 def escape(text):
@@ -86,7 +95,7 @@ def _float(table):
 
 
 def _over_pages(table, wanted, sideways):
-    shares = _shares(wanted, LANDSCAPE_LINE if sideways else PORTRAIT_LINE)
+    shares = _widths(wanted, LANDSCAPE_LINE if sideways else PORTRAIT_LINE)
     columns = (rf">{{\raggedright\arraybackslash}}p{{\dimexpr{s:.4f}\linewidth-2\tabcolsep\relax}}" for s in shares)
     lines = [
         r"% needs \usepackage[T1]{fontenc} and the packages array, booktabs, longtable and pdflscape; one text column",
@@ -105,7 +114,7 @@ def _over_pages(table, wanted, sideways):
     return "\n".join(lines) + "\n"
 
 
-def _shares(wanted, line):
+def _widths(wanted, line):
     """Each column's part of the line: short ones get what they want, the others what is left, by what they want."""
     short = sum(width + 2 for width in wanted if width <= SHORT)
     others = sum(width for width in wanted if width > SHORT) or 1

@@ -1,37 +1,27 @@
 """The report as Markdown, and tables as plain text for the terminal."""
 
-import html
-import re
 import shutil
 import textwrap
 
 import jinja2
 
+from ...utils.registry import register
+from ...utils.text import clean, escape_markdown
 from ..sentences import NOT_COMPARED, finding, remarks
-from ..text import clean
 
 WIDEST = (44, 32, 24, 18, 14, 11)  # characters of a column, the first that lets a table fit
 
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$!])")
-
-
-def escape(text):
-    """Text that Markdown shows as it is, on one line."""
-    plain = clean(" ".join(str(text).split()))
-    return SPECIAL.sub(r"\\\1", html.escape(plain, quote=False))
-
-
 def pipe_table(table):
     """A `Table` as GitHub's Markdown; remarks stand on a second line of their place."""
-    head = [escape(column) for column in table.columns]
+    head = [escape_markdown(column) for column in table.columns]
     lines = [head, ["---"] * len(head), *([_pipe_cell(cell) for cell in row.cells] for row in table.rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _pipe_cell(cell):
-    text = "<br>".join(escape(line) for line in cell.text.split("\n"))
-    return f"{text}<br>{escape(cell.note)}" if cell.note else text
+    text = "<br>".join(escape_markdown(line) for line in cell.text.split("\n"))
+    return f"{text}<br>{escape_markdown(cell.note)}" if cell.note else text
 
 
 def text_table(table):
@@ -64,6 +54,12 @@ def _text_row(texts, widths):
     )
 
 
+@register("format", "markdown")
+def markdown(content, folder):
+    """Writes report.md."""
+    (folder / "report.md").write_text(markdown_report(content), encoding="utf-8")
+
+
 def markdown_report(content):
     """The whole report as Markdown.
 
@@ -72,5 +68,5 @@ def markdown_report(content):
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters |= {"text": escape, "pipes": pipe_table, "finding": finding, "remarks": remarks}
+    environment.filters |= {"text": escape_markdown, "pipes": pipe_table, "finding": finding, "remarks": remarks}
     return environment.get_template("report.md.j2").render(content=content, not_compared=NOT_COMPARED)

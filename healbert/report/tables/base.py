@@ -2,10 +2,16 @@
 
 import dataclasses
 
+VERDICTS, REPRODUCIBILITY = "verdicts", "reproducibility"  # parts of the page that have tables of their own
+
 
 @dataclasses.dataclass
 class Cell:
-    """What stands in one place of a table: a figure, a remark under it, and what kind it is ("lost", "good", ...)."""
+    """One place of a table.
+
+    ``text`` is the figure, ``note`` a remark under it, ``kind`` what colours it: "without-score", "missing", "holds",
+    "fails", "open" or "".
+    """
 
     text: str
     note: str = ""
@@ -14,10 +20,10 @@ class Cell:
 
 @dataclasses.dataclass
 class Row:
-    """Runs (`Cell` or text), and what filters go by."""
+    """A line of a table: `Cell` or text, and the tags that the page's filters go by, see `tags`."""
 
     cells: list
-    tags: dict
+    tags: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self.cells = [cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in self.cells]
@@ -25,7 +31,20 @@ class Row:
 
 @dataclasses.dataclass
 class Table:
-    """``name`` is its file's stem; ``records`` are dicts for the CSV file."""
+    """One table of a report.
+
+    Args:
+        name: stem of its files, which no other table of the report has.
+        title, caption: texts over and under it.
+        columns: titles of its columns.
+        rows: list of `Row`, for reading.
+        records: list of dicts, for the CSV file: the same in full precision.
+        group: the `Group` in whose part of the page it stands; None of a table on all groups.
+        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, or "" for the part of its own.
+        shown: whether it stands in the page; else it is a file alone.
+        folded: whether the page shows its title first, and the rest on demand.
+        kind: the name it is registered by; the report fills it in.
+    """
 
     name: str
     title: str
@@ -33,16 +52,23 @@ class Table:
     columns: list
     rows: list
     records: list
-    tags: dict = dataclasses.field(default_factory=dict)
+    group: object = None
+    part: str = ""
+    shown: bool = True
+    folded: bool = False
+    kind: str = ""
 
 
 def tags(group, dataset=""):
+    """What the page's filters go by; a dataset of "" is all of them."""
     return {"dataset": dataset, "model": group.model, "method": group.method}
 
 
 def file_stem(kind, group):
+    """Name of a table's or a figure's files: the group's number and label follow where there are several groups."""
     return "-".join(filter(None, (kind, group.slug)))
 
 
 def ends(name, pair):
+    """The two ends of an interval as entries of a record."""
     return {f"{name}_low": pair and pair[0], f"{name}_high": pair and pair[1]}

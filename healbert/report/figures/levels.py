@@ -1,0 +1,87 @@
+"""Score by level: the picture of the paper."""
+
+import collections
+
+import numpy as np
+
+from ...analysis.collect import INTACT
+from ...utils.registry import register
+from .base import BAND, BOTTOM, TOP, Lines, averaged, figure_of, in_rows, line_panel, style
+
+REGION_STYLE = {
+    "bottom": {"colour": BOTTOM, "marker": "circle", "dash": "solid"},
+    "top": {"colour": TOP, "marker": "square", "dash": "dash"},
+}
+
+
+@register("figure", "levels")
+def levels(analysis):
+    """Score against level, per dataset and over all of them."""
+    return [figure for group in analysis.groups if (figure := by_level(group.results))]
+
+
+def by_level(results):
+    """The figure of one group, or None."""
+    group = results.group
+    panels = [_level_panel(results, [dataset], dataset, dataset) for dataset in results.datasets]
+    if len(panels) > 1:
+        panels.append(_level_panel(results, results.datasets, "mean of all datasets", ""))
+    panels = [panel for panel in panels if panel.content.series]
+    caption = (
+        f"{results.metric.capital} after healing against the fraction of the encoder that was damaged"
+        f"{_renamed(results)}. Dotted: the intact model after the same training, and always answering the commonest "
+        f"class. {BAND} Levels 0 and 100% are shared by "
+        "both regions. The mean of all datasets has the levels and seeds that every dataset has."
+    )
+    return figure_of("levels", f"Score by level: {group.label}", caption, in_rows(panels), group)
+
+
+def _level_panel(results, datasets, title, tag):
+    series = []
+    for number, region in enumerate(results.regions):
+        places = collections.defaultdict(list)
+        for damage in sorted(results.on_row(region)):
+            places[_place(results, datasets, damage)].append(damage)
+        samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
+        line = averaged(region or "intact", samples, **_region_style(region, number))
+        if line.x:
+            series.append(line)
+    intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
+    levels = [("intact", float(np.mean(intact)))] if intact else []
+    if None not in majorities:
+        levels.append(("majority class", float(np.mean(majorities))))
+    ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
+    content = Lines(series, "damaged part of the encoder (%, as hit)", results.metric.title, levels, ticks)
+    return line_panel(title, content, results.group, tag)
+
+
+def _place(results, datasets, damage):
+    level = results.true_level(damage, datasets)
+    return None if level is None else round(100 * level, 1)
+
+
+def _renamed(results):
+    """Which levels are not the fraction that they ask for, in brackets."""
+    places = {damage: _place(results, results.datasets, damage) for damage in results.damages}
+    renamed = {damage: x for damage, x in places.items() if x is not None and abs(x - 100 * damage.level) >= 0.1}
+    alike = all(len({places[other] for other in places if other.level == damage.level}) == 1 for damage in renamed)
+    texts = {f"level {100 * d.level:.4g}%" if alike else str(d): x for d, x in renamed.items()}
+    listed = ", ".join(f"{text} is {x:g}%" for text, x in texts.items())
+    return f" ({listed}: layers and tensors are damaged whole)" if listed else ""
+
+
+def _over(results, datasets, damages):
+    """Scores over seeds; with several datasets or damages, the mean over them for every seed that all have."""
+    scores = [_mean_by_seed([s for damage in damages if (s := results.scores(name, damage))]) for name in datasets]
+    keys = sorted(set.intersection(*(set(found) for found in scores)), key=str)
+    return [float(np.mean([found[key] for found in scores])) for key in keys]
+
+
+def _mean_by_seed(scores):
+    """{seed: mean} over those damages that the dataset has, of the seeds that all of them have."""
+    keys = set.intersection(*map(set, scores)) if scores else ()
+    return {key: np.mean([found[key] for found in scores]) for key in keys}
+
+
+def _region_style(region, number):
+    return REGION_STYLE.get(region, style(number + 2))

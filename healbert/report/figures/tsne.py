@@ -1,0 +1,46 @@
+"""t-SNE of what runs left of their features."""
+
+from ...analysis.projections import TSNE_EXAMPLES
+from ...utils.registry import register
+from ..tables.base import file_stem, tags
+from .base import Figure, Panel, Scatter, per_dataset
+
+
+@register("figure", "tsne")
+def tsne(analysis):
+    """t-SNE of what the classification layer sees after healing, a figure per dataset: regions down, levels across."""
+    return per_dataset(analysis, lambda results, dataset: _tsne(results, analysis.projections, dataset))
+
+
+def _tsne(results, projections, dataset):
+    group, rows = results.group, []
+    panels = {damage: _tsne_panel(results, projections, dataset, damage) for damage in results.damages_of(dataset)}
+    for region in results.regions:
+        row = [panels.get(damage) for damage in sorted(results.on_row(region))]
+        own = any(damage.region == region and panels.get(damage) for damage in results.on_row(region))
+        if any(row) and (own or not rows):
+            rows.append(row)
+    if not rows:
+        return None
+    caption = (
+        f"t-SNE of what the classification layer sees after healing, up to {TSNE_EXAMPLES} evaluation examples of one "
+        "seed, at the best learning rate. Distances between far groups mean little; the numbers in results.json "
+        "(silhouette, neighbour agreement) say more."
+    )
+    name = f"{file_stem('tsne', group)}-{results.datasets.index(dataset) + 1}"
+    return Figure(name, f"t-SNE on {dataset}: {group.label}", caption, rows, group)
+
+
+def _tsne_panel(results, projections, dataset, damage):
+    runs = [run for members in results.get(dataset, damage).runs.values() for run in members]
+    run = next((run for run in runs if (run.folder / "features.npz").exists()), None)
+    found = projections.of(run) if run else None
+    if found is None:
+        return None
+    file, chosen, points = found
+    labels = file.labels[chosen]
+    title = f"{damage}, {file.metric} {file.scores['healed']:.3f}"
+    numbers = (run.part("features").get("healed") or {}).get("neighbour_agreement")
+    alt = f"{damage}: {len(chosen)} examples." + (f" Neighbour agreement {numbers:.3f}." if numbers is not None else "")
+    content = Scatter(points, labels, list(map(str, file.label_names)), [str(i) for i in file.ids[chosen]])
+    return Panel(title, content, tags(results.group, dataset), alt)

@@ -1,0 +1,130 @@
+"""How many runs there are, and what makes the runs of one folder hard to compare, in sentences."""
+
+import collections
+import itertools
+import json
+
+from ..analysis.collect import INTACT, Damage, signature
+from ..arguments.neutral import NOT_IDENTITY
+from .text import count
+
+HASH_LETTERS = 12
+
+
+def overview(study):
+    """How many runs there are, by status, as a list of (count, what)."""
+    statuses = collections.Counter(run.status for run in study.runs)
+    known = sorted(statuses.items(), key=lambda item: (item[0] != "completed", item[0]))
+    counts = [(n, status) for status, n in known]
+    counts += [(len(study.unfinished), "not finished"), (len(study.unreadable), "unusable")]
+    return [(n, status) for n, status in counts if n]
+
+
+def warnings(study, problems):
+    """Sentences that name what makes runs of one folder hard to compare.
+
+    Args:
+        study: `Study`.
+        problems: list of (run, reason) of files that could not be used.
+    """
+    found = []
+    without_score = collections.Counter(run.status for run in study.runs if run.status != "completed")
+    if study.unfinished:
+        begun = count(len(study.unfinished), "run")
+        found.append(f"Half finished: {begun} begun and not finished; figures may change.")
+    found += [sentence for group in study.groups if (sentence := _holes(study, group))]
+    if study.unreadable:
+        found.append(f"{count(len(study.unreadable), 'run')} left out: results.json cannot be used.")
+    found += [f"{count(n, 'run')} {status}; no mean has them in it." for status, n in sorted(without_score.items())]
+    if problems:
+        found.append(
+            f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."
+        )
+    return found + _repeated(study) + _mixed(study)
+
+
+def _repeated(study):
+    """A sentence on runs of the same settings, such as copies of a folder, or none."""
+    alike = collections.defaultdict(list)
+    for run in (run for run in study.runs if run.status == "completed"):
+        alike[json.dumps({k: v for k, v in run.config.items() if k not in NOT_IDENTITY}, sort_keys=True)].append(run)
+    extra = {runs[0].name: runs[1].name for runs in alike.values() if len(runs) > 1}
+    if not extra:
+        return []
+    first, second = next(iter(extra.items()))
+    runs = count(len(extra), "run")
+    return [f"{runs} there more than once (such as {first} and {second}): their mean counts as one."]
+
+
+def short_hash(commit):
+    """A commit's first letters, with the + of uncommitted changes."""
+    changed = "+" if commit.endswith("+") else ""
+    return commit[:HASH_LETTERS].removesuffix("+") + changed
+
+
+def _holes(study, group):
+    """A sentence on the combinations of a group's values that no run is of, or None."""
+    wanted, there = _combinations(group)
+    missing = len(wanted - there)
+    if not missing:
+        return None
+    of = f" of {group.label}" if len(study.groups) > 1 else ""
+    return (
+        f"Not a full grid: {missing:,} of {len(wanted):,} combinations of dataset, level, region, learning rate and "
+        f"seed{of} have no finished run."
+    )
+
+
+def _combinations(group):
+    """Two sets of (dataset, damage, learning rate, seed): all that the group's values make, and those of its runs."""
+    datasets, rates = group.datasets, {run.rate for run in group.runs}
+    damages = {run.damage for run in group.runs}
+    inner = itertools.product({d.level for d in damages} - {0, 1}, {d.region for d in damages} - {""})
+    damages = {damage for damage in damages if damage.level in (0, 1)} | {Damage(*pair) for pair in inner}
+    repetitions = {group.repetition(run) for run in group.runs if run.damage != INTACT}
+    repetitions |= {group.repetition(run) for run in group.runs if group.repeated != "corrupt_seed"}
+    wanted = set(itertools.product(datasets, damages, rates, repetitions or {None}))
+    there = {(run.dataset, run.damage, run.rate, group.repetition(run)) for run in group.runs}
+    if group.repeated == "corrupt_seed":  # an intact model has no draws of damage
+        whole = {key[:3] for key in there if key[1] == INTACT}
+        there |= {key for key in wanted if key[:3] in whole}
+    return wanted, there
+
+
+def _mixed(study):
+    environments = study.environments
+    found = []
+    commits = {str(e.get("git_commit")) for e in environments}
+    if len(commits) > 1:
+        listed = ", ".join(sorted({short_hash(commit) for commit in commits}))
+        found.append(f"Runs come from different versions of the code: commits {listed}.")
+    if any(commit.endswith("+") for commit in commits):
+        found.append("Some runs come from code with uncommitted changes (commits that end in +).")
+    for name in sorted({name for e in environments for name in e.get("versions") or {}}):
+        versions = {str((e.get("versions") or {}).get(name)) for e in environments}
+        if len(versions) > 1:
+            found.append(f"Runs come from different versions of {name}: {', '.join(sorted(versions))}.")
+    devices = {str(e.get("device")) for e in environments}
+    if len(devices) > 1:
+        found.append(f"Runs come from different devices: {', '.join(sorted(devices))}.")
+    return found + _mixed_fingerprints(study)
+
+
+def _mixed_fingerprints(study):
+    found = []
+    data, models = collections.defaultdict(set), collections.defaultdict(set)
+    drawn = ("max_train_samples", "max_eval_samples", "sample_seed", "selection", "dev_fraction")
+    for run in study.runs:
+        key = (run.dataset, *(signature(run.config.get(name)) for name in drawn))
+        data[key].add(run.part("task").get("fingerprint"))
+        if run.damage == INTACT or run.part("model"):
+            name = (str(run.config.get("model_name_or_path")), run.config.get("pooling"))  # which weights there are
+            models[name].add(run.part("model").get("fingerprint"))
+    mixed = sorted({key[0] for key, prints in data.items() if len(prints - {None}) > 1})
+    found += [f"Runs of {name} have different texts or labels (data fingerprints)." for name in mixed]
+    mixed = sorted(name for (name, _), prints in models.items() if len(prints - {None}) > 1)
+    found += [f"Runs of model {name} start from different weights (model fingerprints)." for name in mixed]
+    changed = [run for run in study.runs if run.part("corruption").get("untouched_bit_identical") is False]
+    if changed:
+        found.append(f"In {len(changed)} runs weights changed that the damage should have left alone.")
+    return found

@@ -1,0 +1,31 @@
+"""Text for readers: safe for a terminal, for Markdown, and durations."""
+
+import html
+import re
+
+# C0 and C1 controls (but tab and newline), line and paragraph separators, and what turns the reading direction.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
+
+
+def clean(text):
+    """Text without control characters and without those that turn the reading direction; U+FFFD takes their place."""
+    return CONTROL.sub("\ufffd", text)
+
+
+def escape_markdown(text):
+    """Text that Markdown shows letter by letter: no HTML, no markup, no control characters, on one line."""
+    plain = clean(" ".join(str(text).split()))
+    return MARKDOWN.sub(r"\\\1", html.escape(plain, quote=False))
+
+
+def duration(seconds):
+    """Seconds as text: 41 s, 12 min 5 s, 3 h 20 min; "an unknown time" for None."""
+    if seconds is None:
+        return "an unknown time"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.3g} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
