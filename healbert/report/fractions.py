@@ -51,7 +51,7 @@ def direction(metric):
     """A sentence on the sign of differences, with a space after it, where less of a metric is better; else ""."""
     if metric.greater_is_better:
         return ""
-    return f"Less {metric.title} is better: in differences the sign is turned, so that a worse model has lost. "
+    return f"Smaller values of {metric.title} are better: in differences the sign is turned, so that worse is lost. "
 
 
 def least_difference(metric):

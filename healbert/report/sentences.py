@@ -1,7 +1,7 @@
 """Figures and verdicts in words that need no statistics to be read."""
 
-from ..analysis import verdicts as reasons
-from ..analysis.verdicts import HOLDS, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
+from ..analysis import verdict as reasons
+from ..analysis.verdict import HOLDS, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
 from .text import count, interval, number, p_value
 
 NOT_COMPARED = "The paper's claims: not enough data; they need intact and damaged runs of the same seeds."

@@ -13,8 +13,9 @@ from scipy import stats
 from healbert.analysis.claims import CLAIMS
 from healbert.analysis.collect import INTACT, Damage, collect
 from healbert.analysis.entries import Results
-from healbert.analysis.verdicts import FAILS, HOLDS, OPEN, judge
-from healbert.report.figures.curves import by_level
+from healbert.analysis.verdict import FAILS, HOLDS, OPEN
+from healbert.analysis.verdicts import judge
+from healbert.report.figures.levels import by_level
 
 
 class TestVerdicts:
@@ -206,7 +207,7 @@ class TestVerdicts:
         assert found.estimated.effect == pytest.approx(two["top"] - two["bottom"])
         lost = [scores["top", 0] - score for score in (*two.values(), scores["top", 1])]
         assert verdict_of(verdicts, "a", "sst2").estimated.effect == pytest.approx(np.mean(lost))
-        (figure,) = by_level(results, None)
+        figure = by_level(results)
         (line,) = [line for line in figure.panels[0].content.series if line.name == "bottom"]
         assert line.x[1] == 33.3 and line.y[1] == pytest.approx(two["bottom"])
 
@@ -226,7 +227,7 @@ class TestVerdicts:
         assert list(pooled["b, top"].means) == ["0%", "25% and 30%", "50%", "95% and 100%"]
         columns = {claim.letter: list(claim.columns(results, "emotion")) for claim in CLAIMS}
         assert columns["c"] == ["25% and 30%", "50%"] and "all 95% and 100%" in columns["a"] and len(columns["a"]) == 5
-        (figure,) = by_level(results, None)
+        figure = by_level(results)
         assert figure.panels[-1].content.series[0].x == [0, 33.3, 50, 100]
 
     def test_levels_that_hit_the_same_are_no_trend(self, tmp_path):

@@ -13,7 +13,7 @@ from healbert.analysis.claims import CLAIMS
 from healbert.analysis.statistics.intervals import Stratum, estimate
 from healbert.analysis.statistics.ratios import ratio
 from healbert.analysis.statistics.significance import paired_test, trend_test
-from healbert.analysis.verdicts import HOLDS, Verdict
+from healbert.analysis.verdict import HOLDS, Verdict
 from healbert.tasks.types.classification import Classification
 
 REPEATS = 1500

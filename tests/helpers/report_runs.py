@@ -10,6 +10,8 @@ from sklearn.metrics import accuracy_score, f1_score
 
 LEVELS = (0, 0.25, 0.5, 0.75, 1)
 COST = {"bottom": 0.3, "top": 0.15}  # accuracy lost at level 1 if it were all of that region
+F1 = {"type": "classification", "primary_metric": "f1_weighted"}
+F1 |= {"metrics": {"f1_weighted": {"title": "weighted F1", "greater_is_better": True, "range": [0, 1], "chance": None}}}
 ENVIRONMENT = {
     "python": "3.11.7",
     "platform": "Linux-test",
@@ -36,10 +38,12 @@ class Maker:
     Args:
         datasets: {name: (label names, evaluation examples)}.
         cost: {region: accuracy lost by damaging all of it}; noise: standard deviation of accuracy between seeds.
+        metric: what ``task`` says of the primary metric; score: function(labels, predictions) of it.
     """
 
-    def __init__(self, root, datasets=None, cost=None, noise=0.004, intact=0.85, epochs=3):
+    def __init__(self, root, datasets=None, cost=None, noise=0.004, intact=0.85, epochs=3, metric=F1, score=None):
         self.root, self.cost, self.noise, self.intact, self.epochs = root, cost or COST, noise, intact, epochs
+        self.metric, self.name, self.score = metric, metric["primary_metric"], score or weighted_f1
         self.datasets = datasets or {"sst2": (["negative", "positive"], 300), "emotion": (list("abcdef"), 400)}
         self.count = 0
 
@@ -74,7 +78,7 @@ class Maker:
 
     def _results(self, config, names, examples, status, rng, folder):
         level, region = config["corrupt_level"], config["corrupt_region"]
-        results = {"schema_version": 1, "config": config, "status": status, "environment": ENVIRONMENT}
+        results = {"schema_version": 2, "config": config, "status": status, "environment": ENVIRONMENT}
         if status == "failed":
             error = {"kind": "killed", "message": "signal 9", "log_tail": "step 7\nout of memory\n"}
             return results | {"metrics": None, "error": error}
@@ -88,18 +92,18 @@ class Maker:
             return np.where(right, labels, (labels + rng.integers(1, len(names), size=examples)) % len(names))
 
         healed = predict(target)
-        final = scores(labels, healed)
-        curve = [final["f1_weighted"] - 0.1 / 2**epoch for epoch in range(1, self.epochs)] + [final["f1_weighted"]]
+        final = self.scores(labels, healed)
+        curve = [final[self.name] - 0.1 / 2**epoch for epoch in range(1, self.epochs)] + [final[self.name]]
         metrics = {
-            "damaged": scores(labels, predict(1 / len(names))),
+            "damaged": self.scores(labels, predict(1 / len(names))),
             "healed": final,
             "per_epoch": [
-                final | {"epoch": float(epoch), "step": epoch * 10, "f1_weighted": score, "train_loss": 1 / epoch}
+                final | {"epoch": float(epoch), "step": epoch * 10, self.name: score, "train_loss": 1 / epoch}
                 for epoch, score in enumerate(curve, 1)
             ],
         }
         if config["selection"] == "dev":
-            metrics["dev"] = scores(labels, predict(target))
+            metrics["dev"] = self.scores(labels, predict(target))
         write_predictions(folder, labels, healed, len(names))
         layers = [] if not level else list(range(round(6 * level)))
         majority = np.full(examples, np.bincount(labels).argmax())
@@ -109,7 +113,8 @@ class Maker:
                 "source": "made up",
                 "label_names": names,
                 "examples": {"train": 100, "evaluation": examples},
-                "majority_f1_weighted": scores(labels, majority)["f1_weighted"],
+                "majority": self.score(labels, majority),
+                **self.metric,
                 "fingerprint": f"{config['task_name']}-data",
             },
             "model": {"name": config["model_name_or_path"], "parameters": 10, "fingerprint": "weights"},
@@ -119,15 +124,18 @@ class Maker:
             "timing": {"load": 1.0, "heal": 10.0},
         }
 
+    def scores(self, labels, predictions):
+        """The metrics of a run."""
+        return {
+            self.name: self.score(labels, predictions),
+            "accuracy": float(accuracy_score(labels, predictions)),
+            "f1_macro": float(f1_score(labels, predictions, average="macro", zero_division=0)),
+            "loss": 0.5,
+        }
 
-def scores(labels, predictions):
-    """The metrics of a run."""
-    return {
-        "f1_weighted": float(f1_score(labels, predictions, average="weighted", zero_division=0)),
-        "accuracy": float(accuracy_score(labels, predictions)),
-        "f1_macro": float(f1_score(labels, predictions, average="macro", zero_division=0)),
-        "loss": 0.5,
-    }
+
+def weighted_f1(labels, predictions):
+    return float(f1_score(labels, predictions, average="weighted", zero_division=0))
 
 
 def write_predictions(folder, labels, predictions, classes):
@@ -143,8 +151,9 @@ def add_insides(folder, layers=6, examples=60, dimensions=8):
     path = folder / "results.json"
     results = json.loads(path.read_text())
     config, rng = results["config"], np.random.default_rng(len(str(folder)))
+    metric = results["task"]["primary_metric"]
     probes = {
-        stage: [{"layer": layer, "f1_weighted": start + 0.02 * layer} for layer in range(layers + 1)]
+        stage: [{"layer": layer, metric: start + 0.02 * layer} for layer in range(layers + 1)]
         for stage, start in (("damaged", 0.4), ("healed", 0.6))
     }
     separation = {"silhouette": 0.1, "neighbour_agreement": 0.8}
@@ -155,7 +164,7 @@ def add_insides(folder, layers=6, examples=60, dimensions=8):
     features = rng.normal(size=(examples, dimensions)) + 3 * np.eye(max(dimensions, len(names)))[labels][:, :dimensions]
     FeatureFile(
         stages={"damaged": features, "healed": features},
-        scores={"damaged": 0.4, "healed": results["metrics"]["healed"]["f1_weighted"]},
+        scores={"damaged": 0.4, "healed": results["metrics"]["healed"][metric]},
         metric="weighted F1",
         labels=labels,
         ids=np.arange(examples),

@@ -26,12 +26,12 @@ def given(root, scores, names=("n", "p")):
 
 
 def recovery_cell(content):
-    table = content.groups[0].recovery
+    table = content.groups[0].table("recovery")
     return table.rows[0].cells[table.columns.index("recovery")]
 
 
 class TestGroups:
-    def test_methods_are_kept_apart_and_share_the_intact_cells(self, tmp_path):
+    def test_methods_are_kept_apart_and_share_the_intact_runs(self, tmp_path):
         maker = Maker(tmp_path).sweep(levels=(0,), seeds=(0,))
         for method in ("zeros", "kaiming_uniform"):
             maker.sweep(levels=(0.5, 1), seeds=(0,), corrupt_method=method)
@@ -96,9 +96,9 @@ class TestChoice:
         entry = self.make(tmp_path, r1=((0.9, 0.5), (0.9, 0.5)), r2=((0.6, 0.7), (0.6, 0.7)))
         assert entry.rate == 2 and entry.scores() == {0: 0.6, 1: 0.6} and entry.scores("dev") == {0: 0.7, 1: 0.7}
 
-    def test_a_rate_that_lost_seeds_does_not_win(self, tmp_path):
+    def test_a_rate_with_seeds_without_a_score_does_not_win(self, tmp_path):
         entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95, None))
-        assert entry.rate == 1 and entry.lost_elsewhere() == 1 and not entry.lost_here()
+        assert entry.rate == 1 and entry.without_score_elsewhere() == 1 and not entry.without_score_here()
 
     def test_one_seed_of_a_half_finished_rate_chooses_nothing(self, tmp_path):
         entry = self.make(tmp_path, r1=(0.7, 0.7), r2=(0.95,))
@@ -106,16 +106,16 @@ class TestChoice:
 
     def test_a_run_without_the_score_that_chooses_is_named(self, tmp_path):
         entry = self.make(tmp_path, r1=((0.9, 0.5), (0.9, None)))
-        assert entry.scores() == {0: 0.9} and entry.lost_here() == {"without a score": 1}
+        assert entry.scores() == {0: 0.9} and entry.without_score_here() == {"without a score": 1}
 
-    def test_nothing_but_lost_runs(self, tmp_path):
+    def test_nothing_but_runs_without_a_score(self, tmp_path):
         entry = self.make(tmp_path, r1=(None, None), r2=(None,))
-        assert entry.rate is None and entry.values == [] and entry.lost_here()["diverged"] == 3
+        assert entry.rate is None and entry.values == [] and entry.without_score_here()["diverged"] == 3
 
 
 class TestMainTable:
     def test_mean_spread_and_paired_drop_by_hand(self, full_sweep, full_content):
-        records = {(r["dataset"], r["level"], r["region"]): r for r in full_content.groups[0].main.records}
+        records = {(r["dataset"], r["level"], r["region"]): r for r in full_content.groups[0].table("main").records}
         record = records["sst2", 0.5, "bottom"]
         by_rate, intact = {}, {}
         for folder in full_sweep.iterdir():
@@ -133,15 +133,17 @@ class TestMainTable:
         assert record["healed_mean"] == pytest.approx(np.mean(list(best.values())))
         assert record["healed_sd"] == pytest.approx(np.std(list(best.values()), ddof=1)) and record["n"] == 3
         row = next(
-            row for row in full_content.groups[0].main.rows if [c.text for c in row.cells[:2]] == ["sst2", "bottom"]
+            row
+            for row in full_content.groups[0].table("main").rows
+            if [c.text for c in row.cells[:2]] == ["sst2", "bottom"]
         )
-        cell = row.cells[full_content.groups[0].main.columns.index("50% (3 of 6 layers)")]
+        cell = row.cells[full_content.groups[0].table("main").columns.index("50% (3 of 6 layers)")]
         drop = np.mean([best[seed] - best_intact[seed] for seed in best])
         assert cell.text == f"{np.mean(list(best.values())):.3f} ± {np.std(list(best.values()), ddof=1):.3f}"
         assert f"\u2212{abs(drop):.3f}, n 3, lr 5e-5" == cell.note
 
     def test_intact_and_all_stand_in_both_rows(self, full_content):
-        rows = [row.cells for row in full_content.groups[0].main.rows if row.cells[0].text == "sst2"]
+        rows = [row.cells for row in full_content.groups[0].table("main").rows if row.cells[0].text == "sst2"]
         assert [row[1].text for row in rows] == ["bottom", "top"]
         assert rows[0][2] == rows[1][2] and rows[0][-1] == rows[1][-1] and rows[0][3] != rows[1][3]
 
@@ -154,20 +156,20 @@ class TestMainTable:
         maker.run("sst2", 0.5, "top", _corruption=hit)
         content = make_content(tmp_path)
         columns = ["dataset", "region", "intact", "25% (2 of 6 layers)", "50% (45% of the encoder)"]
-        assert content.groups[0].main.columns == columns
+        assert content.groups[0].table("main").columns == columns
         (levels,) = [figure for figure in content.figures if figure.kind == "levels"]
         (line,) = levels.panels[0].content.series
         assert line.x == [0, 33.3, 45] and levels.panels[0].content.ticks == {0: "0", 33.3: "33.3", 45: "45"}
         assert "level 25% is 33.3%, level 50% is 45%" in levels.caption
-        assert content.cells.rows[1].cells[2].text == "top 25% (2 of 6 layers)"
+        assert content.table("runs").rows[1].cells[2].text == "top 25% (2 of 6 layers)"
 
-    def test_lost_cells_are_shown(self, tmp_path):
+    def test_runs_without_a_score_are_shown(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
         maker.run("sst2", 0.5, "top", 2e-5, 0)
         maker.run("sst2", 0.5, "top", 2e-5, 1, status="failed")
         maker.run("sst2", 0.75, "top", 2e-5, 0, status="diverged")
-        cells = make_content(tmp_path).groups[0].main.rows[0].cells
-        assert cells[2].kind == "lost" and "1 failed" in cells[2].note and "n 1" in cells[2].note
+        cells = make_content(tmp_path).groups[0].table("main").rows[0].cells
+        assert cells[2].kind == "without-score" and "1 failed" in cells[2].note and "n 1" in cells[2].note
         assert (cells[3].text, cells[3].note) == ("1 diverged", "no score")
 
 
@@ -189,10 +191,10 @@ class TestCosts:
         assert cost.recovery.value == pytest.approx(top.mean() / bottom.mean())
         for end in cost.recovery.interval:
             assert stats.ttest_1samp(top - end * bottom, 0).pvalue == pytest.approx(0.05, abs=1e-6)
-        assert cost.worth.effect == pytest.approx((scores[0.5][:, 1] - scores[1][:, 1]).mean())
-        assert cost.drop.effect == pytest.approx((scores[0][:, 1] - scores[0.5][:, 1]).mean())
+        assert cost.above_scratch.effect == pytest.approx((scores[0.5][:, 1] - scores[1][:, 1]).mean())
+        assert cost.lost.effect == pytest.approx((scores[0][:, 1] - scores[0.5][:, 1]).mean())
         assert (cost.damaged, cost.scratch) == pytest.approx((scores[0.5][:, 0].mean(), scores[1][:, 1].mean()))
-        assert found[ALL].worth is None and found[INTACT].drop is None
+        assert found[ALL].above_scratch is None and found[INTACT].lost is None
 
     def test_denominator_near_zero_is_explained(self, tmp_path):
         given(tmp_path, {0: [(0.3, 0.505), (0.3, 0.507)], 0.5: [(0.5, 0.6), (0.5, 0.7)]})
@@ -215,23 +217,25 @@ class TestCosts:
     def test_wide_intervals_are_not_told(self, tmp_path):
         """Two seeds that recover 20% and 100% of ways of 0.2: bounded, and wider than 200 points."""
         given(tmp_path, {0: [(0.3, 0.7), (0.3, 0.701)], 0.5: [(0.5, 0.54), (0.5, 0.7)]})
-        content = make_content(tmp_path)
-        (cost,) = [cost for cost in content.groups[0].costs if cost.damage != INTACT]
+        (cost,) = [cost for cost in costs(*analysed(tmp_path)) if cost.damage != INTACT]
         assert cost.recovery.interval[1] - cost.recovery.interval[0] > 2
-        assert recovery_cell(content).note == "too few seeds"
+        assert recovery_cell(make_content(tmp_path)).note == "too few seeds"
 
-    def test_lead_names_what_is_lost_kept_and_covered(self, tmp_path):
+    def test_lead_names_what_is_lost_retained_and_covered(self, tmp_path):
         scores = {0: [(0.3, 0.9), (0.32, 0.92)], 0.25: [(0.3, 0.8), (0.3, 0.82)], 1: [(0.3, 0.5), (0.3, 0.52)]}
         given(tmp_path, scores | {0.5: [(0.9, 0.7), (0.92, 0.72)]})
         group = make_content(tmp_path).groups[0]
-        lost, kept, covered = group.lead
+        lost, retained, covered = group.lead
         assert "from 0.100 (95% interval 0.100 to 0.100" in lost and "to 0.400 (" in lost
         assert lost.endswith("with all 100% (6 of 6 layers) damaged (least and most of 3 kinds of damage).")
-        assert "kept from 50.0% (95% interval 50.0% to 50.0%) with top 50% (3 of 6 layers) damaged, to 75.0%" in kept
+        assert (
+            "retained from 50.0% (95% interval 50.0% to 50.0%) with top 50% (3 of 6 layers) damaged, to 75.0%"
+            in retained
+        )
         assert "covered from 34.4%" in covered and "(2 of 3 kinds of damage; the other 1 cannot be told)" in covered
-        columns, cells = group.recovery.columns, group.recovery.rows[0].cells
+        columns, cells = group.table("recovery").columns, group.table("recovery").rows[0].cells
         assert cells[columns.index("intact, before healing")].text == "0.310"
-        assert columns.index("lost") < columns.index("kept by what survived") < columns.index("recovery")
+        assert columns.index("lost") < columns.index("retained") < columns.index("recovery")
 
     def test_datasets_without_a_common_seed_say_so(self, tmp_path):
         """Not "one seed": each dataset has two, and only one of them is on both."""
@@ -239,7 +243,9 @@ class TestCosts:
         for dataset, seeds in (("sst2", (0, 1)), ("emotion", (1, 2))):
             for level, seed in itertools.product((0, 0.5), seeds):
                 (maker.run(dataset, level, "top", seed=seed) / "predictions.parquet").unlink()
-        (pooled,) = [row for row in make_content(tmp_path).groups[0].recovery.rows if "all" in row.cells[0].text]
+        (pooled,) = [
+            row for row in make_content(tmp_path).groups[0].table("recovery").rows if "all" in row.cells[0].text
+        ]
         assert [pooled.cells[2].note, pooled.cells[3].note] == [
             "only one seed that all datasets have",
             "only one seed that all datasets have",
@@ -252,7 +258,7 @@ class TestCosts:
             maker.run("sst2", 0.5, "top", seed=5, corrupt_seed=draw)
         results, predictions = analysed(tmp_path)
         (cost,) = [cost for cost in costs(results, predictions) if cost.damage != INTACT]
-        assert cost.drop.pairs == 3 and cost.recovery.pairs == 3
+        assert cost.lost.pairs == 3 and cost.recovery.pairs == 3
         verdict = verdict_of(judge([results], predictions), "a", "sst2")
         assert any("one intact run" in note for note in verdict.notes)
 

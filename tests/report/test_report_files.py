@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from helpers.report_runs import Maker, add_insides
 
-from healbert.analysis.verdicts import OPEN
+from healbert.analysis.verdict import OPEN
 from healbert.report.content import make_content
 from healbert.report.formats.markdown import text_table
 from healbert.report.formats.terminal import terminal_text
@@ -17,7 +17,7 @@ from healbert.report.write import make_report
 from healbert.utils.errors import UserError
 
 EVIL = "<script>alert(1)</script>"
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 
 
 def metrics(results, **values):
@@ -82,7 +82,7 @@ class TestReproducibility:
         }
         maker.run("sst2", 0.5, _environment=environment, _task=results["task"] | {"fingerprint": "other"})
         maker.run("sst2", 1, _model={"fingerprint": "other"}, _environment=environment | {"device": "H100"})
-        text = "\n".join(make_content(tmp_path).reproducibility.warnings)
+        text = "\n".join(make_content(tmp_path).warnings)
         for part in (
             f"commits {'0' * 12}, {'1' * 12}+.",
             "uncommitted",
@@ -94,18 +94,18 @@ class TestReproducibility:
             assert part in text
 
     def test_failures_show_their_log(self, full_sweep, full_content):
-        (table,) = [table for table in full_content.reproducibility.tables if table.name == "failures"]
+        (table,) = [table for table in full_content.tables if table.name == "failures"]
         failed = next(row for row in table.rows if row.cells[1].text == "failed")
         assert failed.cells[3].text == "killed: signal 9" and "out of memory" in failed.cells[4].text
 
     def test_log_file_is_read_where_results_have_no_tail(self, tmp_path):
         folder = Maker(tmp_path).run("sst2", 0, status="failed", _error={"kind": "timeout", "message": "60 s"})
         (folder / "log.txt").write_text("\n".join(map(str, range(100))))
-        (table,) = [t for t in make_content(tmp_path).reproducibility.tables if t.name == "failures"]
+        (table,) = [t for t in make_content(tmp_path).tables if t.name == "failures"]
         assert table.rows[0].cells[4].text.endswith("98\n99") and len(table.rows[0].cells[4].text.splitlines()) == 8
 
     def test_settings_common_and_varying(self, full_content):
-        tables = {table.name: table for table in full_content.reproducibility.tables}
+        tables = {table.name: table for table in full_content.tables}
         varying = {row.cells[0].text for row in tables["settings-varying"].rows}
         common = {row.cells[0].text: row.cells[1].text for row in tables["settings-common"].rows}
         assert varying == {"task_name", "corrupt_level", "corrupt_region", "learning_rate", "seed", "corrupt_seed"}
@@ -119,7 +119,7 @@ class TestHalfFinishedAndBad:
         begun = maker.run("sst2", 0.5, seed=1)
         (begun / "results.json").unlink()
         content, output = make_report(tmp_path)
-        assert "Half finished: 1 run" in content.reproducibility.warnings[0]
+        assert "Half finished: 1 run" in content.warnings[0]
         assert (
             "Half finished" in (output / "report.html").read_text()
             and "not finished" in (output / "report.md").read_text()
@@ -132,7 +132,7 @@ class TestHalfFinishedAndBad:
         (cut / "results.json").write_text((cut / "results.json").read_text()[:-30])
         maker.run("sst2", 1, _schema_version=99)
         content = make_content(tmp_path)
-        (table,) = [table for table in content.reproducibility.tables if table.name == "unreadable"]
+        (table,) = [table for table in content.tables if table.name == "unreadable"]
         assert [row.cells[0].text for row in table.rows] == ["run-00001", "run-00002"]
         assert "cut short" in table.rows[0].cells[1].text and "schema 99" in table.rows[1].cells[1].text
         assert (2, "unusable") in content.overview
@@ -147,49 +147,49 @@ class TestHalfFinishedAndBad:
         change(results)
         path.write_text(json.dumps(results))
         content = make_content(tmp_path)
-        (table,) = [table for table in content.reproducibility.tables if table.name == "unreadable"]
+        (table,) = [table for table in content.tables if table.name == "unreadable"]
         assert [cell.text for cell in table.rows[0].cells] == ["run-00001", f"results.json: {reason}"]
         assert content.overview == [(1, "completed"), (1, "unusable")]
 
     def test_holes_of_the_grid_are_counted(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(levels=(0, 0.5, 1), rates=(2e-5,), seeds=(0, 1))
-        assert not any("full grid" in warning for warning in make_content(tmp_path).reproducibility.warnings)
+        assert not any("full grid" in warning for warning in make_content(tmp_path).warnings)
         for number in (0, 3, 7):  # of eight: intact, bottom, top and all, with two seeds each
             shutil.rmtree(maker.root / f"run-{number:05d}")
-        (sentence,) = make_content(tmp_path).reproducibility.warnings
+        (sentence,) = make_content(tmp_path).warnings
         assert sentence.startswith("Not a full grid: 3 of 8 combinations")
 
-    def test_copies_of_a_cell_are_named(self, tmp_path):
+    def test_copies_of_a_run_are_named(self, tmp_path):
         folder = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).run("sst2", 0.5)
         shutil.copytree(folder, tmp_path / "copy")
         failed = shutil.copytree(folder, tmp_path / "failed") / "results.json"
         failed.write_text(json.dumps(json.loads(failed.read_text()) | {"status": "failed"}))
-        _, sentence = make_content(tmp_path).reproducibility.warnings
-        assert sentence.startswith("1 run there more than once (such as run-00000 and copy)")
+        _, sentence = make_content(tmp_path).warnings
+        assert sentence.startswith("1 run there more than once (such as copy and run-00000)")
 
-    def test_an_intact_cell_of_two_groups_names_both(self, tmp_path):
+    def test_an_intact_run_of_two_groups_names_both(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
         maker.run("sst2", 0)
         for method in ("zeros", "kaiming_uniform"):
             maker.run("sst2", 0.5, corrupt_method=method)
         content = make_content(tmp_path)
-        groups = {record["run"]: record["group"] for record in content.cells.records}
+        groups = {record["run"]: record["group"] for record in content.table("runs").records}
         assert groups["run-00000"] == "; ".join(group.label for group in content.groups)
 
-    def test_one_intact_cell_serves_all_draws(self, tmp_path):
+    def test_one_intact_run_serves_all_draws(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
         maker.run("sst2", 0, seed=5, corrupt_seed=0)
         for draw in (1, 2):
             maker.run("sst2", 0.5, seed=5, corrupt_seed=draw)
-        assert make_content(tmp_path).reproducibility.warnings == []
+        assert make_content(tmp_path).warnings == []
 
     def test_nothing_but_failures(self, tmp_path):
         Maker(tmp_path).run("sst2", 0.5, status="failed")
         content, output = make_report(tmp_path)
-        assert content.groups[0].main.rows[0].cells[2].text == "1 failed"
+        assert content.groups[0].table("main").rows[0].cells[2].text == "1 failed"
         assert (output / "report.html").exists() and not content.figures
 
-    def test_single_cell(self, tmp_path):
+    def test_single_run(self, tmp_path):
         folder = Maker(tmp_path).run("sst2", 0.5)
         content, output = make_report(folder)
         assert output == folder / "report" and len(content.figures) == 3
@@ -200,7 +200,7 @@ class TestHalfFinishedAndBad:
     def test_characters_without_a_glyph_are_one_sentence(self, tmp_path, recwarn):
         maker = Maker(tmp_path / "runs", {"sst2": (["\u4e2d\u6587", "\u8bcd"], 60)})
         content, output = make_report(maker.run("sst2", 0.5), tmp_path / "out")
-        assert [w for w in content.reproducibility.warnings if "font lacks" in w] and not len(recwarn)
+        assert [w for w in content.warnings if "font lacks" in w] and not len(recwarn)
         assert "font lacks" in (output / "report.md").read_text()
 
     def test_damaged_features_are_named(self, tmp_path):
@@ -208,12 +208,7 @@ class TestHalfFinishedAndBad:
         add_insides(folder)
         (folder / "features.npz").write_bytes(b"PK nothing")
         content = make_content(tmp_path)
-        assert any(
-            "features" in row.cells[1].text
-            for t in content.reproducibility.tables
-            if t.name == "problems"
-            for row in t.rows
-        )
+        assert any("features" in row.cells[1].text for t in content.tables if t.name == "problems" for row in t.rows)
 
     def test_no_results(self, tmp_path):
         with pytest.raises(UserError, match="holds no run"):
@@ -265,7 +260,7 @@ class TestHalfFinishedAndBad:
 
 
 class TestFiles:
-    def test_same_cells_same_bytes(self, full_sweep, report, tmp_path):
+    def test_same_runs_same_bytes(self, full_sweep, report, tmp_path):
         make_report(full_sweep, tmp_path / "again")
         names = sorted(path.relative_to(report) for path in report.rglob("*") if path.is_file())
         assert names == sorted(
@@ -304,7 +299,7 @@ class TestFiles:
     def test_tables_fit_the_terminal(self, full_content, monkeypatch):
         for columns in (80, 100, 200):
             monkeypatch.setenv("COLUMNS", str(columns))
-            table = text_table(full_content.groups[0].main)
+            table = text_table(full_content.groups[0].table("main"))
             assert max(map(len, table.splitlines()[2:])) <= columns
 
     @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not here")
@@ -371,11 +366,11 @@ class TestEscaping:
 
     def test_terminal(self, evil):
         content = make_content(evil.parent / "runs")
-        assert not STEERING.search(terminal_text(content)) and "red\ufffd[31m" in terminal_text(content)
+        assert not CONTROL.search(terminal_text(content)) and "red\ufffd[31m" in terminal_text(content)
 
-    def test_nothing_steers_what_reads_the_files(self, evil):
+    def test_no_file_has_control_characters(self, evil):
         files = [path for path in evil.rglob("*") if path.suffix in (".md", ".csv", ".tex", ".svg")]
-        assert len(files) > 20 and [path for path in files if STEERING.search(path.read_text())] == []
+        assert len(files) > 20 and [path for path in files if CONTROL.search(path.read_text())] == []
         page = re.sub(r"<script>.*?</script>", "", (evil / "report.html").read_text(), flags=re.S)
-        assert not STEERING.search(page) and "red\ufffd[31m" in page
+        assert not CONTROL.search(page) and "red\ufffd[31m" in page
         assert "\\u001b" not in "".join(re.findall('<script type="application/json".*?</script>', page, flags=re.S))

@@ -27,7 +27,7 @@ def healbert(*arguments):
 
 
 @pytest.fixture(scope="module")
-def cells(tiny_bert, csv_files, tmp_path_factory):
+def runs(tiny_bert, csv_files, tmp_path_factory):
     """Eighteen runs: five kinds of damage and none, three seeds; probes and features in those of the first seed."""
     root = tmp_path_factory.mktemp("real") / "runs"
     for seed in range(3):
@@ -54,13 +54,13 @@ def cells(tiny_bert, csv_files, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_real_cells_to_report(cells):
-    content, output = make_report(cells)
+def test_real_runs_to_report(runs):
+    content, output = make_report(runs)
     (group,) = content.groups  # probes and pictures in some runs do not split them
-    assert all("uncommitted" in warning for warning in content.reproducibility.warnings)
+    assert all("uncommitted" in warning for warning in content.warnings)
     assert {figure.kind for figure in group.figures} == {"levels", "recovery", "epochs", "probes", "confusion", "tsne"}
-    results = json.loads((cells / "0.5-top-1" / "results.json").read_text())
-    records = {(record["level"], record["region"]): record for record in group.main.records}
+    results = json.loads((runs / "0.5-top-1" / "results.json").read_text())
+    records = {(record["level"], record["region"]): record for record in group.table("main").records}
     assert f"1:{results['metrics']['healed']['f1_weighted']:.6f}" in records[0.5, "top"]["scores_by_seed"]
     claim, rest = group.claims[0]
     assert (claim.estimated.pairs, claim.estimated.basis, rest) == (3, "seeds and examples", [])
@@ -68,8 +68,8 @@ def test_real_cells_to_report(cells):
 
 
 @pytest.mark.slow
-def test_command_on_a_single_real_cell(cells, tmp_path):
-    done = healbert("report", cells / "0.5-top-0", "-o", tmp_path / "out")
+def test_command_on_a_single_real_run(runs, tmp_path):
+    done = healbert("report", runs / "0.5-top-0", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "Weighted F1 by damage" in done.stdout and "not enough data" in done.stdout
     assert done.stdout.strip().endswith(str(tmp_path / "out" / "report.html"))

@@ -1,17 +1,30 @@
 """The sentences that tell a verdict."""
 
 import dataclasses
+import types
 
 import numpy as np
 from helpers.report_runs import told
 
 from healbert.analysis.claims import CLAIMS
+from healbert.analysis.metric import Metric
 from healbert.analysis.statistics.intervals import Stratum, estimate
 from healbert.analysis.statistics.significance import paired_test, trend_test
-from healbert.analysis.verdicts import FAILS, HOLDS, OPEN, Verdict
+from healbert.analysis.verdict import FAILS, HOLDS, OPEN, Verdict
+
+F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
+LOSS = Metric("classification", "loss", "loss", greater_is_better=False)
 
 
-def made_up(letter="c", values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),), shared=True, p=None, corrected=None, **changes):
+def made_up(
+    letter="c",
+    values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),),
+    shared=True,
+    p=None,
+    corrected=None,
+    metric=F1,
+    **changes,
+):
     """A `Verdict` on datasets' differences by seed, its p-values those of the test or given."""
     claim = next(claim for claim in CLAIMS if claim.letter == letter)
     strata = [Stratum(np.array(v), seeds=tuple(range(len(v))) if shared else None) for v in values]
@@ -20,7 +33,8 @@ def made_up(letter="c", values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),), shared=T
     test = trend_test(scores) if claim.trend else paired_test(strata, estimated)
     test = dataclasses.replace(test, p=test.p if p is None else p, **changes)
     scope = "all datasets" if len(values) > 1 else "sst2"
-    return Verdict(None, claim, scope, len(values), estimated, test, test.p if corrected is None else corrected, 12)
+    group = types.SimpleNamespace(metric=metric)
+    return Verdict(group, claim, scope, len(values), estimated, test, test.p if corrected is None else corrected, 12)
 
 
 class TestFindings:
@@ -77,7 +91,7 @@ class TestFindings:
         for effect in (0.1, -0.1):
             one = Stratum(np.array([effect]), np.linspace(effect - 0.01, effect + 0.01, 1001))
             test = dataclasses.replace(made_up().test, p=0.001, direction=int(np.sign(effect)))
-            found = Verdict(None, CLAIMS[0], "sst2", 1, estimate([one]), test, 0.001)
+            found = Verdict(types.SimpleNamespace(metric=F1), CLAIMS[0], "sst2", 1, estimate([one]), test, 0.001)
             assert found.estimated.basis == "examples" and found.verdict == OPEN
 
     def test_what_could_be_found(self):

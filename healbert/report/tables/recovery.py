@@ -1,7 +1,7 @@
 """What damage cost, and how far healing came: a line per damage."""
 
 from ...analysis.collect import ALL, INTACT
-from ...analysis.verdicts import SHARED_INTACT
+from ...analysis.verdict import SHARED_INTACT
 from ...utils.registry import register
 from ..fractions import direction, few_seeds, fraction_note, least_difference
 from ..text import DASH, interval, number, percent

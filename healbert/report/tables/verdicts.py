@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ...analysis.verdicts import FAILS, HOLDS, POOLED
+from ...analysis.verdict import FAILS, HOLDS, POOLED
 from ...utils.registry import register
 from ..sentences import finding, remarks
 from ..text import DASH, count, interval, number, p_value
@@ -83,4 +83,4 @@ def _record(verdict):
 def _measured(verdict):
     if verdict.metric.greater_is_better:
         return verdict.claim.effect
-    return f"{verdict.claim.effect}; with the sign turned, for less {verdict.metric.title} is better"
+    return f"{verdict.claim.effect}; with the sign turned, because smaller values of {verdict.metric.title} are better"
