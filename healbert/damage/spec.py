@@ -35,7 +35,7 @@ class CorruptionSpec:
     seed: int = 0
     embeddings: bool = False
     pooler: bool = False
-    options: dict | str | None = None
+    options: dict | str | None = dataclasses.field(default=None, hash=False)  # a dict cannot be hashed
 
     def __post_init__(self):
         if not isinstance(self.level, (int, float)) or not isinstance(self.seed, int):

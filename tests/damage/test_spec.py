@@ -47,6 +47,10 @@ def test_refused_specs(field, value, message):
         CorruptionSpec(**{field: value})
 
 
+def test_equal_specs_hash_alike():
+    assert len({CorruptionSpec(level=0.5), CorruptionSpec(level=0.5, options={}), CorruptionSpec(level=1)}) == 2
+
+
 def test_a_model_without_a_stack_is_refused():
     with pytest.raises(UserError, match="no stack of layers"):
         corrupt(nn.Linear(3, 3), CorruptionSpec(level=0.5))
