@@ -23,7 +23,11 @@ RECORDED = [  # (model, spec, tensors hit, first letters of the SHA-256 over the
     (bert, {"level": 1, "seed": 3}, 64, "82665442e061de61"),
     (bert, {"level": 0.5, "region": "top", "seed": 3}, 32, "c4b421679a49e1a0"),
     (bert, {"level": 0.3, "unit": "parameter", "embeddings": True, "pooler": True}, 26, "3b482dd739d439ed"),
+    (bert, {"level": 1}, 64, "bd3c9491cd1fed18"),
+    (bert, {"level": 0.5, "seed": 3}, 32, "828277c3e4f5e7c8"),
     (gpt2, {"level": 0.5}, 24, "d36018438f22d329"),
+    (gpt2, {"level": 1, "seed": 3}, 48, "9c28761d9b23e8be"),
+    (gpt2, {"level": 0.5, "unit": "parameter", "seed": 3}, 24, "359c1735330ee384"),
 ]
 
 
