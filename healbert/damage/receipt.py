@@ -28,10 +28,12 @@ class CorruptionReceipt:
 
 
 def flat(tensor):
+    """A copy of a tensor on the CPU, as a vector of the same type."""
     return tensor.detach().to("cpu", copy=True).flatten()
 
 
 def compare(before, parameter):
+    """The entry of one touched tensor: ``before`` is its `flat` copy, ``parameter`` holds the new values."""
     after = flat(parameter)
     x, y = before.float(), after.float()
     norms = x.norm().item(), y.norm().item()
@@ -52,13 +54,15 @@ def _bytes(tensor):
 
 
 def quick_digest(tensor):
+    """A fast hash of a tensor's bytes, to tell whether they changed; None on the meta device."""
     if tensor.is_meta:
         return None
-    flat = tensor.detach().cpu().contiguous().flatten()
-    return xxhash.xxh3_128_digest(_bytes(flat)) if flat.numel() else b""
+    values = tensor.detach().cpu().contiguous().flatten()
+    return xxhash.xxh3_128_digest(_bytes(values)) if values.numel() else b""
 
 
 def summarise(model, stack, hit, untouched):
+    """The receipt's totals: ``hit`` as of `select_tensors`, ``untouched`` the number of other tensors."""
     encoder = {id(p): p.numel() for _, p in stack.parameters()}
     scalars = sum(p.numel() for _, p in hit)
     in_encoder = sum(p.numel() for _, p in hit if id(p) in encoder)
@@ -79,6 +83,7 @@ def summarise(model, stack, hit, untouched):
 
 
 def versions():
+    """The versions of the libraries that the values depend on."""
     import transformers
 
     return {"torch": torch.__version__, "transformers": transformers.__version__}
