@@ -79,16 +79,19 @@ def _new_values(name, before, module, spec):
         return torch.full_like(original, CONSTANTS[rule])
     # In float32 whatever the model's type is, so that the draw is the same for all types.
     values = method.function(original.clone(), module, _generator(spec.seed, name), **spec.options)
-    _check_values(values, original, name, spec)
+    _check_values(values, before, name, spec)
     return values
 
 
-def _check_values(values, original, name, spec):
-    if not isinstance(values, torch.Tensor) or values.shape != original.shape:
+def _check_values(values, before, name, spec):
+    if not isinstance(values, torch.Tensor) or values.shape != before.shape:
         found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
-        raise UserError(f"method '{spec.method}' gave {found} for {name}, which has shape {tuple(original.shape)}")
-    if original.isfinite().all() and not values.isfinite().all():
-        raise UserError(f"method '{spec.method}' gave values for {name} that are not finite")
+        raise UserError(f"method '{spec.method}' gave {found} for {name}, which has shape {tuple(before.shape)}")
+    # As the model will hold them: a value that float32 can hold may overflow float16.
+    stored = values.to(before.dtype).float()
+    if (before.float().isfinite() & ~stored.isfinite()).any():
+        kind = str(before.dtype).removeprefix("torch.")
+        raise UserError(f"method '{spec.method}' gave values for {name} that are not finite in {kind}")
 
 
 def _generator(seed, name):

@@ -4,6 +4,7 @@ A region is a function of the layer stack and the spec that gives the indices of
 """
 
 import math
+import numbers
 import warnings
 
 from ..utils.errors import UserError
@@ -49,15 +50,32 @@ def select_tensors(stack, spec):
 
 
 def _whole_layers(stack, spec):
-    total = len(stack.layers)
-    indices = REGIONS[spec.region](stack, spec)
-    impossible = [index for index in indices if index not in range(total)]
-    if impossible or len(set(indices)) < len(indices):
+    indices = _indices(stack, spec)
+    _compare_levels(stack, spec, len(indices) / len(stack.layers))
+    return [pair for index in indices for pair in stack.layer_parameters(index)]
+
+
+def _indices(stack, spec):
+    """The layers that the region names, in depth order; a plugin's function may return anything."""
+    total, given = len(stack.layers), REGIONS[spec.region](stack, spec)
+    named = list(given) if hasattr(given, "__iter__") else [given]
+    if not all(_is_index(index, total) for index in named) or len(set(named)) < len(named):
+        shown = f"layers {named}" if hasattr(given, "__iter__") else given
         raise UserError(
-            f"corruption region '{spec.region}' names layers {indices}; each must be one of 0 to {total - 1}, once"
+            f"corruption region '{spec.region}' names {shown}; each must be one of 0 to {total - 1}, once, in a list"
         )
-    _compare_levels(stack, spec, len(indices) / total)
-    return [pair for index in sorted(indices) for pair in stack.layer_parameters(index)]
+    # A level too small for one layer is a rounding, which has its warning; else the model would silently stay intact.
+    if not named and layers_hit(spec.level, stack) > 0:
+        raise UserError(
+            f"corruption region '{spec.region}' names no layers at level {spec.level:g}; "
+            f"it must return at least one of 0 to {total - 1}"
+        )
+    return sorted(int(index) for index in named)
+
+
+def _is_index(value, total):
+    # True counts as 1 in Python: a mask of layers would pass for a list of indices.
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and 0 <= value < total
 
 
 def _compare_levels(stack, spec, effective):

@@ -1,5 +1,6 @@
 """Methods and regions that a plugin adds: what they see, what they say of norms and biases, what is refused."""
 
+import numpy as np
 import pytest
 import torch
 from helpers.architectures import build
@@ -95,6 +96,26 @@ class TestPluginMethods:
         with pytest.raises(UserError, match=message):
             corrupt(build("bert"), CorruptionSpec(level=0.25, method="mine"))
 
+    @pytest.mark.parametrize("dtype, values", [(torch.float32, float("nan")), (torch.float16, 1e6)])
+    def test_what_is_finite_must_stay_so_in_the_models_type(self, dtype, values):
+        """One value that is not finite does not excuse its neighbours, and float16 overflows where float32 does not."""
+
+        def spoil(original, module, generator):
+            return torch.full_like(original, values) if original.isnan().any() else original
+
+        add(spoil)
+        model = build("bert").to(dtype)
+        model.bert.encoder.layer[0].output.dense.weight.data[0, 0] = float("nan")
+        with pytest.raises(UserError, match=f"output.dense.weight that are not finite in {str(dtype)[6:]}"):
+            corrupt(model, CorruptionSpec(level=0.25, method="mine"))
+
+    def test_what_was_not_finite_may_stay_so(self):
+        add(lambda original, module, generator: original.clone())
+        model = build("bert")
+        model.bert.encoder.layer[0].output.dense.weight.data[0, 0] = float("nan")
+        corrupt(model, CorruptionSpec(level=0.25, method="mine"))
+        assert model.bert.encoder.layer[0].output.dense.weight[0, 0].isnan()
+
     def test_options_are_checked(self):
         add(scaled, options=FACTOR)
         with pytest.raises(UserError, match="'factr' is no option here; did you mean 'factor'"):
@@ -119,11 +140,26 @@ class TestPluginRegions:
         receipt = corrupt(build("bert"), CorruptionSpec(level=0.5, region="every_second"))
         assert receipt.summary["layers_hit"] == [0, 2]
 
-    @pytest.mark.parametrize("layers", [[4], [-1], [1, 1]])
+    @pytest.mark.parametrize("layers", [[4], [-1], [1, 1], [0.0], [True], ["0"], None, 2.5])
     def test_layers_that_cannot_be_are_refused(self, layers):
         register("region", "odd")(lambda stack, spec: layers)
-        with pytest.raises(UserError, match=r"region 'odd' names layers .* each must be one of 0 to 3, once"):
+        with pytest.raises(UserError, match=r"region 'odd' names .* each must be one of 0 to 3, once"):
             corrupt(build("bert"), CorruptionSpec(level=0.5, region="odd"))
+
+    def test_no_layers_at_all_are_refused(self):
+        register("region", "odd")(lambda stack, spec: [])
+        model = build("bert")
+        with pytest.raises(UserError, match="region 'odd' names no layers at level 0.5"):
+            corrupt(model, CorruptionSpec(level=0.5, region="odd"))
+        with pytest.warns(UserWarning, match="0 layers are damaged"):  # less than half a layer: a rounding
+            corrupt(model, CorruptionSpec(level=0.1, region="odd"))
+
+    @pytest.mark.parametrize("layers", [np.array([2, 0]), range(0, 4, 2), (2, 0), {0, 2}])
+    def test_any_collection_of_indices_will_do(self, layers):
+        register("region", "odd")(lambda stack, spec: layers)
+        receipt = corrupt(build("bert"), CorruptionSpec(level=0.5, region="odd"))
+        assert receipt.summary["layers_hit"] == [0, 2]
+        assert [t["name"].split(".")[2] for t in receipt.tensors] == ["0"] * 16 + ["2"] * 16
 
     def test_goes_by_whole_layers(self):
         register("region", "odd")(lambda stack, spec: [0])
