@@ -66,7 +66,7 @@ def test_live_table_has_tasks_best_run_and_running_runs(plan):
     progress.stop()
     text = console.file.getvalue()
     bar, header, row = text.splitlines()[1:4]
-    assert bar.strip(" ━╸╺") == "" and header.startswith("task ") and row.startswith("train.csv ")
+    assert bar.strip(" ━╸╺") == "" and header.startswith("task ") and row.startswith("train ")
     assert "2 of 4 runs" in text and "20 s left" in text and "2/4" in text
     assert "0.9000" in text and plan.runs[1].name in text and plan.runs[2].name in text
     assert "0.7000" not in text and progress.live is None
