@@ -35,7 +35,7 @@ def warnings(study, problems):
     found += [sentence for group in study.groups if (sentence := _holes(study, group))]
     if study.unreadable:
         found.append(f"{count(len(study.unreadable), 'run')} left out: results.json cannot be used.")
-    found += [f"{count(n, 'run')} {status}; no mean has them in it." for status, n in sorted(without_score.items())]
+    found += [f"{count(n, 'run')} {status}: left out of every mean." for status, n in sorted(without_score.items())]
     if problems:
         found.append(
             f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."

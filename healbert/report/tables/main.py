@@ -35,7 +35,7 @@ def _table(results):
     caption = (
         f"{results.metric.capital} after healing: mean {PLUS_MINUS} standard deviation over seeds. Under it the "
         "difference from intact, paired by seed, the number of seeds, the chosen learning rate, and runs without a "
-        "score, which no mean has in it. Each entry is of the learning rate that, of those with scores of "
+        "score, which the mean leaves out. Each entry is of the learning rate that, of those with scores of "
         f"the most seeds, {chosen}. Regions share levels 0 and 100%."
     )
     columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]

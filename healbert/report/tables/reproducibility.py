@@ -103,7 +103,7 @@ def failures(analysis):
     columns = ["run", "status", "what it is", "error", "last lines of its log"]
     if not rows:
         return None
-    caption = "No mean has them in it."
+    caption = "Left out of every mean."
     return Table("failures", "Runs without a score", caption, columns, rows, records, part=REPRODUCIBILITY)
 
 
