@@ -6,11 +6,13 @@ import types
 import numpy as np
 from helpers.report_runs import told
 
+from healbert.analysis import verdict as reasons
 from healbert.analysis.claims import CLAIMS
 from healbert.analysis.metric import Metric
 from healbert.analysis.statistics.intervals import Stratum, estimate
 from healbert.analysis.statistics.significance import paired_test, trend_test
 from healbert.analysis.verdict import FAILS, HOLDS, OPEN, Verdict
+from healbert.report.sentences import REASONS
 
 F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
 LOSS = Metric("classification", "loss", "loss", greater_is_better=False)
@@ -107,3 +109,54 @@ class TestFindings:
         unsure = made_up(values=((0.003, 0.0031, 0.0032),), corrected=0.06)
         assert unsure.verdict == FAILS and "An effect of 0.01 or more in the claim's direction can be" in told(unsure)
         assert "the opposite of the claim" in told(made_up(values=((-0.1, -0.11, -0.12),)))
+
+
+WIDE = ((0.09, -0.05, 0.03, -0.06, 0.05, 0.01),)
+
+
+class TestReasons:
+    """Why a verdict is open: the constant, and that it is in words."""
+
+    def check(self, reason, verdict):
+        assert (verdict.verdict, verdict.reason) == (OPEN, reason)
+        assert REASONS[reason].split("{")[0] in told(verdict) and "{" not in told(verdict)
+
+    def test_every_reason_is_in_words(self):
+        constants = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
+        others = {HOLDS, FAILS, OPEN, reasons.POOLED, reasons.SHARED_INTACT, reasons.NOTHING_TO_COMPARE}
+        assert constants - others == set(REASONS)
+
+    def test_seeds(self):
+        self.check(reasons.ONE_SEED, made_up(values=((0.1,),), shared=False))
+        self.check(reasons.ONE_COMMON_SEED, made_up(values=((0.1,), (0.2,))))
+        self.check(reasons.EQUAL_SEEDS, made_up(values=((0.1, 0.1),)))
+        strata = [Stratum(np.array([0.1, 0.2]), seeds=seeds) for seeds in ((0, 1), (1, 2), (0, 2))]
+        verdict = dataclasses.replace(made_up(), estimated=estimate(strata))
+        self.check(reasons.NO_COMMON_SEED, verdict)
+        assert dataclasses.replace(verdict, estimated=None).reason == reasons.NOTHING_TO_COMPARE
+
+    def test_tests_and_intervals(self):
+        self.check(reasons.TOO_FEW_RUNS, made_up(p=0.2, least_p=0.06))
+        self.check(reasons.TEST_AGAINST_INTERVAL, made_up(p=0.001, values=WIDE))
+        self.check(reasons.SMALLEST_P_CORRECTED, made_up(corrected=0.09))
+        self.check(reasons.P_CORRECTED, made_up(p=0.04, corrected=0.09))
+        self.check(reasons.CHANCE, made_up(p=0.4, values=WIDE))
+        self.check(reasons.INTERVAL_ALONE, made_up(p=0.4))
+        self.check(reasons.UNSTEADY, made_up("b, top", p=0.4))
+
+    def test_a_verdict_that_is_given_has_none(self):
+        assert made_up("a", values=((0.10, 0.11, 0.12),)).reason is None
+
+
+class TestSmallerIsBetter:
+    def test_words_go_the_other_way(self):
+        assert "the healed models stay 0.030 loss above the intact ones" in told(made_up("a", metric=LOSS))
+        assert "bottom damage adds 0.030 loss more than top damage" in told(made_up("c", metric=LOSS))
+        assert "each further quarter of damage adds 0.030 loss" in told(made_up("b, top", metric=LOSS, p=0.01))
+        assert "finds scores that rise" in told(made_up("b, top", WIDE, metric=LOSS, p=0.001, direction=1))
+        assert "tends to rise" in told(made_up("b, top", metric=LOSS, p=0.4))
+
+    def test_without_limits_no_effect_is_small(self):
+        values = ((0.003, 0.0031, 0.0032),)
+        assert made_up(values=values, metric=LOSS, corrected=0.06).verdict == OPEN
+        assert "ruled out" not in told(made_up(values=values, metric=LOSS))
