@@ -1,13 +1,13 @@
 """The last epoch's score on the evaluation split, whichever epoch was chosen and however often the run was resumed."""
 
-import shutil
-
 import numpy as np
 import pytest
 from helpers.runs import METRICS, STEPS, predictions, read, rewind, run_with
 
-# A rate so high that scores go up and down: the best epoch on the held-out part is not the last.
-UNSTEADY = {"learning_rate": 0.005, "lr_scheduler_type": "constant", "corrupt_level": 0, "num_train_epochs": 6}
+# A rate so high that scores go up and down: the best epoch on the held-out part, the fourth, is not the last.
+LAST = 5
+UNSTEADY = {"learning_rate": 0.005, "lr_scheduler_type": "constant", "corrupt_level": 0, "seed": 1}
+UNSTEADY |= {"num_train_epochs": LAST}
 DEV = {"selection": "dev", "dev_fraction": 0.25}
 
 
@@ -15,7 +15,7 @@ DEV = {"selection": "dev", "dev_fraction": 0.25}
 def unsteady(settings, tmp_path_factory):
     """A run that chose an earlier epoch on a held-out part, with the checkpoints of all epochs."""
     folder = tmp_path_factory.mktemp("runs") / "unsteady"
-    run_with(settings, output_dir=str(folder), save_model=True, save_total_limit=6, **UNSTEADY | DEV)
+    run_with(settings, output_dir=str(folder), save_model=True, save_total_limit=LAST, **UNSTEADY | DEV)
     return folder
 
 
@@ -35,9 +35,9 @@ def score_of_checkpoint(settings, checkpoint, tmp_path):
 def test_earlier_epoch_chosen_on_a_held_out_part(settings, unsteady, steps, tmp_path):
     results = read(unsteady)
     metrics = results["metrics"]
-    assert results["best_epoch"] < 6, "these settings should be unsteady"
+    assert results["best_epoch"] < LAST, "these settings should be unsteady"
     assert set(metrics["last"]) == set(METRICS) and metrics["last"] != metrics["healed"]
-    expected = score_of_checkpoint(settings, unsteady / f"checkpoint-{6 * steps}", tmp_path)
+    expected = score_of_checkpoint(settings, unsteady / f"checkpoint-{LAST * steps}", tmp_path)
     assert metrics["last"] == pytest.approx(expected, abs=1e-6)
 
 
@@ -58,7 +58,7 @@ def test_evaluating_the_last_epoch_changes_nothing_else(settings, unsteady, tmp_
     assert (logits[0] == logits[1]).all()
 
 
-@pytest.mark.parametrize("epochs", [1, 5, 6], ids=["early", "before the last", "after the last"])
+@pytest.mark.parametrize("epochs", [1, 4, 5], ids=["early", "before the last", "after the last"])
 def test_resumed_run_has_the_same_last_epoch(settings, unsteady, steps, tmp_path, epochs):
     folder = rewind(unsteady, tmp_path / "run", epochs * steps / STEPS)
     results = run_with(settings, output_dir=str(folder), **UNSTEADY | DEV)
@@ -83,7 +83,8 @@ def test_chosen_epoch_that_is_the_last_is_not_scored_again(settings, tmp_path, m
 
 
 def test_without_a_held_out_part_it_is_the_last_of_the_epochs(settings, tmp_path):
-    metrics = run_with(settings, output_dir=str(tmp_path / "run"), **UNSTEADY)["metrics"]
+    more = UNSTEADY | {"seed": 42, "num_train_epochs": 8}
+    metrics = run_with(settings, output_dir=str(tmp_path / "run"), **more)["metrics"]
     assert metrics["last"] == {name: metrics["per_epoch"][-1][name] for name in METRICS}
     assert metrics["last"] != metrics["healed"]
 
@@ -96,8 +97,6 @@ def test_diverged_run_that_was_never_scored_has_none(settings, tmp_path):
 
 def test_model_that_learns_nothing_has_collapsed(settings, tmp_path):
     results = run_with(settings, output_dir=str(tmp_path / "run"), learning_rate=0, num_train_epochs=1)
-    found = predictions(tmp_path / "run")["prediction"]
-    one_class = found.nunique() == 1
+    one_class = predictions(tmp_path / "run")["prediction"].nunique() == 1
     no_better = results["metrics"]["healed"]["f1_weighted"] <= results["task"]["majority"]
     assert results["collapsed"] == (one_class or no_better)
-    shutil.rmtree(tmp_path / "run")

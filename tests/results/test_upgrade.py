@@ -11,34 +11,14 @@ from healbert.results.upgrade import upgraded
 from healbert.results.validation import fault
 
 DAMAGED = {"f1_weighted": 0.119248, "accuracy": 0.181666, "f1_macro": 0.119247, "loss": 1.791252}
+FIGURES = ("epoch", "step", "f1_weighted", "accuracy", "f1_macro", "loss", "train_loss")
 EPOCHS = [
-    {
-        "epoch": 1.0,
-        "step": 30,
-        "f1_weighted": 0.14,
-        "accuracy": 0.23,
-        "f1_macro": 0.13,
-        "loss": 1.78,
-        "train_loss": 1.7,
-    },
-    {
-        "epoch": 2.0,
-        "step": 60,
-        "f1_weighted": 0.42,
-        "accuracy": 0.48,
-        "f1_macro": 0.41,
-        "loss": 1.31,
-        "train_loss": 1.2,
-    },
-    {
-        "epoch": 3.0,
-        "step": 90,
-        "f1_weighted": 0.39,
-        "accuracy": 0.45,
-        "f1_macro": 0.38,
-        "loss": 1.36,
-        "train_loss": 1.1,
-    },
+    dict(zip(FIGURES, row, strict=True))
+    for row in (
+        (1.0, 30, 0.14, 0.23, 0.13, 1.78, 1.7),
+        (2.0, 60, 0.42, 0.48, 0.41, 1.31, 1.2),
+        (3.0, 90, 0.39, 0.45, 0.38, 1.36, 1.1),
+    )
 ]
 HEALED = {"f1_weighted": 0.4200001, "accuracy": 0.48, "f1_macro": 0.41, "loss": 1.31}
 
