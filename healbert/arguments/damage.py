@@ -56,6 +56,8 @@ def _asked(fields):
     # Without what is at its default, so that a new field of the spec renames nothing.
     plain = dataclasses.asdict(CorruptionSpec(level=fields["level"], method=fields["method"]))
     counted = {name: value for name, value in fields.items() if value != plain[name]}
+    if fields["level"] == 1 and fields["region"] in ("bottom", "top"):  # all from one end is all from the other
+        counted.pop("region", None)
     return {"level": fields["level"]} | {k: v for k, v in counted.items() if k not in ("method", "seed", "options")}
 
 

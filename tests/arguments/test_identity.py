@@ -178,6 +178,7 @@ def test_a_model_that_cannot_be_looked_at_counts_as_it_was_asked_for():
     assert "asked" in run(**elsewhere).identity()["damage"]
     assert not same(run(**elsewhere), run(**elsewhere, corrupt_region="top"))
     assert not same(run(**elsewhere), run(model_name_or_path="someone/bert2"))
+    assert same(run(**elsewhere, corrupt_level=1), run(**elsewhere, corrupt_level=1, corrupt_region="top"))
 
 
 def test_models_count_by_content_and_not_by_name(tiny_bert, tmp_path):

@@ -44,7 +44,7 @@ def test_slurm_gets_arrays_of_a_size_that_it_takes(monkeypatch):
     engine, jobs = SlurmEngine(Executor(), 10), [Job({}, "")] * 5
     with pytest.raises(UserError, match="jobs were not accepted: sbatch: error: Invalid job array"):
         engine.submit(jobs)
-    monkeypatch.setattr("healbert.engines.slurm.ARRAY", 2)
+    monkeypatch.setattr("healbert.sweep.engines.slurm.ARRAY", 2)
     assert engine.submit(jobs) == ["1_0", "1_1", "2_0", "2_1", "3_0"]
     assert engine.executor.arrays == [2, 2, 1]
 
@@ -148,7 +148,7 @@ def test_ray_cluster_out_of_reach_is_refused(write_sweep, tmp_path):
 def test_missing_library_says_what_to_install(engine, library, tmp_path):
     code = (
         f"import sys; sys.modules['{library}'] = None\n"
-        "from healbert.engines import Options, start_engine\n"
+        "from healbert.sweep.engines import Options, start_engine\n"
         f"start_engine('{engine}', Options(folder={str(tmp_path)!r}))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -36,7 +36,7 @@ def test_processes_under_a_launcher_end_with_it():
 
 def test_worker_has_no_semaphore_that_could_be_left_behind():
     code = (
-        "import os, healbert.engines.worker as worker; worker.prepare(os.getpid(), 1)\n"
+        "import os, healbert.sweep.engines.worker as worker; worker.prepare(os.getpid(), 1)\n"
         "from tqdm.auto import tqdm; list(tqdm(range(3))); print(type(tqdm.get_lock()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
