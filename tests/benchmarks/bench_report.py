@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import psutil
 from helpers.report_runs import Maker, add_insides
 
-CELLS, SECONDS, GIB = 2000, 60, 1.5
+RUNS, SECONDS, GIB = 2000, 60, 1.5
 DATASETS = {
     "sst2": (["negative", "positive"], 872),
     "emotion": ("sadness joy love anger fear surprise".split(), 2000),
@@ -42,7 +42,7 @@ def make_runs(folder):
     for run in sorted(folder.iterdir())[:24]:
         add_insides(run, examples=500, dimensions=64)
     seed = 10
-    while maker.count < CELLS:
+    while maker.count < RUNS:
         status = ("failed", "diverged")[maker.count % 2]
         maker.run("sst2", 0.5, "top", 5e-5, seed + maker.count // 2, status=status)
 
