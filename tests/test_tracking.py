@@ -11,6 +11,7 @@ from helpers.small import ROOT, to_flags
 from healbert import UserError, make_arguments, run_experiment
 from healbert.tracking import TRACKERS, Tracker, Tracking, check_trackers
 from healbert.utils.files import read_json
+from healbert.utils.registry import register
 
 METRICS = {"f1_weighted", "accuracy", "f1_macro", "loss"}
 
@@ -195,7 +196,7 @@ class Refusing:
 def test_tracker_that_cannot_start_leaves_no_other_one_open(run_flags):
     pytest.importorskip("tensorboard")
     tracking = Tracking(make_arguments(**run_flags | {"report_to": "tensorboard"}))
-    tracking.kinds.append(Tracker("", lambda name, arguments: Refusing(), None))
+    tracking.kinds.append(Tracker(lambda name, arguments: Refusing(), table=None))
     with pytest.raises(UserError, match="--report_to refusing cannot start: no server"), tracking:
         pass
     ((_, tensorboard),) = tracking.running
@@ -207,3 +208,16 @@ def test_several_trackers_from_a_command_line(run_flags):
 
     arguments, _ = parse_arguments([*to_flags(run_flags), "--report_to", "none"])
     assert arguments.training.report_to == []
+
+
+def test_tracker_of_a_plugin_is_a_choice(monkeypatch):
+    monkeypatch.setattr(TRACKERS, "_registered", dict(TRACKERS._registered))
+    monkeypatch.setattr(TRACKERS, "_made", dict(TRACKERS._made))
+    with pytest.raises(UserError, match="tracker 'paper' is not known"):
+        check_trackers("paper")
+    register("tracker", "paper", table=None)(lambda name, arguments: Refusing())
+    assert check_trackers("paper") == ["paper"]
+    register("tracker", "stone", table=None, package="no_such_library")(lambda name, arguments: Refusing())
+    with pytest.raises(UserError, match="stone is not installed; run: pip install no_such_library"):
+        check_trackers("stone")
+    assert "paper" in check_trackers("all") and "stone" not in check_trackers("all")

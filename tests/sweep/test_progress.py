@@ -7,7 +7,7 @@ from helpers.results import write_results
 from rich.console import Console
 
 from healbert.sweep.plan import make_plan
-from healbert.sweep.progress import Progress
+from healbert.sweep.progress import Progress, best_run_of
 from healbert.sweep.sweep_file import read_sweep
 
 
@@ -70,3 +70,16 @@ def test_live_table_has_tasks_best_run_and_running_runs(plan):
     assert "2 of 4 runs" in text and "20 s left" in text and "2/4" in text
     assert "0.9000" in text and plan.runs[1].name in text and plan.runs[2].name in text
     assert "0.7000" not in text and progress.live is None
+
+
+def test_best_run_goes_by_the_direction_of_its_metric(plan):
+    about = {"title": "errors", "greater_is_better": False, "chance": None, "range": None}
+    task = {"name": "mine", "type": "by_errors", "primary_metric": "errors", "metrics": {"errors": about}}
+    assert best_run_of(plan.runs) is None
+    for run, errors in zip(plan.runs, (7, 3, 5), strict=False):
+        write_results(run.folder, schema_version=2, task=task, metrics={"healed": {"errors": errors}})
+        run.look()
+    assert best_run_of(plan.runs) is plan.runs[1]
+    write_results(plan.runs[3].folder, status="failed", task=None, metrics=None, timing=None)
+    plan.runs[3].look()
+    assert best_run_of(plan.runs) is plan.runs[1]
