@@ -9,6 +9,7 @@ import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.read import read_runs
+from ..results.schema import region_that_counts
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -30,7 +31,7 @@ ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")
 
 
 class Damage(collections.namedtuple("Damage", "level region")):
-    """A level and a region; the region is "" at levels 0 and 1, where it means nothing."""
+    """A level and a region; the region is "" where it means nothing: intact, or everything damaged."""
 
     def __str__(self):
         if self.level == 0:
@@ -69,7 +70,7 @@ class Run:
     @functools.cached_property
     def damage(self):
         level = float(self.config.get("corrupt_level") or 0)
-        return Damage(level, "" if level in (0, 1) else str(self.config.get("corrupt_region")))
+        return Damage(level, region_that_counts(level, str(self.config.get("corrupt_region"))))
 
     def score(self, stage, metric=None):
         """A metric of ``metrics.<stage>``, the primary one by default, or None."""

@@ -7,6 +7,7 @@ import warnings
 
 from ..damage.methods import METHODS
 from ..damage.spec import CorruptionSpec
+from ..results.schema import region_that_counts
 from ..utils.errors import UserError
 
 _stacks, _hits = {}, {}  # a sweep asks for the same few models and places thousands of times
@@ -56,7 +57,7 @@ def _asked(fields):
     # Without what is at its default, so that a new field of the spec renames nothing.
     plain = dataclasses.asdict(CorruptionSpec(level=fields["level"], method=fields["method"]))
     counted = {name: value for name, value in fields.items() if value != plain[name]}
-    if fields["level"] == 1 and fields["region"] in ("bottom", "top"):  # all from one end is all from the other
+    if not region_that_counts(fields["level"], fields["region"]):
         counted.pop("region", None)
     return {"level": fields["level"]} | {k: v for k, v in counted.items() if k not in ("method", "seed", "options")}
 

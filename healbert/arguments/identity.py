@@ -11,7 +11,7 @@ from transformers import TrainingArguments
 
 from ..healing.strategies import STRATEGIES
 from ..models.source import ModelSource
-from ..results.schema import source_name
+from ..results.schema import region_that_counts, source_name
 from ..tasks.source import DataSource
 from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
@@ -105,8 +105,9 @@ class Arguments:
     def name(self, processes=None):
         """A readable folder name that differs whenever `identity` does; its last part is a hash of that."""
         damage, source = self.corruption, source_name(dataclasses.asdict(self.data))
-        end = "" if damage.corrupt_level in (0, 1) else f"-{damage.corrupt_region}"
-        parts = [_last_part(self.model.model_name_or_path), _last_part(source), f"{damage.corrupt_level:g}{end}"]
+        region = region_that_counts(damage.corrupt_level, damage.corrupt_region)
+        parts = [_last_part(self.model.model_name_or_path), _last_part(source), f"{damage.corrupt_level:g}"]
+        parts += [region] if region else []
         parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest(self.identity(processes))]
         return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
 

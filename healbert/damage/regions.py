@@ -82,14 +82,20 @@ def _compare_levels(stack, spec, effective):
     """Refuses or warns of a level that whole layers cannot make."""
     if effective == spec.level:
         return
-    total = len(stack.layers)
+    total, hit = len(stack.layers), round(effective * len(stack.layers))
     if stack.repeats > 1:
         raise UserError(
             f"level {spec.level:g} cannot be applied: the model applies {total} group(s) of layers that share their "
             f"parameters {stack.repeats} times each; use level 0 or 1, or --corrupt_unit parameter"
         )
+    if hit != layers_hit(spec.level, stack):
+        warnings.warn(
+            f"corruption region '{spec.region}' names {hit} of {total} layers, not level {spec.level:g} of them",
+            stacklevel=5,
+        )
+        return
     warnings.warn(
-        f"level {spec.level:g} of {total} layers is not a whole number: {round(effective * total)} layers are damaged, "
+        f"level {spec.level:g} of {total} layers is not a whole number: {hit} layers are damaged, "
         f"an effective level of {effective:.4g}",
         stacklevel=5,
     )

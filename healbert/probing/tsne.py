@@ -5,6 +5,7 @@ import textwrap
 
 import numpy as np
 
+from ..results.schema import region_that_counts
 from ..utils.errors import UserError
 from ..utils.files import atomic_path
 
@@ -71,11 +72,11 @@ def draw_runs(path, files, stage="healed"):
         raise UserError("the runs are of different tasks or have different labels; draw runs of one task")
     if any(stage not in file.stages for file in files):
         raise UserError(f"a run has no {stage} features; draw it with another --stage")
-    partial = {file.region for file in files if file.level not in (0, 1)}
+    partial = {region_that_counts(file.level, file.region) for file in files} - {""}
     regions = sorted(partial) or ["bottom"]  # where no run is damaged in part, the one row could have any name
     by_damage = {}
     for file in files:
-        for region in regions if file.level in (0, 1) else (file.region,):
+        for region in (file.region,) if region_that_counts(file.level, file.region) else regions:
             if (region, file.level) in by_damage:
                 raise UserError(f"two runs show the same damage ({region} {file.level:g}); give one of them")
             by_damage[region, file.level] = file
@@ -86,7 +87,8 @@ def draw_runs(path, files, stage="healed"):
 
 def damage_title(file, stage):
     """What a panel shows, for example "bottom 50% damaged, after healing" over "weighted F1 0.812"."""
-    where = {0: "intact", 1: "all damaged"}.get(file.level, f"{file.region} {100 * file.level:g}% damaged")
+    region = region_that_counts(file.level, file.region)
+    where = f"{region} {100 * file.level:g}% damaged" if region else "all damaged" if file.level else "intact"
     when = {"damaged": "before healing", "healed": "after healing"}[stage]
     return f"{where}, {when}\n{file.metric} {file.scores[stage]:.3f}"
 

@@ -7,7 +7,16 @@ import warnings
 
 from ..utils.errors import UserError
 from ..utils.files import read_json
-from .schema import LOG_NAME, SCHEMA_VERSION, STAGES, metrics_of, primary_of, primary_score, source_name
+from .schema import (
+    LOG_NAME,
+    SCHEMA_VERSION,
+    STAGES,
+    metrics_of,
+    primary_of,
+    primary_score,
+    region_that_counts,
+    source_name,
+)
 from .upgrade import upgraded
 from .validation import fault
 
@@ -111,8 +120,8 @@ def _row(folder, results):
         "model": (results.get("model") or {}).get("name") or config.get("model_name_or_path"),
         **config,
     }
-    if config.get("corrupt_level") in (0, 1):
-        row["corrupt_region"] = None
+    if "corrupt_region" in config:
+        row["corrupt_region"] = region_that_counts(config.get("corrupt_level"), config["corrupt_region"]) or None
     primary, _ = primary_of(results)
     row["metric"] = primary
     for stage in STAGES:

@@ -45,6 +45,18 @@ def primary_score(results, stage):
     return found.get(primary_of(results)[0])
 
 
+def region_that_counts(level, region):
+    """The region of a damage; "" where it means nothing: of no damage, and of everything, from either end.
+
+    A plugin's region may choose its own layers whatever the level, so level 1 of it is not all of the encoder.
+
+    Args:
+        level: fraction of the encoder, 0 to 1, as asked for.
+        region: the name that was asked for.
+    """
+    return "" if level == 0 or (level == 1 and region in ("bottom", "top")) else region
+
+
 def source_name(config):
     """What a run's texts are called: the task, the dataset, or the training file without its folder and ending.
 

@@ -1,6 +1,6 @@
 """The closing summary of a run."""
 
-from .schema import primary_of, primary_score
+from .schema import primary_of, primary_score, region_that_counts
 
 
 def table_rows(results, output_dir):
@@ -37,6 +37,7 @@ def describe_damage(damage):
     """The damage in a few words, from the ``corruption`` of a run's results."""
     if damage["level"] == 0:
         return "none"
-    region = "all" if damage["level"] == 1 else f"{damage['region']} {100 * damage['level']:g}%"
+    named = region_that_counts(damage["level"], damage["region"])
+    region = f"{named} {100 * damage['level']:g}%" if named else "all"
     also = [part for part in ("embeddings", "pooler") if damage[part]]
     return f"{region}{''.join(f' and {part}' for part in also)}, {damage['method']}, seed {damage['seed']}"

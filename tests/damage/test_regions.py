@@ -33,6 +33,15 @@ def test_layers_are_rounded_half_up_with_a_warning(level, count, effective, regi
     assert receipt.summary["layers_hit"] == list(hit)
 
 
+def test_a_region_that_does_not_go_by_the_level_is_said_to(monkeypatch):
+    monkeypatch.setattr(REGIONS, "_registered", dict(REGIONS._registered))
+    monkeypatch.setattr(REGIONS, "_made", dict(REGIONS._made))
+    REGIONS.add("outer", lambda stack, spec: [0, len(stack.layers) - 1])
+    with pytest.warns(UserWarning, match="region 'outer' names 2 of 6 layers, not level 1 of them$"):
+        receipt = corrupt(build("bert", num_hidden_layers=6), CorruptionSpec(level=1, region="outer"))
+    assert receipt.summary["layers_hit"] == [0, 5]
+
+
 @pytest.mark.parametrize("level", [0, 0.25, 0.5, 1])
 def test_no_warning_where_the_level_is_exact(level):
     model = build("bert")

@@ -114,6 +114,14 @@ class TestChoice:
 
 
 class TestMainTable:
+    def test_level_1_of_a_plugins_region_is_not_all_of_the_encoder(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        for level, region in ((0, "bottom"), (1, "top"), (1, "outer"), (0.5, "outer")):
+            maker.run("sst2", level, region)
+        assert {run.damage for run in collect(tmp_path).runs} == {INTACT, ALL, Damage(1, "outer"), Damage(0.5, "outer")}
+        found = {(r["level"], r["region"]) for r in make_content(tmp_path).groups[0].table("main").records}
+        assert {(1, "shared"), (1, "outer")} <= found
+
     def test_mean_spread_and_paired_drop_by_hand(self, full_sweep, full_content):
         records = {(r["dataset"], r["level"], r["region"]): r for r in full_content.groups[0].table("main").records}
         record = records["sst2", 0.5, "bottom"]

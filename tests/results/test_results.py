@@ -9,6 +9,7 @@ from healbert import load_results
 from healbert.arguments.parser import make_arguments
 from healbert.experiment.run import run_experiment
 from healbert.results.read import list_runs, read_results, read_runs, run_folders
+from healbert.results.summary import describe_damage
 from healbert.utils.errors import UserError
 
 
@@ -26,6 +27,14 @@ def test_row_holds_settings_and_figures(tmp_path):
 def test_region_is_missing_where_it_means_nothing(tmp_path, level):
     write_results(tmp_path / "a", config=CONFIG | {"corrupt_level": level})
     assert load_results(tmp_path)["corrupt_region"].isna().all()
+
+
+def test_a_plugins_region_has_its_name_at_level_1_too(tmp_path):
+    write_results(tmp_path / "a", config=CONFIG | {"corrupt_level": 1, "corrupt_region": "outer"})
+    assert load_results(tmp_path)["corrupt_region"].tolist() == ["outer"]
+    damage = {"level": 1.0, "region": "outer", "embeddings": False, "pooler": False, "method": "halve", "seed": 0}
+    assert describe_damage(damage) == "outer 100%, halve, seed 0"
+    assert describe_damage(damage | {"region": "top"}) == "all, halve, seed 0"
 
 
 def test_failed_run_is_a_row_without_figures(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 
 from ...analysis.collect import INTACT, Damage
 from ...analysis.contrasts import paired_values
+from ...results.schema import region_that_counts
 from ...utils.registry import register
 from ..text import PLUS_MINUS, number, rate_text
 from .base import Cell, Row, Table, file_stem, tags
@@ -53,7 +54,7 @@ def _level_title(results, level):
 
 
 def _score_cell(results, dataset, level, region):
-    damage = Damage(level, "" if level in (0, 1) else region)
+    damage = Damage(level, region_that_counts(level, region))
     entry = results.get(dataset, damage)
     if entry is None:
         return Cell("", "no run", "missing")
