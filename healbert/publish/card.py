@@ -6,7 +6,7 @@ from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.text import escape_markdown as escape
-from .describe import last_part, reproducing_command
+from .describe import damage_in_words, last_part, reproducing_command
 
 PAPER = "https://arxiv.org/abs/2406.14459"
 
@@ -154,7 +154,7 @@ def _what_was_done(results, background):
     data += f" at commit {results['task']['commit'][:12]}" if results["task"]["commit"] else ""
     examples, split = results["task"]["examples"], results["task"]["evaluation_split"]
     yield f"- **Base model**: {base}{commit} ({results['model']['parameters']:,} parameters)."
-    yield f"- **Damage**: {_damage(damage)}"
+    yield f"- **Damage**: {damage_in_words(damage)}"
     yield (
         f"- **Healing**: {_healing(config['healing'])}; epochs "
         f"{config['num_train_epochs']:g}, learning rate {config['learning_rate']:g}, batch size "
@@ -171,21 +171,6 @@ def _what_was_done(results, background):
 
 def _healing(name):
     return escape((name in STRATEGIES and STRATEGIES[name].says) or name)
-
-
-def _damage(damage):
-    if damage["level"] == 0:
-        return "none."
-    hit, total = len(damage["layers_hit"]), damage["num_layers"]
-    where = "all" if damage["level"] == 1 else f"the {damage['region']} {100 * damage['level']:g}%"
-    partly = " in whole or in part" if damage["unit"] == "parameter" else ""
-    also = "".join(f" and the {part}" for part in ("embeddings", "pooler") if damage[part])
-    return (
-        f"{where} of the encoder{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
-        f"{damage['fraction_of_model']:.1%} of all parameters). Norm weights became 1, biases 0, every other weight "
-        f"was drawn anew ({escape(damage['method'])}, seed {damage['seed']}). `corruption.json` has the SHA-256 of "
-        "each of these tensors before and after; every other tensor was checked to be bit-identical."
-    )
 
 
 def _scores(results, intact):

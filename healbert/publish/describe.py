@@ -9,14 +9,17 @@ import shlex
 from ..arguments.identity import PATHS
 from ..arguments.neutral import NOT_IDENTITY
 from ..arguments.parser import make_arguments
+from ..damage.methods import METHODS
 from ..models.embedded import MODEL_ID, MODEL_LICENSE
 from ..models.source import EMBEDDED_MODEL
 from ..results.read import read_results
+from ..results.schema import region_that_counts
 from ..tasks.table import TASKS
 from ..utils.errors import UserError
+from ..utils.text import escape_markdown
 from .contents import differing
 
-# Settings of this machine and this run, not of the run.
+# Settings of this machine and this folder: whoever repeats the run elsewhere has their own.
 ELSEWHERE = {
     "output_dir",
     "cache_dir",
@@ -194,3 +197,47 @@ def read_intact(folder, settings=None, fingerprint=None):
     if fingerprint not in (None, results["task"]["fingerprint"]):
         raise UserError(f"--intact_results {folder} holds a run of other data; its scores cannot stand beside")
     return results
+
+
+def damage_in_words(damage):
+    """What was damaged and how, for a model card: Markdown, with the names of plugins escaped.
+
+    Args:
+        damage: the ``corruption`` of a run's results.
+    """
+    if damage["level"] == 0:
+        return "none."
+    hit, total = len(damage["layers_hit"]), damage["num_layers"]
+    partly = " in whole or in part" if damage["unit"] == "parameter" else ""
+    also = "".join(f" and the {part}" for part in ("embeddings", "pooler") if damage[part])
+    return (
+        f"{_place(damage)}{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
+        f"{damage['fraction_of_model']:.1%} of all parameters). {_new_values(damage)} `corruption.json` has the "
+        "SHA-256 of each of these tensors before and after; every other tensor was checked to be bit-identical."
+    )
+
+
+def _place(damage):
+    region = region_that_counts(damage["level"], damage["region"])
+    if not region:
+        return "all of the encoder"
+    if region in ("bottom", "top"):
+        return f"the {region} {100 * damage['level']:g}% of the encoder"
+    # A plugin's region may hit another fraction than the level that was asked for: the layers are counted beside it.
+    return f"the part of the encoder that region {escape_markdown(region)} names at level {damage['level']:g}"
+
+
+NORMS = {"one": "norm weights became 1, ", "keep": "norm weights stayed as they were, "}
+BIASES = {"zero": "biases 0, ", "keep": "biases stayed as they were, "}
+
+
+def _new_values(damage):
+    """What norms, biases and weights became."""
+    name, rules = damage["method"], ""
+    if name in METHODS:  # not that of a plugin which is not imported here: of it only the name is known
+        rules = NORMS.get(METHODS[name].norms, "") + BIASES.get(METHODS[name].biases, "")
+    options = "".join(f"{option}={value}, " for option, value in (damage.get("options") or {}).items())
+    drawn = "was drawn anew" if name == "kaiming_uniform" else "was given new values"
+    how = escape_markdown(f"{name}, {options}seed {damage['seed']}")
+    sentence = f"{rules}every other weight {drawn} ({how})."
+    return sentence[0].upper() + sentence[1:]

@@ -13,6 +13,7 @@ from huggingface_hub import EvalResult, ModelCard
 
 from healbert.arguments.parser import parse_arguments
 from healbert.publish.card import escape
+from healbert.publish.describe import damage_in_words
 from healbert.publish.push import push_run
 
 
@@ -69,6 +70,17 @@ def test_damage_of_scattered_parameters_is_put_in_words(hub, run):
     push_run(repository_of(run))
     card = hub.repositories["model", "writer/healed"].files()["README.md"].decode()
     assert "the bottom 12.5%" in card and "in whole or in part" in card
+
+
+def test_a_plugins_region_and_method_are_not_taken_for_the_papers(run):
+    """Level 1 of a region that chooses its own layers is not all, and not every method sets norms to 1."""
+    damage = results_of(run)["corruption"] | {"level": 1.0, "region": "outer", "method": "halve", "options": {"x_y": 1}}
+    text = damage_in_words(damage)
+    assert "region outer names at level 1" in text and "halve, x\\_y=1, seed 0" in text
+    assert "all of the encoder" not in text and "became" not in text and "drawn anew" not in text
+    ours = damage_in_words(damage | {"region": "top", "method": "kaiming_uniform", "options": {}})
+    assert ours.startswith("all of the encoder (2 of 4 layers,")
+    assert "Norm weights became 1, biases 0, every other weight was drawn anew (kaiming\\_uniform, seed 0)." in ours
 
 
 def test_hostile_labels_are_shown_as_they_are(card):
