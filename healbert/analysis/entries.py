@@ -84,6 +84,7 @@ def _choose(rates, stage, sign):
     """
     scored = {rate: list(_scores(runs, stage).values()) for rate, runs in rates.items()}
     known = {rate: (len(values), sign * np.mean(values)) for rate, values in scored.items() if values}
+    # Rates ascend, and max takes the first of equals: the smaller one.
     return max(known, key=known.get) if known else None
 
 

@@ -39,6 +39,7 @@ class Predictions:
         wrong = _wrong(run, *columns)
         if wrong:
             return self._refuse(run, f"predictions.parquet {wrong}")
+        # By id: resamples of two runs are compared example by example, in whatever order each wrote them.
         order = np.argsort(columns[0], kind="stable")
         return self._checked(run, *(column[order] for column in columns))
 

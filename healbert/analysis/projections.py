@@ -4,6 +4,8 @@ import numpy as np
 
 from ..utils.errors import UserError
 
+TSNE_EXAMPLES = 400  # points of a panel
+
 
 class Projections:
     """Reads features.npz and lays its healed features out; what cannot be used is named in ``problems``."""
@@ -39,7 +41,5 @@ class Projections:
     def _choose(self, examples):
         if examples <= TSNE_EXAMPLES:
             return np.arange(examples)
+        # The report's seed, not the run's: runs of one dataset show the same examples, and panels can be compared.
         return np.sort(np.random.default_rng(self.seed).choice(examples, TSNE_EXAMPLES, replace=False))
-
-
-TSNE_EXAMPLES = 400  # points of a panel

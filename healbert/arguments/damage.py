@@ -75,5 +75,6 @@ def _look(key, source, model, spec):
             hit = select_tensors(_stacks[key], spec)
     except UserError:
         return None
+    # Sorted: what counts is which tensors are hit, not in which order a region or a version lists them.
     paths = sorted(path for path, _ in hit)
     return {"tensors": hashlib.sha256("\0".join(paths).encode()).hexdigest()[:16], "count": len(paths)}

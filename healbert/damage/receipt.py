@@ -37,6 +37,7 @@ def compare(before, parameter):
     after = flat(parameter)
     x, y = before.float(), after.float()
     norms = x.norm().item(), y.norm().item()
+    # Standard deviations without Bessel's correction: they describe these values, and one value has one, too.
     return {
         "mean_before": x.mean().item(),
         "mean_after": y.mean().item(),

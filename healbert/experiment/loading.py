@@ -68,7 +68,7 @@ def load(arguments, cache):
         return model, describe_model(model, sources.model.name, sources.model.commit)
 
     model, description = cache.get("model", [*key, seed], pretrained)
-    model = copy.deepcopy(model) if cache.size else model
+    model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(arguments.training, model)
     _check_lengths(task, model)
     return task, tokenizer, model, description

@@ -41,6 +41,7 @@ class GroupedByLength(Sampler):
         self.epoch = epoch
 
     def __iter__(self):
+        # The factor is above any number of epochs: no two pairs of seed and epoch have one order in common.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         indices = get_length_grouped_indices(self.lengths, self.batch_size, generator=generator)
         batches = [indices[i : i + self.batch_size] for i in range(0, len(indices), self.batch_size)]
@@ -62,10 +63,12 @@ def longest_first(rows):
     """Positions from the longest example to the shortest; of rows without token ids, as they come."""
     if "input_ids" not in rows.column_names:
         return list(range(len(rows)))
+    # Stable: the order is computed a second time, to undo it, and must come out the same.
     return np.argsort(-token_lengths(rows), kind="stable").tolist()
 
 
 def reorder(predictions, order):
+    """Predictions (examples, ...), an array or nested tuples of arrays, in the order of these positions."""
     if isinstance(predictions, (tuple, list)):
         return tuple(reorder(part, order) for part in predictions)
     return predictions[order]

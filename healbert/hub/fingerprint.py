@@ -8,11 +8,13 @@ from .reach import resolve_commit
 
 
 def of_commit(*what):
+    """``commit:...`` of a repository on the Hub, or None if it is not known; ``what`` is for `resolve_commit`."""
     commit = resolve_commit(*what)
     return commit and f"commit:{commit}"
 
 
 def of_files(paths):
+    """``files:...``, a hash of the names and contents of files, in the order given."""
     return "files:" + _digest(tuple((str(path), *file_state(path)) for path in paths))
 
 
@@ -21,6 +23,7 @@ def _digest(files):
     import xxhash
 
     digest = xxhash.xxh3_128()
+    # Names without folders: a copy of the files elsewhere is the same data.
     for path, size, *_ in files:
         digest.update(f"{pathlib.PurePath(path).name}\0{size}\0".encode())
         with open(path, "rb") as file:

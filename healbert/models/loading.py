@@ -141,6 +141,7 @@ def describe_model(model, name, commit=None):
         commit: that of its repository on the Hub.
     """
     digest = hashlib.sha256()
+    # By name: another version of transformers may list the same weights in another order.
     for path, tensor in sorted(model.base_model.state_dict().items()):
         digest.update(path.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(dtype=_byte()).numpy())
@@ -186,12 +187,12 @@ def _quiet_load_report():
 
 
 def _require_encoder(model, report, name):
-    lost = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
+    missing = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
     encoder = set(model.base_model.state_dict())
-    lost = [key if key in encoder else key.removeprefix(f"{model.base_model_prefix}.") for key in lost]
-    lost = [key for key in lost if key in encoder and not key.startswith("pooler.")]
-    if lost:
+    missing = [key if key in encoder else key.removeprefix(f"{model.base_model_prefix}.") for key in missing]
+    missing = [key for key in missing if key in encoder and not key.startswith("pooler.")]
+    if missing:
         raise UserError(
-            f"model '{name}' lacks {len(lost)} weights of {type(model).__name__}, the first {lost[0]}; "
+            f"model '{name}' lacks {len(missing)} weights of {type(model).__name__}, the first {missing[0]}; "
             "it is not a checkpoint of this architecture"
         )

@@ -73,6 +73,7 @@ class ModelSource:
         if self.folder is None:
             return of_commit(*self._what())
         files = [path for path in pathlib.Path(self.folder).glob("*") if path.suffix in MODEL_SUFFIXES]
+        # Sorted: glob lists files as the file system holds them.
         return of_files(sorted(path for path in files if path.name not in RUN_FILES))
 
     def _what(self):

@@ -37,6 +37,7 @@ def probe(train, train_labels, evaluation, evaluation_labels, score):
 
     if not (np.isfinite(train).all() and np.isfinite(evaluation).all()):
         return None
+    # Its solver (lbfgs) draws nothing, so a probe needs no seed. The default 100 steps are too few for some depths.
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     predicted = classifier.fit(train, train_labels).predict(evaluation)
     return float(score(predicted, evaluation_labels))

@@ -47,6 +47,7 @@ def embed(features, perplexity, seed):
         return np.full((len(features), 2), np.nan)
     if not np.ptp(features, axis=0).any():  # one point
         return np.zeros((len(features), 2))
+    # PCA has no chance in it and keeps the large distances; it wants two examples and two features.
     start = "pca" if min(features.shape) >= 2 else "random"
     return TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(features)
 

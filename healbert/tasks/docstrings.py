@@ -37,7 +37,7 @@ SHORTEST, LONGEST = 40, 100  # characters
 NOT_PROSE = {"tests", "testing", "externals", "extern", "_vendored", "_vendor", "vendor"}
 
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 1  # raised when the draw or the files change: another version is another folder
 
 
 def docstrings_folder(cache_dir=None):
@@ -119,10 +119,11 @@ def split_docstrings(texts_by_library):
     owners = collections.Counter(text for texts in texts_by_library.values() for text in set(texts))
     splits = {"train": [], "validation": []}
     for index, (name, texts) in enumerate(sorted(texts_by_library.items())):
+        # Sorted: the order of a set of texts is another one in every process.
         own = sorted(text for text in set(texts) if owners[text] == 1)
         if len(own) < TRAIN_PER_CLASS + VALIDATION_PER_CLASS:
             raise UserError(f"{name} holds only {len(own)} usable docstrings; reinstall it with its sources")
-        random.Random(0).shuffle(own)
+        random.Random(0).shuffle(own)  # not --sample_seed: this is the dataset, which is one, like those of the Hub
         splits["train"] += [(text, index) for text in own[:TRAIN_PER_CLASS]]
         splits["validation"] += [(t, index) for t in own[TRAIN_PER_CLASS : TRAIN_PER_CLASS + VALIDATION_PER_CLASS]]
     for rows in splits.values():

@@ -8,7 +8,7 @@ from scipy import optimize, stats
 
 from .significance import ALPHA, least_trend_p, trend_test
 
-POWER = 0.8
+POWER = 0.8  # the usual one (Cohen 1988): four experiments of five
 
 
 SIMULATED = 2000  # experiments, drawn with a fixed seed
@@ -30,6 +30,7 @@ def detectable_difference(error, df):
     def lack(shift):
         return POWER - stats.nct.sf(critical, df, shift)  # the far side adds nothing here
 
+    # Four critical values are wide enough for one degree of freedom too, where the critical value is 12.7.
     return float(error * optimize.brentq(lack, 0, 4 * critical + 4))
 
 
@@ -62,6 +63,7 @@ def _noise(table):
 @functools.cache
 def _standard_fall(blocks, levels):
     """`detectable_fall` for noise of standard deviation 1."""
+    # Always the same experiments: the seed of a report is for its data, and this depends on the design alone.
     noise = np.random.default_rng(0).normal(size=(SIMULATED, blocks, len(levels)))
     slope = -4 * np.asarray(levels)
     critical = _critical_sum(noise)
@@ -69,6 +71,7 @@ def _standard_fall(blocks, levels):
     def lack(fall):
         return POWER - np.mean(_page_sums(noise + fall * slope) >= critical)
 
+    # Bisection, because the share found moves in steps of 1/2000; finer than 1e-4 would resolve these steps alone.
     return optimize.bisect(lack, 0, STEEPEST, xtol=1e-4)
 
 

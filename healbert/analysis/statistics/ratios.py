@@ -64,7 +64,8 @@ def _fieller(samples, top, bottom, names):
     vtop, vbottom, vsum = (error**2 for error in errors)
     shared = (vsum - vtop - vbottom) / 2
     a, b, c = bottom**2 - squares * vbottom, top * bottom - squares * shared, top**2 - squares * vtop
-    if a <= 0:
+    if a <= 0:  # the denominator's own interval reaches zero: any fraction could be true
         return None
+    # The ratio itself lies between the two roots, so that only rounding can make this negative.
     root = math.sqrt(max(b**2 - a * c, 0))
     return float((b - root) / a), float((b + root) / a)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy import stats
 
-ALPHA = 0.05
+ALPHA = 0.05  # two-sided
 
 
 PERMUTATIONS = 9999  # all of them are taken where there are no more (up to 13 pairs)
@@ -60,7 +60,7 @@ def paired_test(strata, estimated, seed=0):
             permutation_type="samples",
             vectorized=True,
             n_resamples=PERMUTATIONS,
-            rng=np.random.default_rng(seed),
+            rng=np.random.default_rng(seed),  # only above 13 pairs is anything drawn
         )
         least = 2 / min(2 ** len(values), PERMUTATIONS + 1)
         return Test("paired permutation test", float(found.pvalue), direction, least, len(values))
