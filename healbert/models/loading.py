@@ -86,7 +86,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
             output_loading_info=True,
             **source.hub_options(),
         )
-        model, report = HEADS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
+        model, report = POOLINGS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
     _require_encoder(model, report, source.name)
     return model
 
@@ -129,7 +129,7 @@ def _mean_head(name, labels, options, auto_class):
 
 
 # --pooling -> function(folder or Hub id, label names, from_pretrained options, Auto class): model, loading report.
-HEADS = {"cls": _own_head, "mean": _mean_head}
+POOLINGS = {"cls": _own_head, "mean": _mean_head}
 
 
 def describe_model(model, name, commit=None):

@@ -3,10 +3,9 @@
 import dataclasses
 from dataclasses import field
 
+from ...models.loading import POOLINGS
 from ...models.source import EMBEDDED_MODEL
 from ...utils.errors import check_choice
-
-POOLINGS = ("cls", "mean")
 
 
 @dataclasses.dataclass
