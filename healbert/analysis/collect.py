@@ -9,7 +9,7 @@ import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.read import read_runs
-from ..results.schema import region_that_counts
+from ..results.schema import region_that_counts, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -164,14 +164,8 @@ def _plan(folder):
     if not isinstance(settings, dict):
         return ""
     wanted = ("corrupt_level", "corrupt_region", "learning_rate", "seed")
-    parts = [_plain_name(settings)] + [f"{k} {settings[k]}" for k in wanted if settings.get(k) is not None]
+    parts = [source_name(settings)] + [f"{k} {settings[k]}" for k in wanted if settings.get(k) is not None]
     return ", ".join(parts)
-
-
-def _plain_name(config):
-    return str(
-        config.get("task_name") or config.get("dataset_name") or pathlib.Path(str(config.get("train_file"))).stem
-    )
 
 
 def _name_datasets(runs):
@@ -179,10 +173,10 @@ def _name_datasets(runs):
     keys = {run: tuple(signature(run.config.get(name)) for name in DATA) for run in runs}
     by_name = collections.defaultdict(list)
     for run in runs:
-        if keys[run] not in by_name[_plain_name(run.config)]:
-            by_name[_plain_name(run.config)].append(keys[run])
+        if keys[run] not in by_name[source_name(run.config)]:
+            by_name[source_name(run.config)].append(keys[run])
     for run in runs:
-        name = _plain_name(run.config)
+        name = source_name(run.config)
         same = by_name[name]
         differing = [i for i in range(len(DATA)) if len({key[i] for key in same}) > 1]
         details = [f"{DATA[i]} {run.config.get(DATA[i])}" for i in differing]

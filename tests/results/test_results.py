@@ -114,3 +114,9 @@ def test_folder_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not a folder"):
         load_results(tmp_path / "file")
     assert load_results(tmp_path).empty
+
+
+def test_run_whose_states_no_probe_takes_is_read(tmp_path):
+    write_results(tmp_path / "a", probes={"damaged": [{"layer": 0, "f1_weighted": None}]})
+    runs, unusable = read_runs(tmp_path)
+    assert (len(runs), unusable) == (1, [])

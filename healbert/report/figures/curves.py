@@ -112,5 +112,6 @@ def _depths(entry, stage):
     samples = {}
     for run in (run for members in entry.runs.values() for run in members):
         for probe in run.part("probes").get(stage) or []:
-            samples.setdefault(probe["layer"], []).append(probe[run.metric.name])
+            if probe.get(run.metric.name) is not None:  # states that are not finite, which no probe takes
+                samples.setdefault(probe["layer"], []).append(probe[run.metric.name])
     return {layer: samples[layer] for layer in sorted(samples)}
