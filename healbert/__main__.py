@@ -1,3 +1,5 @@
+"""`python -m healbert`."""
+
 from .cli.main import main
 
 main()

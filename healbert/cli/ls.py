@@ -1,4 +1,4 @@
-"""`healbert ls`."""
+"""`healbert ls`: what is in a results folder, as a table or as JSON."""
 
 import json
 import signal

@@ -11,6 +11,7 @@ COMMANDS = ("run", "sweep", "ls", "report", "tsne", "push", "env")
 
 
 def main():
+    """The command line's entry: ends with status 2 and one line where the user can mend it."""
     exit_codes(_main)
 
 

@@ -6,9 +6,12 @@ from ..utils.errors import UserError
 
 
 class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all others are, in place of the usage text."""
+
     def error(self, message):
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def command_parser(command, description):
+    """The parser of a command: no abbreviated flags, so that a new flag changes the meaning of no old command line."""
     return CommandParser(prog=f"python -m healbert {command}", description=description, allow_abbrev=False)

@@ -1,4 +1,4 @@
-"""`healbert push`."""
+"""`healbert push`: whether a folder is one run or many decides between a model and a dataset."""
 
 import pathlib
 

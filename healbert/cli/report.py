@@ -1,4 +1,4 @@
-"""`healbert report`."""
+"""`healbert report`: from a folder of runs to a report's files, and its main table on the terminal."""
 
 from .parser import command_parser
 

@@ -1,4 +1,4 @@
-"""`healbert run`, and what run_corrupt_glue.py does."""
+"""`healbert run`, and what run_corrupt_glue.py does: one run, its closing table, and the push if one is asked for."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`healbert sweep`."""
+"""`healbert sweep`: plans, runs what is not done, and ends with status 1 where a run failed."""
 
 import argparse
 import pathlib

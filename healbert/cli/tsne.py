@@ -1,4 +1,4 @@
-"""`healbert tsne`."""
+"""`healbert tsne`: pictures from the features that runs kept, without a model."""
 
 import pathlib
 
