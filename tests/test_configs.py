@@ -11,7 +11,7 @@ from healbert.experiment.run import run_experiment
 from healbert.sweep.plan import make_plan
 from healbert.sweep.sweep_file import read_sweep
 
-CELLS = [path for folder in (".", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
+RUNS = [path for folder in (".", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
 SWEEPS = sorted((ROOT / "configs" / "paper").glob("*.yaml"))
 LAUNCHES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 
@@ -20,7 +20,7 @@ def name(path):
     return str(path.relative_to(ROOT / "configs"))
 
 
-@pytest.mark.parametrize("path", CELLS, ids=name)
+@pytest.mark.parametrize("path", RUNS, ids=name)
 def test_run_configuration_runs_on_a_tiny_model(path, run_flags):
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings.pop("task_name")
@@ -29,7 +29,7 @@ def test_run_configuration_runs_on_a_tiny_model(path, run_flags):
     assert results["corruption"]["layers_hit"] == [0, 1]
 
 
-@pytest.mark.parametrize("path", CELLS, ids=name)
+@pytest.mark.parametrize("path", RUNS, ids=name)
 def test_run_configuration_says_what_it_names(path):
     arguments, _ = parse_arguments([str(path), "--use_cpu"])
     for key, value in yaml.safe_load(path.read_text(encoding="utf-8")).items():

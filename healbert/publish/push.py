@@ -62,8 +62,7 @@ def push_experiment(arguments):
         raise
     except UserError as error:
         raise PushError(
-            f"{error}. Nothing is lost: the finished run is in {repository.folder}, and this pushes it: "
-            f"{repository.command()}"
+            f"{error}. The finished run is kept in {repository.folder}, and this pushes it: {repository.command()}"
         ) from error
 
 

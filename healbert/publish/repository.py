@@ -178,7 +178,7 @@ class Repository:
         what = f"{len(missing)} of {len(files)} files are missing there: {named}"
         what = what if missing else "what is there is of an earlier push"
         return (
-            f"the push to '{self.repo_id}' did not finish: {explain(error)}; {what}. Nothing is lost: everything is in "
+            f"the push to '{self.repo_id}' did not finish: {explain(error)}; {what}. Everything is kept in "
             f"{self.folder}, and this completes it: {self.command()}"
         )
 

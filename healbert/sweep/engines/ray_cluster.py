@@ -1,7 +1,7 @@
 """Ray Core: one task a run, on one machine or many that share a file system.
 
 Ray keeps the processes that ran a task for the next one, so that they keep what they loaded. A run whose worker or
-node is lost is tried again by Ray, and continues from its last epoch.
+node goes down is tried again by Ray, and continues from its last epoch.
 """
 
 import socket
@@ -10,7 +10,7 @@ from ...utils.errors import UserError
 from ..engines import Failure, with_threads
 from .worker import RunTimeout, run_one
 
-RETRIES = 2  # of a run whose worker died: a lost node is not the run's fault
+RETRIES = 2  # of a run whose worker died: a node that goes down is not the run's fault
 
 
 def start(options):
@@ -78,7 +78,7 @@ class RayEngine:
             kind = "timeout" if isinstance(error.cause, RunTimeout) else "exception"
             return Failure(kind, str(error.cause))
         except RayError as error:
-            return Failure("killed", f"Ray lost the worker {RETRIES + 1} times ({type(error).__name__})")
+            return Failure("killed", f"the worker died {RETRIES + 1} times ({type(error).__name__})")
         return None
 
     def stop(self):
