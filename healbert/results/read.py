@@ -94,7 +94,7 @@ def load_results(directory):
         pandas.DataFrame: a row per run. Columns: ``folder``, ``status``, ``task``, ``model``; every setting by its
         flag's name (``corrupt_region`` is missing where it has no meaning, see `region_that_counts`); ``metric``, the
         name of the primary metric, and ``damaged_``, ``healed_``, ``last_`` (the last epoch), ``dev_`` and ``test_``
-        followed by the name of each metric, such as ``healed_accuracy``; ``majority_`` and the name of the primary metric;
+        followed by the name of each metric, such as ``healed_accuracy``; ``majority_`` and the primary metric's name;
         ``best_epoch``, ``collapsed``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``, ``seconds``,
         ``error``. What a run does not have is missing. Damaged files are named in a warning.
 
