@@ -10,8 +10,9 @@ What an entry of a kind is, its room says: the class that ``table`` is given (or
 """
 
 import collections.abc
+import dataclasses
 
-from .errors import UserError, check_choice
+from .errors import UserError, check_choice, did_you_mean
 
 KINDS = (
     *("method", "region", "component", "strategy", "task", "task_type", "metric"),
@@ -55,10 +56,22 @@ class Table(collections.abc.Mapping):
     def _make(self, name, thing, attributes):
         if self.entry is None and not attributes:
             return thing
+        self._check_attributes(name, attributes)
         try:
             return self.entry(thing, **attributes)
         except TypeError as error:
             raise UserError(f"{self.kind} '{name}' cannot be registered so: {error}") from error
+
+    def _check_attributes(self, name, attributes):
+        if not dataclasses.is_dataclass(self.entry):
+            return
+        known = [field.name for field in dataclasses.fields(self.entry)[1:]]  # the first is the thing itself
+        unknown = [attribute for attribute in attributes if attribute not in known]
+        if unknown:
+            raise UserError(
+                f"{self.kind} '{name}' cannot be registered so: it takes no '{unknown[0]}'"
+                f"{did_you_mean(unknown[0], known)} (known: {', '.join(known)})"
+            )
 
     def __iter__(self):
         return iter(self._registered)
