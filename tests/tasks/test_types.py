@@ -146,6 +146,12 @@ def test_second_primary_metric_is_refused():
         make_arguments(task_name="docstrings")
 
 
+def test_metric_of_a_type_that_does_not_exist_is_refused():
+    METRICS.add("errors", lambda predictions, labels: 0.0, task_types=("clasification",))
+    with pytest.raises(UserError, match=r"metric 'errors': task type 'clasification' is not known; did you mean 'cl"):
+        task_type().metrics()
+
+
 def test_type_without_a_primary_metric_is_refused():
     registry.register("task_type", "bare")(type("Bare", (Classification,), {}))
     with pytest.raises(UserError, match="'bare' needs one metric that is registered as primary, and has none"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...utils.errors import UserError
+from ...utils.errors import UserError, check_choice
 from ...utils.registry import table
 from ..metrics import LOSS, METRICS
 
@@ -92,8 +92,11 @@ class TaskType:
         """{name: `Metric`} of all that this type reports: the primary one first, then as they were registered.
 
         Raises:
-            UserError: if not exactly one of them is the primary one.
+            UserError: if not exactly one of them is the primary one, or a metric is of a type that does not exist.
         """
+        for name, metric in METRICS.items():  # else a metric of a misspelt type would be left out in silence
+            for kind in metric.task_types:
+                check_choice(f"metric '{name}': task type", kind, TASK_TYPES)
         own = {name: metric for name, metric in METRICS.items() if self.name in metric.task_types}
         primary = [name for name, metric in own.items() if metric.primary]
         if len(primary) != 1:
