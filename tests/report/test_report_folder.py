@@ -1,0 +1,91 @@
+"""What a report replaces in its folder, and what it leaves alone."""
+
+import json
+
+import pytest
+from helpers.report_runs import Maker
+from helpers.runs import state_of
+
+from healbert.report.write import make_report
+from healbert.utils.errors import UserError
+
+
+@pytest.fixture
+def runs(tmp_path):
+    maker = Maker(tmp_path / "runs")
+    maker.run("sst2", 0.5)
+    return maker.root
+
+
+def put(folder, *names, text="dear"):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def list_in_marker(output):
+    return json.loads((output / "report.json").read_text())["healbert_report"]["files"]
+
+
+def test_second_report_replaces_what_the_first_wrote_and_nothing_else(runs, tmp_path):
+    output = tmp_path / "out"
+    make_report(runs, output)
+    files = list_in_marker(output)
+    assert files == sorted(p.relative_to(output).as_posix() for p in output.rglob("*.*") if p.name != "report.json")
+    put(output, "figures/old.png", "figures/mine.png", "notes.txt")
+    marker = json.loads((output / "report.json").read_text())
+    marker["healbert_report"]["files"].append("figures/old.png")
+    (output / "report.json").write_text(json.dumps(marker))
+    make_report(runs, output)
+    assert not (output / "figures" / "old.png").exists() and list_in_marker(output) == files
+    assert (output / "figures" / "mine.png").read_text() == (output / "notes.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    "names", [["report.html"], ["report.html", "figures/a.png"], ["tables/x.csv"], ["report.json", "report.html"]]
+)
+def test_files_that_no_report_wrote_are_named_and_kept(runs, tmp_path, names):
+    output = put(tmp_path / "out", *names)
+    before = state_of(output)
+    with pytest.raises(UserError, match="holds other files") as caught:
+        make_report(runs, output)
+    assert names[0].partition("/")[0] in str(caught.value) and state_of(output) == before
+
+
+def test_file_of_somebody_where_a_new_report_would_write_is_kept(runs, tmp_path):
+    output = tmp_path / "out"
+    make_report(runs, output)
+    marker = json.loads((output / "report.json").read_text())
+    marker["healbert_report"]["files"].remove("tables/runs.csv")
+    (output / "report.json").write_text(json.dumps(marker))
+    before = state_of(output)
+    with pytest.raises(UserError, match="no report wrote: tables/runs.csv"):
+        make_report(runs, output)
+    assert state_of(output) == before
+
+
+def test_marker_cannot_name_files_elsewhere(runs, tmp_path):
+    output, other = tmp_path / "out", put(tmp_path / "other", "dear.txt")
+    make_report(runs, output)
+    (output / "link").symlink_to(other)
+    marker = json.loads((output / "report.json").read_text())
+    marker["healbert_report"]["files"] += ["../other/dear.txt", "link/dear.txt", str(other / "dear.txt"), 3]
+    (output / "report.json").write_text(json.dumps(marker))
+    make_report(runs, output)
+    assert (other / "dear.txt").read_text() == "dear"
+
+
+def test_report_of_before_the_marker_is_known_by_its_page(runs, tmp_path):
+    output = tmp_path / "out"
+    make_report(runs, output)
+    (output / "report.json").unlink()
+    put(output, "figures/mine.png")
+    make_report(runs, output)
+    assert (output / "figures" / "mine.png").exists() and "report.html" in list_in_marker(output)
+
+
+def test_leftover_of_a_killed_report_does_not_block_the_next(runs, tmp_path):
+    output = put(tmp_path / "out", ".report-a1b2c3d4/report.html")
+    make_report(runs, output)
+    assert (output / "report.html").is_file()
