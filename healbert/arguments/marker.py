@@ -35,6 +35,14 @@ def marker(arguments):
     return {"healbert": {"schema": SCHEMA}, "identity": arguments.identity(), "config": _config(arguments)}
 
 
+def is_marker(there):
+    """Whether what a settings.json holds was written by `marker`: an editor's settings.json is not."""
+    ours = there.get("healbert") if isinstance(there, dict) else None
+    schema = ours.get("schema") if isinstance(ours, dict) else None
+    parts = [there.get(name) for name in ("identity", "config")] if ours else []
+    return isinstance(schema, int) and all(isinstance(part, dict) for part in parts)
+
+
 def _config(arguments):
     return json.loads(json.dumps(jsonable(arguments.settings()), default=str))
 
@@ -43,11 +51,9 @@ def differences(there, arguments):
     """How the run in a folder differs from the one that is asked for: a list of texts, empty for the same run.
 
     Args:
-        there: what the folder's settings.json holds.
+        there: what the folder's settings.json holds, as `marker` gives it.
         arguments: `Arguments`.
     """
-    if "identity" not in there:
-        return ["it was begun by an earlier version, which told runs apart another way"]
     old, new = there["identity"], arguments.identity()
     if old == new:
         return []

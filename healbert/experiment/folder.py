@@ -1,11 +1,12 @@
 """The folder of a run: what is in it, and when it may be written."""
 
 import contextlib
+import pathlib
 import shutil
 
-from ..arguments.marker import differences, marker
+from ..arguments.marker import differences, is_marker, marker
 from ..results.read import read_results
-from ..results.schema import LOG_NAME, MODEL_FILES, RUN_FILES
+from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SHARD
 from ..utils.errors import UserError
 from ..utils.files import atomic_path, read_json, write_json
 
@@ -20,18 +21,17 @@ def finished_results(output_dir, arguments):
         there = output_dir.exists()
     except OSError as error:  # a name that is too long
         raise UserError(f"--output_dir {output_dir} cannot be used: {error.strerror}") from error
-    if arguments.run.overwrite_output_dir or not there:
+    if not there:
         return None
     if not output_dir.is_dir():
         raise UserError(f"--output_dir {output_dir} is a file; name a folder")
     if _never_began(output_dir):
         return None
     settings = read_json(output_dir / "settings.json")
-    if not isinstance(settings, dict):
-        raise UserError(
-            f"{output_dir} holds files that are not of a HealBERT run; choose another --output_dir, "
-            "or add to them with --overwrite_output_dir"
-        )
+    if not is_marker(settings):
+        _refuse_foreign(output_dir, arguments.run.overwrite_output_dir)
+    if arguments.run.overwrite_output_dir:
+        return None
     differing = differences(settings, arguments)
     if differing:
         raise UserError(
@@ -54,8 +54,27 @@ def _never_began(output_dir):
     names = {path.name for path in output_dir.iterdir() if not path.name.startswith(".")}
     if names - {LOG_NAME} != {"results.json"}:
         return names <= {LOG_NAME}
-    found = read_json(output_dir / "results.json")
-    return isinstance(found, dict) and found.get("status") == "failed"
+    try:
+        return read_results(output_dir)["status"] == "failed"
+    except (OSError, ValueError):
+        return False
+
+
+def _refuse_foreign(output_dir, overwrite):
+    """Refuses a folder that no settings.json of ours marks, unless a run may and can be added to what is there."""
+    mine = sorted(path.name for path in output_dir.iterdir() if _may_be_of_a_run(path.name))
+    if not mine and overwrite:
+        return
+    named = ", ".join(mine[:8]) + (f" and {len(mine) - 8} more" if len(mine) > 8 else "")
+    holds = f"{named}, which a run would replace and which are not of a HealBERT run" if mine else "other files"
+    add = "" if mine else ", or add to them with --overwrite_output_dir"
+    raise UserError(f"{output_dir} holds {holds}; choose another --output_dir{add}")
+
+
+def _may_be_of_a_run(name):
+    return name in (*RUN_FILES, *MODEL_FILES, "tensorboard") or bool(
+        SHARD.fullmatch(name) or CHECKPOINT.fullmatch(name)
+    )
 
 
 class RunBusy(UserError):
@@ -115,20 +134,21 @@ def _write_start(output_dir, arguments, receipt):
 
 
 def _remove_run(output_dir):
-    ours = (output_dir / "settings.json").exists()
-    if not ours and any(output_dir.glob("checkpoint-*")):  # training would go on from them, and delete them
-        raise UserError(f"{output_dir} holds checkpoints that are not of a HealBERT run; choose another --output_dir")
-    patterns = (*RUN_FILES, *(MODEL_FILES if ours else ()))
-    for path in [path for pattern in patterns for path in output_dir.glob(pattern)]:
-        path.unlink()
+    """Removes what a run wrote, by exact name, from a folder that its settings.json marks as ours."""
+    if not is_marker(read_json(output_dir / "settings.json")):
+        return  # nothing that a run writes is there: see `_refuse_foreign`
+    for path in output_dir.iterdir():
+        if path.name in (*RUN_FILES, *MODEL_FILES) or SHARD.fullmatch(path.name):
+            path.unlink()
     shutil.rmtree(output_dir / "tensorboard", ignore_errors=True)
     remove_checkpoints(output_dir)
 
 
 def remove_checkpoints(output_dir):
-    """Deletes the checkpoints in a folder; another process may be at it, too."""
-    for folder in output_dir.glob("checkpoint-*"):
-        shutil.rmtree(folder, onerror=_unless_gone)
+    """Deletes a run's checkpoints, by exact name; another process may be at it, too."""
+    for folder in pathlib.Path(output_dir).iterdir():
+        if CHECKPOINT.fullmatch(folder.name):
+            shutil.rmtree(folder, onerror=_unless_gone)
 
 
 def _unless_gone(_, path, raised):

@@ -1,12 +1,13 @@
 """A model on its way through a run: damaged, evaluated, healed, evaluated, looked into."""
 
+import contextlib
 import copy
 import pathlib
 import pickle
 
 from transformers import set_seed
 
-from ..healing.checkpoints import last_complete_checkpoint
+from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
 from ..utils.errors import UserError
@@ -80,17 +81,27 @@ class Experiment:
 
     def _heal(self):
         training, status = self.trainer.args, "completed"
-        checkpoint = training.resume_from_checkpoint or last_complete_checkpoint(self.output_dir, training.world_size)
+        checkpoint = self._checkpoint(training)
         set_seed(training.seed)  # dropout: what was evaluated before must not change it
         try:
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
-            raise UserError(f"checkpoint {checkpoint} is damaged or not of this program; remove it") from error
+            raise UserError(f"checkpoint {checkpoint} is damaged or not of this program; choose another") from error
         except Diverged:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
         return status, checkpoint
+
+    def _checkpoint(self, training):
+        """The folder of the checkpoint to go on from, or None."""
+        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
+        if not named:
+            return last_complete_checkpoint(self.output_dir, training.world_size, set_aside=main)
+        with contextlib.suppress(FileNotFoundError):  # one of another program has no manifest
+            if wrong := wrong_file(named):
+                raise UserError(f"--resume_from_checkpoint {named} is damaged ({wrong}); name another or leave it out")
+        return named
 
     def _evaluate_healed(self):
         """Scores the chosen epoch and the last one.
@@ -169,4 +180,13 @@ class Experiment:
             write_json(self.output_dir / "results.json", results)
             if not keep:
                 remove_checkpoints(self.output_dir)
+            else:
+                self._keep_as_asked()
         trainer.accelerator.wait_for_everyone()
+
+    def _keep_as_asked(self):
+        """Leaves as many checkpoints as --save_total_limit says; where it is one, the best."""
+        state, limit = self.trainer.state, self.trainer.args.save_total_limit
+        last = self.output_dir / f"checkpoint-{state.global_step}"
+        best = state.best_model_checkpoint
+        prune(self.output_dir, limit, [best] if best and limit == 1 else [best, last])

@@ -1,5 +1,8 @@
 """HealingTrainer: transformers.Trainer with sorted evaluation, seeded batch order and a stop at divergence."""
 
+import pathlib
+import shutil
+
 import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
@@ -7,6 +10,7 @@ from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
 from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
+from .checkpoints import LEAST, prune, write_manifest
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
 from .strategies.full import Full
 
@@ -20,6 +24,12 @@ class _Hooks(TrainerCallback):
 
     def __init__(self, trainer):
         self.trainer = trainer
+
+    def on_train_begin(self, args, state, control, **_):
+        # What a checkpoint says of the best one is a path, which is another one in a folder that was moved.
+        best = pathlib.Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
+        if state.best_global_step and best.is_dir():
+            state.best_model_checkpoint = str(best)
 
     def on_epoch_begin(self, args, state, control, **_):
         self.trainer.strategy.on_epoch(self.trainer, round(state.epoch))  # a sum of fractions of an epoch
@@ -63,7 +73,24 @@ class HealingTrainer(Trainer):
         # On a CPU every step would hand its memory back to the kernel and fault it in again.
         if self.args.device.type == "cpu":
             keep_freed_memory()
-        return super().train(*args, **kwargs)
+        # Trainer's own pruning deletes whatever is called checkpoint-*, and keeps none to fall back on: see `prune`.
+        self._limit, self.args.save_total_limit = self.args.save_total_limit, None
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self.args.save_total_limit = self._limit
+
+    def _save_checkpoint(self, model, trial):
+        folder = pathlib.Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+            shutil.rmtree(folder, ignore_errors=True)  # of a kill, perhaps of another number of processes
+        self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            write_manifest(folder)
+            limit = self._limit and max(self._limit, LEAST)
+            prune(folder.parent, limit, [folder, self.state.best_model_checkpoint])
 
     def _load_best_model(self):
         # The last moment at which the last epoch's weights are there. A model that diverged has no last epoch.

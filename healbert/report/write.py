@@ -1,19 +1,23 @@
 """A report's folder: every format's files, put in place when all of them are made."""
 
 import pathlib
-import shutil
 import tempfile
 
 from ..results.read import check_folder
 from ..utils.errors import UserError
+from ..utils.files import read_json, write_json
 from .content import make_content
 
-# Replaced as a whole, so that nothing of an earlier report stays; elsewhere files are replaced one by one.
-OWN_FOLDERS = ("tables", "figures")
+# Marks a folder as a report's and names what the report wrote: that, and nothing else, is replaced by the next one.
+MARKER, SCHEMA = "report.json", 1
+TITLE = "<title>Healing report: "  # by which a page of before the marker is known
+UNFINISHED = ".report-"  # where the next report is made; a killed one leaves it behind
 
 
 def make_report(directory, output=None, seed=0):
-    """Writes report.html, report.md, tables/ and figures/, and what formats of plugins write.
+    """Writes report.html, report.md, tables/ and figures/, what formats of plugins write, and report.json, its marker.
+
+    What an earlier report wrote, as its marker says, is replaced. Other files in the folder stay as they are.
 
     Args:
         directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
@@ -31,7 +35,7 @@ def make_report(directory, output=None, seed=0):
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     try:
-        made = _check_output(output)
+        made, earlier = _check_output(output), _earlier_files(output)
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
     try:
@@ -41,7 +45,7 @@ def make_report(directory, output=None, seed=0):
             folder.rmdir()
         raise
     try:
-        _write(content, output)
+        _write(content, output, earlier)
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror or error}") from error
     return content, output
@@ -51,8 +55,6 @@ def _check_output(output):
     """Makes the folder; gives those that had to be made, the innermost first."""
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a folder")
-    if output.exists() and any(output.iterdir()) and not (output / "report.html").is_file():
-        raise UserError(f"--output {output} holds other files; name a new folder or that of an earlier report")
     whole = output.resolve()  # without ".."
     made = [folder for folder in (whole, *whole.parents) if not folder.exists()]
     whole.mkdir(parents=True, exist_ok=True)
@@ -60,17 +62,66 @@ def _check_output(output):
     return made
 
 
-def _write(content, output):
+def _earlier_files(output):
+    """The files that an earlier report wrote into a folder: a set of relative paths; None for one without a marker.
+
+    Raises:
+        UserError: if there are other files and no report.
+    """
+    folder = output.resolve()
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith(UNFINISHED))
+    marker = read_json(folder / MARKER) if (folder / MARKER).is_file() else None
+    ours = marker.get("healbert_report") if isinstance(marker, dict) else None
+    if isinstance(ours, dict) and isinstance(ours.get("schema"), int) and isinstance(ours.get("files"), list):
+        return {name for name in ours["files"] if isinstance(name, str) and _is_inside(folder, folder / name)}
+    if MARKER not in names and _is_page_of_before(folder / "report.html"):
+        return None
+    if names:
+        named = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        raise UserError(
+            f"--output {output} holds other files ({named}); name a new folder or that of an earlier report"
+        )
+    return set()
+
+
+def _is_inside(folder, path):
+    # Neither ".." nor a link may lead out of it.
+    return path.parent.resolve().is_relative_to(folder) and path.is_file()
+
+
+def _is_page_of_before(page):
+    if not page.is_file():
+        return False
+    with page.open("rb") as file:
+        return TITLE.encode() in file.read(4096)
+
+
+def _write(content, output, earlier):
     """Writes everything beside its place first, so that a broken-off report replaces nothing."""
     from .formats import FORMATS
 
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=output) as name:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output) as name:
         folder = pathlib.Path(name)
         for write in FORMATS.values():
             write(content, folder)
-        for part in OWN_FOLDERS:
-            shutil.rmtree(output / part, ignore_errors=True)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            place = output / path.relative_to(folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(place)
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        known = set(files) if earlier is None else earlier
+        _refuse_foreign(output, set(files) - known)
+        _mark(output, known | set(files))  # first: what a kill leaves is known to the next report
+        for file in files:
+            (output / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).replace(output / file)
+        for file in known - set(files):
+            (output / file).unlink(missing_ok=True)
+        _mark(output, files)
+
+
+def _refuse_foreign(output, new):
+    there = sorted(file for file in new if (output / file).exists())
+    if there:
+        named = ", ".join(there[:8]) + (f" and {len(there) - 8} more" if len(there) > 8 else "")
+        raise UserError(f"--output {output} holds files that no report wrote: {named}; name a new folder")
+
+
+def _mark(output, files):
+    write_json(output / MARKER, {"healbert_report": {"schema": SCHEMA, "files": sorted(files)}})

@@ -1,6 +1,7 @@
 """What is on disk: names of files and of stages, and how a results.json names its metrics."""
 
 import pathlib
+import re
 
 SCHEMA_VERSION = 2  # of results.json; earlier ones are still read, see upgrade.py
 LOG_NAME = "log.txt"  # what a sweep's worker printed
@@ -18,14 +19,26 @@ RUN_FILES = (
     "trainer_state.json",
     LOG_NAME,
 )
+# What a model is kept in. Exact names: a file that only looks alike, such as vocab_notes.docx, is somebody's own.
 MODEL_FILES = (
-    "model*.safetensors*",
+    "model.safetensors",
+    "model.safetensors.index.json",
     "config.json",
-    "tokenizer*",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
     "special_tokens_map.json",
-    "vocab*",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
     "training_args.bin",
 )
+SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")  # of a model that is kept in several files
+CHECKPOINT = re.compile(r"(damaged-)?checkpoint-(\d+)")  # a damaged one was set aside
 
 
 def metrics_of(results):

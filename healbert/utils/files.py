@@ -16,13 +16,22 @@ def atomic_path(path):
     os.close(handle)
     try:
         yield name
-        with open(name, "rb") as written:
-            os.fsync(written.fileno())
         pathlib.Path(name).chmod(0o666 & ~_umask())
+        sync(name)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+    sync(path.parent)  # without it a power cut may take the new name back
+
+
+def sync(path):
+    """Has the disk hold what is in a file, or the names in a folder, before anything else happens."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask():

@@ -76,12 +76,48 @@ def test_overwriting_replaces_the_run_and_nothing_else(run_copy, settings):
     assert again == read(run_copy)
 
 
-def test_overwriting_spares_checkpoints_of_something_else(settings, tmp_path):
-    (tmp_path / "checkpoint-500").mkdir()
-    (tmp_path / "checkpoint-500" / "model.safetensors").write_text("dear")
-    with pytest.raises(UserError, match="checkpoints that are not of a HealBERT run"):
-        run_with(settings, output_dir=str(tmp_path), overwrite_output_dir=True)
-    assert [path.name for path in tmp_path.rglob("*")] == ["checkpoint-500", "model.safetensors"]
+def leave(folder, names):
+    """Puts somebody's files into a folder; returns what is there."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("dear")
+    return state_of(folder)
+
+
+EDITORS = '{"editor.fontSize": 12, "config": {}, "identity": {}}'
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "names, settings_file",
+    [
+        (["checkpoint-500/model.safetensors"], None),
+        (["log.txt", "results.json", "tensorboard/events"], None),
+        (["model.safetensors", "config.json", "checkpoint-500/optimizer.pt"], EDITORS),
+        (["log.txt", "model-00001-of-00002.safetensors"], '{"healbert": true}'),
+    ],
+)
+def test_files_of_something_else_are_named_and_kept(settings, tmp_path, names, settings_file, overwrite):
+    if settings_file:
+        (tmp_path / "settings.json").write_text(settings_file)
+    before = leave(tmp_path, names)
+    with pytest.raises(UserError, match="not of a HealBERT run") as caught:
+        run_with(settings, output_dir=str(tmp_path), overwrite_output_dir=overwrite)
+    assert all(name.partition("/")[0] in str(caught.value) for name in names)
+    assert "--overwrite_output_dir" not in str(caught.value)
+    assert state_of(tmp_path) == before
+
+
+ALIKE = ["vocab_of_my_thesis.docx", "tokenizer_notes.md", "model_old.safetensors", "checkpoint-best-backup/x"]
+
+
+def test_files_that_only_look_like_those_of_a_run_are_kept(settings, tmp_path):
+    run_with(settings, output_dir=str(tmp_path), num_train_epochs=1)
+    leave(tmp_path, [*ALIKE, "checkpoint-7-backup/x"])
+    run_with(settings, output_dir=str(tmp_path), num_train_epochs=1)  # a finished run removes what checkpoints are left
+    run_with(settings, output_dir=str(tmp_path), num_train_epochs=1, corrupt_level=1, overwrite_output_dir=True)
+    assert all((tmp_path / name).read_text() == "dear" for name in ALIKE)
 
 
 def test_overwriting_leaves_no_model_of_the_earlier_run(settings, tmp_path):

@@ -1,6 +1,7 @@
 """An interruption changes nothing."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -9,6 +10,9 @@ import time
 import pytest
 from helpers.runs import EPOCHS, STEPS, rewind, run_with, same_outcome
 from helpers.small import ROOT, to_flags
+
+from healbert.healing.checkpoints import MANIFEST
+from healbert.healing.trainer import HealingTrainer
 
 
 @pytest.mark.parametrize("epochs", range(1, EPOCHS + 1))
@@ -19,14 +23,70 @@ def test_run_continues_from_its_last_epoch(run, with_checkpoints, settings, tmp_
     assert same_outcome(folder, run)
 
 
-@pytest.mark.parametrize("left", [None, '{"epoch": 2.0, "best'], ids=["absent", "cut short"])
-def test_checkpoint_killed_while_it_was_written_is_passed_over(run, with_checkpoints, settings, tmp_path, left):
+def test_checkpoint_killed_while_it_was_written_is_passed_over(run, with_checkpoints, settings, tmp_path):
     folder = rewind(with_checkpoints, tmp_path / "run", epochs=2)
-    state = folder / f"checkpoint-{2 * STEPS}" / "trainer_state.json"
-    state.unlink() if left is None else state.write_text(left)
-    (state.parent / "model.safetensors").write_bytes(b"half")
+    checkpoint = folder / f"checkpoint-{2 * STEPS}"
+    for name in (MANIFEST, "trainer_state.json"):
+        (checkpoint / name).unlink()
+    (checkpoint / "model.safetensors").write_bytes(b"half")
+    (checkpoint / "rng_state_0.pth").write_bytes(b"of a launch of two processes")
     assert run_with(settings, output_dir=str(folder))["resumed_from"] == f"checkpoint-{STEPS}"
     assert same_outcome(folder, run)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {"cut": cut, "empty": lambda path: path.write_bytes(b""), "deleted": pathlib.Path.unlink, "flipped": flip}
+STATE = ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
+
+
+@pytest.mark.parametrize("how, name", [(how, name) for how in DAMAGE for name in STATE] + [("cut", MANIFEST)])
+def test_damaged_checkpoint_is_set_aside_and_the_one_before_it_taken(
+    run, with_checkpoints, settings, tmp_path, how, name
+):
+    folder = rewind(with_checkpoints, tmp_path / "run", epochs=2)
+    DAMAGE[how](folder / f"checkpoint-{2 * STEPS}" / name)
+    with pytest.warns(UserWarning, match=f"checkpoint-{2 * STEPS} is damaged"):
+        results = run_with(settings, output_dir=str(folder))
+    assert results["resumed_from"] == f"checkpoint-{STEPS}"
+    assert same_outcome(folder, run)
+    assert not list(folder.glob("*checkpoint*"))
+
+
+def test_with_all_checkpoints_damaged_the_run_starts_again(run, with_checkpoints, settings, tmp_path):
+    folder = rewind(with_checkpoints, tmp_path / "run", epochs=2)
+    for checkpoint in folder.glob("checkpoint-*"):
+        (checkpoint / "optimizer.pt").unlink()
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert run_with(settings, output_dir=str(folder))["resumed_from"] is None
+    assert same_outcome(folder, run)
+
+
+def test_two_checkpoints_stay_while_a_run_goes(settings, tmp_path, monkeypatch):
+    seen, keep = [], HealingTrainer._save_checkpoint
+
+    def count(self, *args):
+        keep(self, *args)
+        seen.append(sorted(path.name for path in tmp_path.glob("run/checkpoint-*")))
+
+    monkeypatch.setattr(HealingTrainer, "_save_checkpoint", count)
+    (tmp_path / "run" / "notes").mkdir(parents=True)
+    for name in ("checkpoint-best-backup", "checkpoint-3-backup"):
+        (tmp_path / "run" / name).mkdir()
+    run_with(settings, output_dir=str(tmp_path / "run"), overwrite_output_dir=True, save_model=True)
+    ours = [[name for name in names if not name.endswith("backup")] for names in seen]
+    assert [len(names) for names in ours] == [1] + [2] * (EPOCHS - 1)
+    assert all(f"checkpoint-{(n + 1) * STEPS}" in names for n, names in enumerate(ours))
+    left = sorted(path.name for path in tmp_path.glob("run/checkpoint-*"))
+    assert len(left) == 3 and {"checkpoint-3-backup", "checkpoint-best-backup"} < set(left)
 
 
 def test_results_cut_short_do_not_count(run, run_copy, settings):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pathlib
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from helpers.small import make_rows
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainingArguments
 
 from healbert import HealingTrainer
-from healbert.healing.checkpoints import last_complete_checkpoint
+from healbert.healing.checkpoints import last_complete_checkpoint, prune, write_manifest
 from healbert.healing.samplers import FixedOrder, GroupedByLength, token_lengths
 from healbert.healing.trainer import Diverged
 
@@ -182,13 +183,15 @@ def test_model_that_returns_more_than_logits(make_trainer):
     assert np.allclose(logits, plain.predictions, atol=1e-6)
 
 
-def put_checkpoint(folder, step, state='{"epoch": 1.0}', processes=1):
+def put_checkpoint(folder, step, processes=1, best=None, whole=True):
     path = folder / f"checkpoint-{step}"
     path.mkdir()
     for rank in range(processes):
         (path / f"rng_state{f'_{rank}' if processes > 1 else ''}.pth").write_bytes(b"")
-    if state is not None:
-        (path / "trainer_state.json").write_text(state)
+    state = {"global_step": int(step) if str(step).isdigit() else 0, "best_global_step": best}
+    (path / "trainer_state.json").write_text(json.dumps(state))
+    if whole:
+        write_manifest(path)
     return str(path)
 
 
@@ -200,11 +203,28 @@ def test_newest_checkpoint_is_the_one_of_most_steps(tmp_path):
     assert last_complete_checkpoint(str(tmp_path)) == newest
 
 
-@pytest.mark.parametrize("state", [None, "", '{"epoch": 2.0, "log_hist'], ids=["absent", "empty", "cut short"])
-def test_checkpoint_that_was_not_finished_is_skipped(tmp_path, state):
+def test_checkpoint_that_was_not_finished_is_skipped(tmp_path):
     whole = put_checkpoint(tmp_path, 5)
-    put_checkpoint(tmp_path, 10, state)
-    assert last_complete_checkpoint(tmp_path) == whole
+    unfinished = put_checkpoint(tmp_path, 10, whole=False)
+    assert last_complete_checkpoint(tmp_path, set_aside=True) == whole
+    assert pathlib.Path(unfinished).is_dir(), "it is written again, and is not called damaged"
+
+
+def test_checkpoint_whose_best_is_gone_is_skipped(tmp_path):
+    put_checkpoint(tmp_path, 10, best=5)
+    assert last_complete_checkpoint(tmp_path) is None
+    put_checkpoint(tmp_path, 5)
+    assert last_complete_checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
+
+
+def test_pruning_keeps_the_newest_and_what_it_is_told(tmp_path):
+    for step in (30, 5, 10, 20):  # 30 is of before
+        put_checkpoint(tmp_path, step)
+    put_checkpoint(tmp_path, "best-backup")
+    (tmp_path / "checkpoint-7-backup").mkdir()
+    prune(tmp_path, 2, [tmp_path / "checkpoint-5", tmp_path / "checkpoint-20"])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"checkpoint-5", "checkpoint-20", "checkpoint-best-backup", "checkpoint-7-backup"}
 
 
 def test_folders_that_only_look_like_checkpoints_are_skipped(tmp_path):

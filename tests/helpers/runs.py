@@ -76,7 +76,4 @@ def rewind(with_checkpoints, folder, epochs):
     for checkpoint in folder.glob("checkpoint-*"):
         if int(checkpoint.name.rpartition("-")[2]) > epochs * STEPS:
             shutil.rmtree(checkpoint)
-            continue
-        state = checkpoint / "trainer_state.json"  # it names the best checkpoint by its full path
-        state.write_text(state.read_text().replace(str(with_checkpoints), str(folder)))
     return folder

@@ -83,7 +83,7 @@ def runs(tmp_path):
 def test_a_plugin_adds_tables_figures_and_a_format(runs, tmp_path, registries, capsys):
     (tmp_path / "plugin.py").write_text(PLUGIN)
     (tmp_path / "out" / "more").mkdir(parents=True)
-    (tmp_path / "out" / "report.html").write_text("an earlier one")
+    (tmp_path / "out" / "report.html").write_text("<title>Healing report: an earlier one")
     (tmp_path / "out" / "more" / "mine.txt").write_text("mine")
     report([str(runs), "-o", str(tmp_path / "out"), "--plugin", str(tmp_path / "plugin.py")])
     out = tmp_path / "out"

@@ -243,17 +243,6 @@ class TestHalfFinishedAndBad:
         with pytest.raises(UserError, match="cannot be read: File name too long"):
             make_report(tmp_path / ("n" * 300))
 
-    def test_second_report_replaces_the_first(self, tmp_path):
-        maker = Maker(tmp_path / "runs")
-        maker.run("sst2", 0.5)
-        make_report(maker.root, tmp_path / "out")
-        (tmp_path / "out" / "figures" / "old.png").write_text("x")
-        (tmp_path / "out" / "notes.txt").write_text("mine")
-        make_report(maker.root, tmp_path / "out")
-        assert not (tmp_path / "out" / "figures" / "old.png").exists() and (tmp_path / "out" / "notes.txt").exists()
-        left = sorted(path.name for path in (tmp_path / "out").iterdir())
-        assert left == ["figures", "notes.txt", "report.html", "report.md", "tables"]
-
 
 class TestFiles:
     def test_same_runs_same_bytes(self, full_sweep, report, tmp_path):
