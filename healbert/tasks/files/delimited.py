@@ -1,0 +1,203 @@
+"""csv and tsv: one strict pass over the file, in batches; everything is text as written.
+
+Quoting is that of RFC 4180. Python's ``csv.reader(strict=True)`` raises where other parsers guess, and so join rows
+or drop characters. What it cannot see, a stray quote that happens to close at the end of a later field, is found by
+looking at the lines once more.
+"""
+
+import contextlib
+import csv
+import sys
+
+from .batching import record_batches
+from .headers import check_header, explain_width
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+REMEDY = "write quotes inside a quoted field twice, or give --quoting none if quotes are characters like any other"
+
+
+class _MisquotedError(Exception):
+    """The file breaks the rules of quoting; ``args`` are what is wrong and, if known, the line."""
+
+
+def read(source, write):
+    """Reads csv or tsv.
+
+    A tsv that breaks the rules of quoting, as GLUE's do, is read with every quote as a character like any other.
+    A csv is refused: its commas may stand inside texts, and nothing but quotes tells where such a text ends.
+
+    Args:
+        source: a `Source`; its ``quoting`` is set to the one in force.
+        write: see the package.
+
+    Raises:
+        UserError: with the line that cannot be read exactly.
+    """
+    quoting = source.options.quoting or "minimal"
+    with _fields_of_any_length():
+        try:
+            _read(source, write, quoting)
+        except _MisquotedError as found:
+            if source.options.quoting or source.kind.name != "tsv":
+                raise _misquoted(source, found) from found
+            _read(source, write, "none")
+
+
+def delimiter_of(source):
+    """The character between the fields."""
+    return source.options.delimiter or DELIMITERS[source.kind.name]
+
+
+@contextlib.contextmanager
+def _fields_of_any_length():
+    limit = csv.field_size_limit(sys.maxsize)  # else 131,072 characters
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _read(source, write, quoting):
+    import pyarrow
+
+    source.quoting = quoting
+    with _rows(source) as (rows, last):
+        names = check_header(source, _first(source, rows), delimiter_of(source))
+        seen, header_end = 0, last()
+        schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
+
+        def convert(some):
+            nonlocal seen
+            seen += len(some)
+            full = [row for row in some if row]  # an empty line is no row
+            if not set(map(len, full)) <= {len(names)}:
+                raise _ragged(source, names)
+            columns = zip(*full, strict=True) if full else [()] * len(names)
+            return pyarrow.record_batch([pyarrow.array(column, pyarrow.string()) for column in columns], schema)
+
+        write(schema, record_batches(rows, convert))
+        spans_lines = last() > header_end + seen
+    if spans_lines:
+        _refuse_two_readings(source, len(names))
+
+
+@contextlib.contextmanager
+def _rows(source):
+    """Yields an iterator of rows (lists of texts) from the file's beginning, and a function: the last line read."""
+    delimiter, line_end = delimiter_of(source), _line_end(source)
+    with source.text(line_end) as text:
+        if source.quoting == "minimal":
+            reader = csv.reader(text, delimiter=delimiter, strict=True)
+            rows, last = reader, lambda: reader.line_num
+        else:
+            counted = _Counted(text)
+            rows, last = _split(counted, delimiter), lambda: counted.lines
+        try:
+            yield rows, last
+        except csv.Error as error:
+            raise _MisquotedError(str(error)) from error
+
+
+def _line_end(source):
+    """Where lines end: at the line feed (a carriage return before it belongs to the end), in old files at the return.
+
+    A carriage return elsewhere is no end of a line: inside quotes it is text, outside it makes the reader stop.
+    """
+    with source.text("") as text:
+        return "\r" if text.readline().endswith("\r") else "\n"
+
+
+class _Counted:
+    """The lines of a text, counted."""
+
+    def __init__(self, text):
+        self.text, self.lines = text, 0
+
+    def __iter__(self):
+        for line in self.text:
+            self.lines += 1
+            yield line
+
+
+def _split(lines, delimiter):
+    for line in lines:
+        line = line.removesuffix("\n").removesuffix("\r")
+        yield line.split(delimiter) if line else []
+
+
+def _first(source, rows):
+    for row in rows:
+        if row:
+            return row
+    raise source.error("holds no examples (the file is empty)")
+
+
+def _numbered(source):
+    """Yields (first line, last line, row) from the file's beginning: slow, for messages."""
+    with _rows(source) as (rows, last):
+        first = 1
+        for row in rows:
+            yield first, last(), row
+            first = last() + 1
+
+
+def _ragged(source, names):
+    """The error for a row whose number of fields is not the header's."""
+    what, line = explain_width(_below_header(source), names, delimiter_of(source))
+    if source.quoting == "minimal" and _lines_have(source, len(names)):
+        return _MisquotedError(f"with quotes it has {what.partition(';')[0]}, but without them every line fits", line)
+    return source.error(what, line)
+
+
+def _below_header(source):
+    numbered = ((first, row) for first, _, row in _numbered(source) if row)
+    next(numbered)
+    with contextlib.suppress(_MisquotedError):  # further down; the rows before it tell enough
+        yield from numbered
+
+
+def _misquoted(source, found):
+    """The `UserError` that names the line in which the row that cannot be read begins."""
+    reason, *line = found.args
+    if line:
+        return source.error(f"{reason}; {REMEDY}", *line)
+    begin = 1
+    with contextlib.suppress(_MisquotedError):
+        for _, last, _ in _numbered(source):
+            begin = last + 1
+    return source.error(f"{_reason(source, begin, reason)}; {REMEDY}", begin)
+
+
+def _reason(source, begin, found):
+    if "end of data" in found:
+        return "a quote opens a field here and never closes"
+    if "new-line character" in found:
+        return "a carriage return stands in a field without quotes"
+    with source.text(_line_end(source)) as text:
+        line = next(line for number, line in enumerate(text, 1) if number == begin)
+    backslash = ' (\\" does not stand for a quote here)' if '\\"' in line else ""
+    return f"a quote opens a field here, and more text follows after the quote that closes it{backslash}"
+
+
+def _refuse_two_readings(source, width):
+    """Refuses a file that has as many fields in every line with quotes as without them, and other rows.
+
+    Two stray quotes, one at the start of a field and one at the end of another, make one field of all that stands
+    between; nothing in the file then says which reading is meant.
+    """
+    with contextlib.closing(_numbered(source)) as numbered:
+        spanning = next(((first, last) for first, last, row in numbered if last > first), None)
+    if spanning and _lines_have(source, width):
+        first, last = spanning
+        raise source.error(
+            f"a field in quotes runs on to line {last}, but every line by itself has {width} fields, too; "
+            "give --quoting minimal if the field is one text, --quoting none if quotes are characters like any other",
+            first,
+        )
+
+
+def _lines_have(source, width):
+    delimiter = delimiter_of(source)
+    with source.text(_line_end(source)) as text:
+        return all(line.count(delimiter) == width - 1 for line in text if line.strip("\r\n"))

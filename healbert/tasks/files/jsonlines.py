@@ -1,0 +1,41 @@
+"""JSON Lines: one object in each line."""
+
+import json
+
+from .records import RecordError, decoder, write_records
+
+
+def read(source, write):
+    """Reads a file of JSON Lines; empty lines are no rows.
+
+    Args:
+        source: a `Source`.
+        write: see the package.
+
+    Raises:
+        UserError: with the line that is no JSON object or does not go with those before.
+    """
+    write_records(source, write, lambda: lines_of(source))
+
+
+def lines_of(source):
+    """Yields (line, value) of every line that is not empty."""
+    decode = decoder().decode
+    with source.text() as text:
+        for number, line in enumerate(text, 1):
+            if line.isspace():
+                continue
+            try:
+                value = decode(line)
+            except RecordError as error:
+                raise source.error(str(error), number) from error
+            except json.JSONDecodeError as error:
+                raise source.error(_explain(error, line, number), number) from error
+            yield number, value
+
+
+def _explain(error, line, number):
+    where = f"no valid JSON: {error.msg} at position {error.pos + 1} of the line"
+    if number == 1 and line.lstrip().startswith("["):
+        return f"{where}; a file that is one list of examples is called .json, not .jsonl"
+    return where

@@ -1,0 +1,139 @@
+"""One file read into a memory-mapped dataset, kept in a cache by its content."""
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import pathlib
+
+from ...utils.errors import UserError
+from ...utils.files import atomic_path
+from .options import ReadOptions, kind_of, known_kinds
+from .source import opened
+
+READER_VERSION = 1  # raise it with every change of what is read from the same bytes
+
+READERS = {
+    "csv": "delimited",
+    "tsv": "delimited",
+    "jsonl": "jsonlines",
+    "json": "document",
+    "parquet": "columnar",
+    "arrow": "columnar",
+}
+
+QUOTING = b"healbert.quoting"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRead:
+    """What was read: the file, how many rows it holds, the hash of its bytes, the quoting in force (csv, tsv)."""
+
+    path: str
+    rows: int
+    content: str
+    quoting: str | None = None
+
+    def describe(self):
+        """What ``results.json`` says of the file."""
+        quoting = {"quoting": self.quoting} if self.quoting else {}
+        return {"file": pathlib.Path(self.path).name, "rows": self.rows, "hash": self.content} | quoting
+
+
+def read_file(path, options=None, cache_dir=None, expected=None):
+    """Reads a file of any kind in `KINDS`, every row exactly as it is written there.
+
+    Rows are streamed into an Arrow file in the cache, whose name is a hash of the file's bytes, of what was said
+    about them, and of the reader's version: another file in the same place is another entry.
+
+    Args:
+        path: the file.
+        options: `ReadOptions`.
+        cache_dir: the folder of the cache; None: that of the datasets library.
+        expected: the hash that the caller knows the file by (`content_hash`), or None.
+
+    Returns:
+        tuple: the rows as a memory-mapped `datasets.Dataset`, and a `FileRead`.
+
+    Raises:
+        UserError: naming the file, and the line where there is one, if it cannot be read exactly.
+    """
+    options, kind = options or ReadOptions(), kind_of(path)
+    if kind is None:
+        raise UserError(f"{path} is of no known kind; a name must end with one of {known_kinds()}")
+    with opened(path, kind, options, expected) as source:
+        folder = cache_folder(cache_dir) / _key(source)
+        target = folder / "rows.arrow"
+        if not target.is_file():
+            reader = importlib.import_module(f".{READERS[kind.name]}", __package__)
+            with _room_for(target, path) as name:
+                reader.read(source, lambda schema, batches: write_stream(name, schema, batches, source))
+                _check_readable(source, name)
+        content = source.content
+    return open_stream(target, path, content)
+
+
+def cache_folder(cache_dir=None):
+    """Where the rows of files are kept."""
+    if cache_dir is None:
+        import datasets
+
+        cache_dir = datasets.config.HF_DATASETS_CACHE
+    return pathlib.Path(cache_dir).expanduser() / "healbert_files"
+
+
+def _key(source):
+    import xxhash
+
+    said = [READER_VERSION, source.content, dataclasses.astuple(source.kind), dataclasses.astuple(source.options)]
+    return xxhash.xxh3_128_hexdigest(json.dumps(said).encode())
+
+
+@contextlib.contextmanager
+def _room_for(target, path):
+    """Yields a temporary name for ``target``; errors of the disk are those of the cache, not of the file."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target) as name:
+            yield name
+    except OSError as error:
+        raise UserError(
+            f"the rows of {path} cannot be kept in the cache {target.parent} ({error.strerror or error}); "
+            "give another folder with --cache_dir"
+        ) from error
+
+
+def write_stream(name, schema, batches, source=None):
+    """Writes record batches as an Arrow stream, in place of what the file holds; an empty one is refused."""
+    import pyarrow
+
+    if source and source.quoting:
+        schema = schema.with_metadata({**(schema.metadata or {}), QUOTING: source.quoting.encode()})
+    rows = 0
+    with pyarrow.OSFile(str(name), "wb") as sink, pyarrow.ipc.new_stream(sink, schema) as stream:
+        for batch in batches:
+            rows += batch.num_rows
+            stream.write_batch(batch)
+    if not rows and source:
+        raise source.error("holds no examples")
+
+
+def _check_readable(source, name):
+    """Refuses types of Arrow that the datasets library does not know, while the cache is still without them."""
+    try:
+        open_stream(name, source.path, source.content)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise source.error(f"holds a column of a type that is not supported: {error}") from error
+
+
+def open_stream(target, path, content):
+    """What `read_file` returns, for an Arrow stream in the cache.
+
+    The dataset's fingerprint, by which the datasets library keeps what is computed from it, is the entry's name.
+    """
+    import datasets
+
+    table = datasets.table.MemoryMappedTable.from_file(str(target))
+    quoting = (table.schema.metadata or {}).get(QUOTING)
+    rows = datasets.Dataset(table, fingerprint=pathlib.Path(target).parent.name)
+    return rows, FileRead(str(path), len(rows), content, quoting and quoting.decode())
