@@ -11,6 +11,7 @@ import sys
 
 from .batching import record_batches
 from .headers import check_header, explain_width
+from .quotes import swallowed_rows
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -78,7 +79,7 @@ def _read(source, write, quoting):
 
         write(schema, record_batches(rows, convert))
         spans_lines = last() > header_end + seen
-    if spans_lines:
+    if spans_lines and source.options.quoting is None:
         _refuse_two_readings(source, len(names))
 
 
@@ -181,15 +182,12 @@ def _reason(source, begin, found):
 
 
 def _refuse_two_readings(source, width):
-    """Refuses a file that has as many fields in every line with quotes as without them, and other rows.
-
-    Two stray quotes, one at the start of a field and one at the end of another, make one field of all that stands
-    between; nothing in the file then says which reading is meant.
-    """
-    with contextlib.closing(_numbered(source)) as numbered:
-        spanning = next(((first, last) for first, last, row in numbered if last > first), None)
-    if spanning and _lines_have(source, width):
-        first, last = spanning
+    """Refuses a file whose quoted texts hold what looks like rows, where every line by itself fits the header, too."""
+    if not _lines_have(source, width):
+        return
+    found = swallowed_rows(_numbered(source), delimiter_of(source))
+    if found:
+        first, last = found
         raise source.error(
             f"a field in quotes runs on to line {last}, but every line by itself has {width} fields, too; "
             "give --quoting minimal if the field is one text, --quoting none if quotes are characters like any other",

@@ -45,6 +45,11 @@ class Source:
         """The `UserError` to raise: it begins with the file and, if given, the line (counted from 1)."""
         return UserError(f"{self.path}{f', line {line}' if line else ''}: {what}")
 
+    def check_unchanged(self):
+        """Hashes the file once more, after it was read; raises `UserError` if its bytes are others."""
+        if _hash(self.file) != self.content:
+            raise UserError(f"{self.path} changed while it was read; start the command again")
+
     @contextlib.contextmanager
     def bytes(self):
         """The file's bytes from its beginning, decompressed: a binary stream."""
@@ -120,7 +125,7 @@ def _looks_like_utf16(first):
 def _encoding_hint(line):
     """Single high bytes among ASCII are what Western European text in cp1252 looks like."""
     single = re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", line)
-    if not single or re.search(rb"[\x80-\xff]{2}", line):
+    if not single or len(single) > 0.3 * len(line) or re.search(rb"[\x80-\xff]{2}", line):
         return "; give its --encoding"
     try:
         line.decode("cp1252")
@@ -131,10 +136,10 @@ def _encoding_hint(line):
 
 @contextlib.contextmanager
 def opened(path, kind, options, expected=None):
-    """A `Source` that vouches for its bytes.
+    """A `Source`, hashed before it is read.
 
-    The file is hashed when it is opened and once more after it was read, through one file handle: what another
-    program puts in its place meanwhile is not read, and what it writes into it is noticed.
+    It is read through this one file handle: what another program puts in its place meanwhile is not read. What is
+    written into it meanwhile `Source.check_unchanged` notices.
 
     Args:
         path: the file.
@@ -143,7 +148,7 @@ def opened(path, kind, options, expected=None):
         expected: the hash that the caller knows it by (`content_hash`), or None.
 
     Raises:
-        UserError: if it cannot be opened, is not what the caller knew, or changed while it was read.
+        UserError: if it cannot be opened or is not what the caller knew.
     """
     try:
         with open(path, "rb", buffering=0) as file:
@@ -151,8 +156,6 @@ def opened(path, kind, options, expected=None):
             if expected not in (None, found):
                 raise UserError(f"{path} changed after this command looked at it; start the command again")
             yield Source(str(path), file, kind, options, found, options.quoting)
-            if _hash(file) != found:
-                raise UserError(f"{path} changed while it was read; start the command again")
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
 

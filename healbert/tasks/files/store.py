@@ -69,6 +69,7 @@ def read_file(path, options=None, cache_dir=None, expected=None):
             with _room_for(target, path) as name:
                 reader.read(source, lambda schema, batches: write_stream(name, schema, batches, source))
                 _check_readable(source, name)
+                source.check_unchanged()
         content = source.content
     return open_stream(target, path, content)
 

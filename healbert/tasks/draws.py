@@ -1,0 +1,77 @@
+"""Seeded, stratified draws in which no class is favoured for its place in the list.
+
+Version 2 of the draws: ties are broken by the seed, and a class's last row is not held out. Draws without ties are
+those of version 1.
+"""
+
+import numpy as np
+
+from ..utils.errors import UserError
+
+VERSION = 2
+
+
+def stratified_sample(labels, size, seed, most=None):
+    """Draws ``size`` positions so that every class keeps its share, to within one example.
+
+    Every class first gets the whole part of its share; the places left go to the largest remainders (Hamilton's
+    method). Among equal remainders the seed decides.
+
+    Args:
+        labels: class indices, one per example.
+        size: how many to draw, at most ``len(labels)``.
+        seed: seed of the draw.
+        most: how many of each class may be drawn, in the order of the classes; None: all. Places that a class must
+            give up go to the others, whose share may then grow by more than one.
+
+    Returns:
+        numpy.ndarray of int: the drawn positions in ascending order.
+    """
+    labels = np.asarray(labels)
+    classes, counts = np.unique(labels, return_counts=True)
+    quota = _quotas(counts, size, seed, counts if most is None else np.asarray(most))
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, quota, strict=True)]
+    return np.sort(np.concatenate(drawn))
+
+
+def _quotas(counts, size, seed, most):
+    """How many of each class to draw: (classes,)."""
+    if size > most.sum():
+        raise ValueError(f"{size} rows cannot be drawn from {most.sum()}")
+    whole, remainders = np.divmod(counts.astype(object) * size, int(counts.sum()))  # exact, of any size
+    quota = np.minimum(whole.astype(int), most)
+    # A generator of its own: the draws within the classes stay what they were before ties were broken by seed.
+    ties = np.random.default_rng([seed, len(counts)]).permutation(len(counts))
+    order = np.lexsort((ties, -remainders.astype(int)))
+    while left := size - quota.sum():
+        free = order[quota[order] < most[order]][:left]
+        quota[free] += 1
+    return quota
+
+
+def hold_out(labels, fraction, seed):
+    """Holds out a stratified part of the training rows; every class keeps a row in train.
+
+    Args:
+        labels: class indices, one per row.
+        fraction: how much of them to hold out, above 0 and below 1.
+        seed: seed of the draw.
+
+    Returns:
+        tuple of numpy.ndarray: the positions that stay in train, and those held out, both ascending.
+
+    Raises:
+        UserError: if train would lose a class.
+    """
+    labels = np.asarray(labels)
+    size = max(1, round(fraction * len(labels)))
+    classes, counts = np.unique(labels, return_counts=True)
+    if size > len(labels) - len(classes):
+        left = f", too few of them left for {len(classes)} classes" if size < len(labels) else ""
+        raise UserError(
+            f"--selection dev would hold out {size} of {len(labels)} training examples{left}; "
+            "use a smaller --dev_fraction or more examples"
+        )
+    held = stratified_sample(labels, size, seed, most=counts - 1)
+    return np.setdiff1d(np.arange(len(labels)), held), held
