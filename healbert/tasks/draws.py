@@ -39,11 +39,11 @@ def _quotas(counts, size, seed, most):
     """How many of each class to draw: (classes,)."""
     if size > most.sum():
         raise ValueError(f"{size} rows cannot be drawn from {most.sum()}")
-    whole, remainders = np.divmod(counts.astype(object) * size, int(counts.sum()))  # exact, of any size
-    quota = np.minimum(whole.astype(int), most)
+    whole, remainders = np.divmod(counts * size, counts.sum())  # whole numbers: equal remainders compare as equal
+    quota = np.minimum(whole, most)
     # A generator of its own: the draws within the classes stay what they were before ties were broken by seed.
     ties = np.random.default_rng([seed, len(counts)]).permutation(len(counts))
-    order = np.lexsort((ties, -remainders.astype(int)))
+    order = np.lexsort((ties, -remainders))
     while left := size - quota.sum():
         free = order[quota[order] < most[order]][:left]
         quota[free] += 1

@@ -213,7 +213,7 @@ def _without_space(name):
 LOOKS = {  # what a reader does not see, or overlooks
     "white space": _without_space,
     "case": str.casefold,
-    "Unicode form (NFC, NFD)": lambda name: unicodedata.normalize("NFKC", name),
+    "Unicode form (NFC, NFD)": lambda name: unicodedata.normalize("NFC", name),
 }
 
 

@@ -79,12 +79,13 @@ def _resolved(folder, settings):
 
 
 def _card(folder):
+    import yaml
     from huggingface_hub import DatasetCard
 
     readme = folder / "README.md"
     try:
         return DatasetCard.load(readme).data if readme.is_file() else None
-    except (ValueError, OSError) as error:  # no YAML at its head, or none that can be read
+    except (ValueError, OSError, yaml.YAMLError) as error:
         raise UserError(f"the head of {readme} cannot be read: {error}") from error
 
 
