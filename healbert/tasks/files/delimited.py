@@ -7,6 +7,7 @@ looking at the lines once more.
 
 import contextlib
 import csv
+import itertools
 import sys
 
 from .batching import record_batches
@@ -14,6 +15,8 @@ from .headers import check_header, explain_width
 from .quotes import swallowed_rows
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+RETURN = "new-line character"  # in what the csv module says of one outside quotes
 
 REMEDY = "write quotes inside a quoted field twice, or give --quoting none if quotes are characters like any other"
 
@@ -40,9 +43,14 @@ def read(source, write):
         try:
             _read(source, write, quoting)
         except _MisquotedError as found:
-            if source.options.quoting or source.kind.name != "tsv":
+            if source.options.quoting or source.kind.name != "tsv" or _is_return_among_quotes(source, found):
                 raise _misquoted(source, found) from found
             _read(source, write, "none")
+
+
+def _is_return_among_quotes(source, found):
+    """Whether a carriage return, not a quote, broke the rules, in a file whose quotes may well mean something."""
+    return RETURN in str(found) and source.holds(b'"')
 
 
 def delimiter_of(source):
@@ -72,6 +80,8 @@ def _read(source, write, quoting):
             nonlocal seen
             seen += len(some)
             full = [row for row in some if row]  # an empty line is no row
+            if len(full) < len(some) and len(names) == 1:
+                raise _empty_line(source)
             if not set(map(len, full)) <= {len(names)}:
                 raise _ragged(source, names)
             columns = zip(*full, strict=True) if full else [()] * len(names)
@@ -79,6 +89,7 @@ def _read(source, write, quoting):
 
         write(schema, record_batches(rows, convert))
         spans_lines = last() > header_end + seen
+    _refuse_mixed_line_ends(source)
     if spans_lines and source.options.quoting is None:
         _refuse_two_readings(source, len(names))
 
@@ -86,18 +97,27 @@ def _read(source, write, quoting):
 @contextlib.contextmanager
 def _rows(source):
     """Yields an iterator of rows (lists of texts) from the file's beginning, and a function: the last line read."""
-    delimiter, line_end = delimiter_of(source), _line_end(source)
-    with source.text(line_end) as text:
+    with source.text(_line_end(source)) as text, _misquoting():
         if source.quoting == "minimal":
-            reader = csv.reader(text, delimiter=delimiter, strict=True)
-            rows, last = reader, lambda: reader.line_num
+            rows = _reader(source, text)
+            yield rows, lambda: rows.line_num
         else:
-            counted = _Counted(text)
-            rows, last = _split(counted, delimiter), lambda: counted.lines
-        try:
-            yield rows, last
-        except csv.Error as error:
-            raise _MisquotedError(str(error)) from error
+            lines = _Watched(text)
+            yield _reader(source, lines), lambda: lines.count
+
+
+def _reader(source, lines):
+    if source.quoting == "minimal":
+        return csv.reader(lines, delimiter=delimiter_of(source), strict=True)
+    return _split(lines, delimiter_of(source))
+
+
+@contextlib.contextmanager
+def _misquoting():
+    try:
+        yield
+    except csv.Error as error:
+        raise _MisquotedError(str(error)) from error
 
 
 def _line_end(source):
@@ -109,15 +129,15 @@ def _line_end(source):
         return "\r" if text.readline().endswith("\r") else "\n"
 
 
-class _Counted:
-    """The lines of a text, counted."""
+class _Watched:
+    """The lines of a text: how many there were, and the last."""
 
     def __init__(self, text):
-        self.text, self.lines = text, 0
+        self.text, self.count, self.last = text, 0, ""
 
     def __iter__(self):
         for line in self.text:
-            self.lines += 1
+            self.count, self.last = self.count + 1, line
             yield line
 
 
@@ -151,6 +171,12 @@ def _ragged(source, names):
     return source.error(what, line)
 
 
+def _empty_line(source):
+    numbered = ((first, row) for first, _, row in _numbered(source))
+    line = next(line for line, row in itertools.dropwhile(lambda item: not item[1], numbered) if not row)
+    return source.error('an empty line; with one column it may stand for an empty text: write "", or delete it', line)
+
+
 def _below_header(source):
     numbered = ((first, row) for first, _, row in _numbered(source) if row)
     next(numbered)
@@ -173,12 +199,32 @@ def _misquoted(source, found):
 def _reason(source, begin, found):
     if "end of data" in found:
         return "a quote opens a field here and never closes"
-    if "new-line character" in found:
+    if RETURN in found:
         return "a carriage return stands in a field without quotes"
     with source.text(_line_end(source)) as text:
         line = next(line for number, line in enumerate(text, 1) if number == begin)
     backslash = ' (\\" does not stand for a quote here)' if '\\"' in line else ""
     return f"a quote opens a field here, and more text follows after the quote that closes it{backslash}"
+
+
+def _refuse_mixed_line_ends(source):
+    """Refuses a file whose rows end in two ways, since one may be the last character of a text.
+
+    Writers that end lines with a line feed leave a carriage return at the end of a text without quotes.
+    """
+    with source.text("") as text:
+        first = text.readline()
+    other = b"\n" if first.endswith("\r") else b"\r"
+    if first.endswith("\r\n") or not source.holds(other):
+        return
+    with source.text(_line_end(source)) as text:
+        lines = _Watched(text)
+        for _ in _reader(source, lines):
+            if lines.last.endswith(("\r\n", "\n\r")):
+                what = "the line ends with a carriage return and a line feed, others with one of them"
+                raise source.error(
+                    f"{what}; write all line ends alike, and texts that end with one in quotes", lines.count
+                )
 
 
 def _refuse_two_readings(source, width):

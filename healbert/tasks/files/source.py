@@ -69,6 +69,11 @@ class Source:
         except OSError as error:
             raise self.error(f"cannot be decompressed as {self.kind.compression}: {error}") from error
 
+    def holds(self, byte):
+        """Whether a byte occurs in the file."""
+        with self.bytes() as stream:
+            return any(byte in block for block in iter(lambda: stream.read(BLOCK), b""))
+
     @contextlib.contextmanager
     def text(self, newline="\n"):
         """The file's text from its beginning, without a byte order mark, its lines ending where ``newline`` says.

@@ -134,6 +134,28 @@ def test_carriage_return_inside_a_text(refusal, rows_of):
     assert rows_of("t.tsv", "text\tlabel\nb\rc\ty\n")["text"] == ["b\rc"]
 
 
+def test_carriage_return_where_quotes_may_mean_something(refusal):
+    assert "line 2: a carriage return" in refusal("t.tsv", 'text\tlabel\nb\rc\ty\n"d ""e"""\tx\n')
+
+
+@pytest.mark.parametrize("content, line", [("text,label\na,x\r\nb,y\n", 2), ("text,label\na,x\n\nb,y\r\n", 4)])
+@pytest.mark.parametrize("quoting", [None, "none"])
+def test_mixed_line_ends_are_refused(refusal, content, line, quoting):
+    assert f"t.csv, line {line}: the line ends with" in refusal("t.csv", content, quoting=quoting)
+    assert "line 2: the line ends with" in refusal("t.csv", "text,label\ra,x\n\r", quoting=quoting)
+
+
+def test_carriage_return_and_line_feed_inside_quotes_are_text(rows_of):
+    assert rows_of("t.csv", 'text,label\n"a\r\nb",x\n')["text"] == ["a\r\nb"]
+
+
+@pytest.mark.parametrize("content", ["text\n\na\n", "text\na\n\n", "\ntext\na\n\nb"])
+def test_empty_line_in_a_file_of_one_column(refusal, rows_of, content):
+    line = len(content[: content.rindex("\n\n")].split("\n")) + 1
+    assert f"line {line}: an empty line" in refusal("t.csv", content)
+    assert rows_of("t.csv", 'text\n""\na\n') == {"text": ["", "a"]}
+
+
 def test_nul_bytes_in_texts_are_kept(rows_of):
     assert rows_of("t.csv", "text,label\ngood\0film\0,x\n")["text"] == ["good\0film\0"]
 
