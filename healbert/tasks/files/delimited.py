@@ -79,11 +79,7 @@ def _read(source, write, quoting):
         def convert(some):
             nonlocal seen
             seen += len(some)
-            full = [row for row in some if row]  # an empty line is no row
-            if len(full) < len(some) and len(names) == 1:
-                raise _empty_line(source)
-            if not set(map(len, full)) <= {len(names)}:
-                raise _ragged(source, names)
+            full = _full_rows(source, some, names)
             columns = zip(*full, strict=True) if full else [()] * len(names)
             return pyarrow.record_batch([pyarrow.array(column, pyarrow.string()) for column in columns], schema)
 
@@ -92,6 +88,18 @@ def _read(source, write, quoting):
     _refuse_mixed_line_ends(source)
     if spans_lines and source.options.quoting is None:
         _refuse_two_readings(source, len(names))
+
+
+def _full_rows(source, rows, names):
+    """The rows without empty lines, which are none; every row has a field for every column."""
+    widths = set(map(len, rows))
+    if widths == {len(names)}:
+        return rows
+    if not widths <= {0, len(names)}:
+        raise _ragged(source, names)
+    if len(names) == 1:
+        raise _empty_line(source)
+    return [row for row in rows if row]
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The cache goes by content: what was hashed is what is read."""
 
+import gc
 import os
 import pathlib
 import shutil
@@ -40,7 +41,7 @@ def test_file_replaced_under_the_same_time_gives_the_new_rows(tmp_path, kind):
 def test_same_content_is_read_once(put, tmp_path, monkeypatch):
     one, two = put("a/t.csv", "text\nx\n"), put("b/u.csv", "text\nx\n")
     first, _ = read_file(one, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr(store, "write_stream", None)
+    monkeypatch.setattr(store, "_write_stream", None)
     second, found = read_file(two, cache_dir=tmp_path / "cache")
     assert second[:] == first[:] and second._fingerprint == first._fingerprint
     assert (found.path, found.rows) == (two, 1)
@@ -68,17 +69,27 @@ def test_file_that_is_not_the_one_the_caller_knew(put, tmp_path):
 def test_file_that_changes_while_it_is_read(tmp_path, monkeypatch, kind):
     file = tmp_path / f"t.{kind}"
     WRITERS[kind](pandas.DataFrame({"text": ["one", "two"], "label": ["x", "y"]}), file)
-    whole = store.write_stream
+    whole = store._write_stream
 
     def write_and_change(*arguments):
         whole(*arguments)
         with open(file, "ab") as changed:
             changed.write(b" ")
 
-    monkeypatch.setattr(store, "write_stream", write_and_change)
+    monkeypatch.setattr(store, "_write_stream", write_and_change)
     with pytest.raises(UserError, match="changed while it was read"):
         read_file(file, cache_dir=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("rows.arrow"))
+
+
+def test_collector_of_cycles_is_as_it_was(put, tmp_path):
+    file, bad = put("t.csv", "text\nx\n"), put("bad.csv", "text\n\nx\n")
+    for was_on in (True, False, True):
+        gc.enable() if was_on else gc.disable()
+        read_file(file, cache_dir=tmp_path / f"cache {was_on}")
+        with pytest.raises(UserError):
+            read_file(bad, cache_dir=tmp_path / "cache")
+        assert gc.isenabled() == was_on
 
 
 def test_nothing_is_kept_of_a_file_that_is_refused(put, tmp_path):
