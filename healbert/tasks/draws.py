@@ -1,14 +1,12 @@
 """Seeded, stratified draws in which no class is favoured for its place in the list.
 
-Version 2 of the draws: ties are broken by the seed, and a class's last row is not held out. Draws without ties are
-those of version 1.
+Up to version 1 of the meaning "sampling", ties went to the first classes and a class's last row could be held out.
+Draws in which neither happens are the same as then.
 """
 
 import numpy as np
 
 from ..utils.errors import UserError
-
-VERSION = 2
 
 
 def stratified_sample(labels, size, seed, most=None):

@@ -97,8 +97,8 @@ def test_declared_names_and_other_splits(evaluation):
 def test_names_that_look_like_positions_are_names():
     train = labels([0, 1], ClassLabel(names=["1", "0"]))
     assert both(train, labels(["1", "0"]))[1] == [0, 1]
-    with pytest.raises(UserError, match="'2'"):
-        both(train, labels([0], ClassLabel(names=["2"])))
+    with pytest.raises(UserError, match="lacks: '0', '1'"):
+        both(labels([0, 1], NO_YES), labels([0, 1], ClassLabel(names=["0", "1"])))
 
 
 def test_categorical_column():
@@ -170,6 +170,7 @@ UNKNOWN = {
     "boolean and word": ([True, False], ["true"], "'true' and 'True'", "case"),
     "out of range": (["a", "b"], [5], "'5'", None),
     "number with a zero": (["1", "2"], ["01"], "'01'", None),
+    "number with a point where classes are words": (["1", "other"], ["1.0"], "'1.0'", None),
 }
 
 

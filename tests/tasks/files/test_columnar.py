@@ -49,7 +49,14 @@ def test_types_are_kept(read_table, suffix):
 def test_categories_are_decoded_whatever_their_order(read_table, suffix):
     columns = {"text": ["b", "a", "b"], "whole": [7, 3, 7], "gap": ["x", None, "x"]}
     table = pyarrow.table({name: pyarrow.array(values).dictionary_encode() for name, values in columns.items()})
-    assert read_table(table, suffix)[:] == columns
+    rows = read_table(table, suffix)
+    assert rows[:] == columns
+    with pyarrow.memory_map(rows.cache_files[0]["filename"]) as kept:  # else all of it is decoded in memory
+        assert [field.type for field in pyarrow.ipc.open_stream(kept).schema] == [
+            pyarrow.string(),
+            pyarrow.int64(),
+            pyarrow.string(),
+        ]
 
 
 @pytest.mark.parametrize("order", [["a", "b"], ["b", "a"]])
