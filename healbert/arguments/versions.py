@@ -26,7 +26,7 @@ def _draws_samples(arguments):
 
 
 MEANINGS = {
-    "sampling": Meaning(1, _draws_samples),  # --max_..._samples, and the part held out by --selection dev
+    "sampling": Meaning(2, _draws_samples),  # --max_..._samples, and the part held out by --selection dev
     "selection": Meaning(1, lambda arguments: True),  # which epoch is reported
     "tokenization": Meaning(1, lambda arguments: True),
     "training": Meaning(1, lambda arguments: True),  # order of the batches, loss, what is drawn while training

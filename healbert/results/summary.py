@@ -9,6 +9,7 @@ def table_rows(results, output_dir):
     layers = f"{len(damage['layers_hit'])} of {damage['num_layers']} layers"
     return [
         ("task", f"{results['task']['name']} ({results['task']['examples']['evaluation']} evaluation examples)"),
+        ("text", ", ".join(results["task"]["text_columns"])),
         ("model", results["model"]["name"]),
         ("damage", describe_damage(damage)),
         ("hit", f"{layers}, {damage['fraction_of_model']:.1%} of the model's parameters"),

@@ -1,25 +1,50 @@
 """Finding and checking the text and label columns."""
 
+import json
+import re
+
 import numpy as np
 
 from ..utils.errors import UserError
+from .labels import near_names
 
 TEXT_COLUMNS = ("text", "text_pair")  # their names from here on, whatever the source calls them
 
 
 USUAL_TEXT_COLUMNS = ("text", "sentence", "content")
 
+# What the second text of a pair, or the first, is called; with or without a number or letter at the end.
+PARTNERS = re.compile(
+    r"(text|sentence|content|sent|question|premise|hypothesis|query|answer|context|passage|title|headline|body|"
+    r"text_pair|document|paragraph|utterance|response|prompt|summary|abstract|claim|evidence)_?([0-9]|[ab])?",
+    re.IGNORECASE,
+)
+WORDS = re.compile(r"[^\W\d_]\S*\s+\S*[^\W\d_]")  # two words with a space between them
+
+LOOKED_AT = 1000  # rows that say whether a column holds sentences
+
 
 def find_columns(raw, task, data):
+    """The text columns, one or two, and the label column of the training split, as named or as guessed.
+
+    Args:
+        raw: {split: `datasets.Dataset`} as the source has them.
+        task: the `Task`.
+        data: `DataArguments`.
+
+    Returns:
+        tuple: (list of text columns, label column).
+
+    Raises:
+        UserError: if a column is missing, or what the texts are is not certain.
+    """
     found = raw["train"].column_names
     label = data.label_column_name or task.label
-    if label not in found:
-        raise UserError(f"no label column '{label}' (found: {', '.join(found)}); name it with --label_column_name")
-    text = [c.strip() for c in (data.text_column_names or "").split(",") if c.strip()] or list(task.text)
+    _check_column("label", label, found, "--label_column_name")
+    text = named_columns(data.text_column_names) or list(task.text)
     text = text or _guess_text_column(raw["train"], label)
     for column in text:
-        if column not in found:
-            raise UserError(f"no text column '{column}' (found: {', '.join(found)}); name it with --text_column_names")
+        _check_column("text", column, found, "--text_column_names")
     if len({*text, label}) <= len(text):
         raise UserError(f"columns {', '.join([*text, label])}: text and label columns must differ from each other")
     if len(text) > 2:
@@ -27,12 +52,59 @@ def find_columns(raw, task, data):
     return text, label
 
 
+def named_columns(value):
+    """The names in ``--text_column_names``: with commas between them, or a JSON list where a name holds a comma.
+
+    Raises:
+        UserError: if it begins like a JSON list and is none of names.
+    """
+    value = (value or "").strip()
+    if not value.startswith("["):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    try:
+        names = json.loads(value)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--text_column_names {value} is not a JSON list ({error})") from error
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UserError(f"--text_column_names {value} is not a JSON list of names")
+    return names
+
+
+def _check_column(what, column, found, flag):
+    if column in found:
+        return
+    near = [(name, word) for other, name, word in near_names([column, *found]) if other == column]
+    hint = "".join(f"; '{column}' and '{name}' differ only by {word}" for name, word in near)
+    raise UserError(f"no {what} column '{column}' (found: {', '.join(found)}){hint}; name it with {flag}")
+
+
 def _guess_text_column(rows, label):
     strings = [name for name, feature in rows.features.items() if _is_string(feature) and name != label]
-    usual = [name for name in USUAL_TEXT_COLUMNS if name in strings]
-    if usual or len(strings) == 1:
-        return (usual or strings)[:1]
-    raise UserError(f"no text column recognised (found: {', '.join(rows.column_names)}); give --text_column_names")
+    if len(strings) == 1:
+        return strings
+    usual = next((name for name in USUAL_TEXT_COLUMNS if name in strings), None)
+    if usual is None:
+        held = ", ".join(f"{name}: {_type_of(feature)}" for name, feature in rows.features.items())
+        raise UserError(f"no text column recognised (found: {held}); give --text_column_names")
+    also = [name for name in strings if name != usual and (PARTNERS.fullmatch(name) or _holds_sentences(rows, name))]
+    if also:
+        pair = ",".join(name for name in strings if name in (usual, also[0]))
+        listed = " and ".join(f"'{name}'" for name in strings if name == usual or name in also)
+        raise UserError(
+            f"columns {listed} may all be texts; say which to use, for example --text_column_names {usual}, "
+            f"or --text_column_names {pair} for pairs"
+        )
+    return [usual]
+
+
+def _type_of(feature):
+    return getattr(feature, "dtype", type(feature).__name__)
+
+
+def _holds_sentences(rows, column):
+    """Whether one in ten of the first texts has two words or more."""
+    values = rows[: min(LOOKED_AT, len(rows))][column]
+    return sum(bool(WORDS.search(value or "")) for value in values) >= 0.1 * len(values)
 
 
 def _is_string(feature):
@@ -46,8 +118,8 @@ def with_text_and_label(rows, split, texts, label):
     for column in texts:
         if not _is_string(rows.features[column]):
             raise UserError(f"column '{column}' of {split} holds {rows.features[column]}, not text")
-        empty = [i for i, text in enumerate(rows[column]) if not text]
-        if empty:
+        empty = _empty(rows, column)
+        if len(empty):
             raise UserError(
                 f"{len(empty)} texts of {split} are empty or null in column '{column}', the first in row {empty[0]}; "
                 "remove or fill these rows"
@@ -58,50 +130,15 @@ def with_text_and_label(rows, split, texts, label):
     return rows.add_column("id", np.arange(len(rows)))
 
 
+def _empty(rows, column):
+    """Positions of the rows that hold no text, or an empty one."""
+    import pyarrow
+    import pyarrow.compute as pc
+
+    values = rows.select_columns([column]).with_format("arrow")[:].column(0).cast(pyarrow.large_string())
+    return np.flatnonzero(pc.fill_null(pc.equal(pc.binary_length(values), 0), True).to_numpy())
+
+
 def text_columns(rows):
     """The text columns of a split that `with_text_and_label` made: one, or two for pairs."""
     return [column for column in TEXT_COLUMNS if column in rows.column_names]
-
-
-def label_names(train, task):
-    feature = train.features["label"]
-    if hasattr(feature, "names"):
-        return list(feature.names)
-    values = _label_values(train, "train")
-    if task.label_names and all(isinstance(v, int) and 0 <= v < len(task.label_names) for v in values):
-        return list(task.label_names)
-    return [str(v) for v in sorted(set(values), key=lambda v: (isinstance(v, str), v))]
-
-
-def _label_values(rows, split):
-    values = rows["label"][:]
-    missing = [i for i, v in enumerate(values) if v is None or v == ""]
-    if missing:
-        raise UserError(f"{len(missing)} labels of {split} are missing, the first in row {missing[0]}; remove the rows")
-    if any(isinstance(v, float) for v in values):
-        raise UserError("the labels are floats; regression is not supported (write classes as integers or names)")
-    if any(isinstance(v, (list, dict)) for v in values):
-        raise UserError("the labels are lists; one class per example is supported")
-    return values
-
-
-def encode_labels(rows, split, names, indexed):
-    """Replaces labels by class indices; ``indexed`` says that integers are indices already."""
-    import datasets
-
-    values = _label_values(rows, split)
-    if hasattr(rows.features["label"], "names"):
-        own = rows.features["label"].names
-        if any(v < 0 for v in values):
-            raise UserError(f"split {split} has unlabelled examples (label -1); choose a labelled split")
-        values = [own[v] for v in values]
-    elif indexed and all(isinstance(v, int) for v in values):
-        values = [names[v] if 0 <= v < len(names) else v for v in values]
-    index = {name: i for i, name in enumerate(names)}
-    unknown = sorted({str(v) for v in values} - set(index))
-    if unknown:
-        raise UserError(f"{split} has labels that train lacks: {', '.join(unknown[:5])}; train knows {names[:20]}")
-    labels = datasets.Dataset.from_dict(
-        {"label": [index[str(v)] for v in values]}, features=datasets.Features({"label": datasets.Value("int64")})
-    )
-    return datasets.concatenate_datasets([rows.remove_columns("label"), labels], axis=1)

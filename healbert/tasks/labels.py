@@ -84,10 +84,10 @@ def encode_labels(rows, classes, split, column="label"):
     return np.array(positions, dtype=np.int64)[found.codes]
 
 
-def count_classes(codes, classes):
+def count_classes(codes, names):
     """{name: rows} of every class, those without a row among them."""
-    counts = np.bincount(codes, minlength=len(classes.names))
-    return {name: int(count) for name, count in zip(classes.names, counts, strict=True)}
+    counts = np.bincount(codes, minlength=len(names))
+    return {name: int(count) for name, count in zip(names, counts, strict=True)}
 
 
 def near_names(names):

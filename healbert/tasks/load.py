@@ -16,7 +16,8 @@ class TaskData:
     ``train``, ``evaluation`` and, where they exist, ``dev`` and ``test`` are `datasets.Dataset` with columns
     ``id`` (row number in its source), ``label`` (class index), and the texts or, once tokenized, the model's inputs.
     ``evaluation_split`` is the source's name of the evaluated split; ``commit`` that of a dataset on the Hub; ``type``
-    the kind of task, which knows all that is not the same for every kind.
+    the kind of task, which knows all that is not the same for every kind. ``read`` says for each split of the source
+    how many rows it has and, where they are local files, what was read.
     """
 
     name: str
@@ -28,6 +29,7 @@ class TaskData:
     evaluation_split: str
     type: TaskType
     commit: str | None = None
+    read: dict = dataclasses.field(default_factory=dict)
 
     def describe(self):
         """What ``results.json`` says of the task."""
@@ -40,10 +42,18 @@ class TaskData:
             "label_names": self.label_names,
             "text_columns": self.text_columns,
             "examples": {split: len(rows) for split, rows in self.splits.items()},
+            "read": self._describe_read(),
             "primary_metric": self.type.primary_metric,
             "metrics": self.type.describe_metrics(),
             "majority": self.type.baseline(self.splits),
             "fingerprint": self.fingerprint,
+        }
+
+    def _describe_read(self):
+        """For each split: the rows of its source and the files that they came from; the rows used, by class."""
+        return {
+            split: self.read.get(split, {}) | {"used": len(rows), "classes": self.type.count(rows, self.label_names)}
+            for split, rows in self.splits.items()
         }
 
 
@@ -59,7 +69,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
         UserError: naming what is wrong with the source, its columns, texts or labels.
     """
     source = source or DataSource(data, model)
-    task, raw, place = load_raw(source, model)
+    task, raw, place, files = load_raw(source, model)
     kind = task_type(task.type)
     columns = kind.find_columns(raw, task, data)
     splits, names = kind.prepare(raw, task, columns)
@@ -77,6 +87,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
         evaluation_split=task.evaluation,
         type=kind,
         commit=source.commit,
+        read={split: _describe_source(rows, files.get(split)) for split, rows in raw.items()},
     )
 
 
@@ -108,6 +119,11 @@ def _draw(kind, splits, data):
         if limits[split] is not None and limits[split] < len(rows):
             drawn[split] = rows.select(kind.draw(rows, limits[split], data.sample_seed))
     return drawn
+
+
+def _describe_source(rows, files):
+    found = {"rows": len(rows)}
+    return found | {"files": [file.describe() for file in files]} if files else found
 
 
 def _fingerprint(kind, splits):

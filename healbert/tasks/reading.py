@@ -1,14 +1,14 @@
 """Opening what a `DataSource` stands for: a task of the table, a dataset of the Hub, a folder, files."""
 
 import dataclasses
-import glob
 import logging
-import pathlib
 
 from ..hub.cache import cached_dataset
 from ..hub.errors import explain
 from ..hub.reach import hub_is_off, refusal
 from ..utils.errors import UserError
+from .files.folder import read_folder
+from .files.store import read_file
 from .table import Task
 
 
@@ -20,30 +20,40 @@ def load_raw(source, model):
         model: `ModelArguments`, for the cache and the token.
 
     Returns:
-        tuple: the `Task`, its ``evaluation`` being the split that was found; a dict of the raw splits; and where they
-        come from.
+        tuple: the `Task`, its ``evaluation`` being the split that was found; a dict of the raw splits; where they come
+        from; and {split: list of `FileRead`}, empty for a dataset of the Hub.
 
     Raises:
         UserError: if it cannot be opened or lacks a split.
     """
     if source.files:
-        return _load_files(source.files, model)
-    task, folder = source.task, source.folder
+        return _load_files(source, model)
+    task, folder, read = source.task, source.folder, {}
     place = str(folder) if folder else "/".join(filter(None, (task.dataset, task.config)))
-    raw = _open(str(folder), None, model) if folder else _open_from_hub(source, model)
+    if source.is_embedded:  # an older cache may lie in its folder
+        paths = {split: folder / f"{split}.parquet" for split in ("train", "validation")}
+        raw, read = _read_files(paths, source, model)
+    elif folder:
+        raw, read = read_folder(folder, source.config_of_folder, source.options, model.cache_dir, source.contents)
+    else:
+        raw = _open_from_hub(source, model)
     evaluation = _evaluation_split(raw, source)
-    task = dataclasses.replace(task, evaluation=evaluation)
-    return task, {"train": raw["train"], "evaluation": raw[evaluation]}, place
+    task = dataclasses.replace(task, evaluation=evaluation, called={"evaluation": evaluation})
+    names = {"train": "train", "evaluation": evaluation}
+    read = {split: read[name] for split, name in names.items() if name in read}
+    return task, {split: raw[name] for split, name in names.items()}, place, read
 
 
 def _open_from_hub(source, model):
     task, commit = source.task, source.commit
+    if source.options.given:
+        raise UserError(f"--{source.options.given[0]} is for files; dataset '{task.dataset}' comes from the Hub")
     cached = cached_dataset(task.dataset, task.config, commit, model.cache_dir) if hub_is_off() else None
     if cached:
         return cached()
     revision = commit or source.revision
     try:
-        return _open(task.dataset, task.config, model, revision=revision)
+        return _open(task.dataset, task.config, model, revision)
     except UserError as error:
         refused = None if hub_is_off() else refusal(task.dataset, "dataset", revision, model.token)
         if refused is None:
@@ -51,8 +61,8 @@ def _open_from_hub(source, model):
         raise UserError(f"dataset '{task.dataset}' cannot be opened: {explain(refused)}") from error
 
 
-def _open(path, config, model, named=None, **options):
-    named = named or f"dataset '{path}'"
+def _open(path, config, model, revision):
+    named = f"dataset '{path}'"
     import datasets
     from huggingface_hub.errors import HTTPError
 
@@ -60,7 +70,7 @@ def _open(path, config, model, named=None, **options):
     verbosity = datasets.logging.get_verbosity()
     datasets.logging.set_verbosity(logging.CRITICAL)  # what it logs as an error it raises, too
     try:
-        return datasets.load_dataset(path, config, cache_dir=model.cache_dir, token=model.token, **options)
+        return datasets.load_dataset(path, config, cache_dir=model.cache_dir, token=model.token, revision=revision)
     except ConnectionError as error:
         raise UserError(
             f"{named} is not on this machine and the Hub cannot be reached; go on without it with "
@@ -89,20 +99,20 @@ def _evaluation_split(raw, source):
     raise UserError(f"{task.dataset} has no split '{' or '.join(wanted)}' to evaluate on (found: {', '.join(raw)})")
 
 
-def _load_files(files, model):
-    splits = {split: _open_file(path, model) for split, path in files.items()}
+def _load_files(source, model):
+    splits, read = _read_files(source.files, source, model)
     evaluation = "validation" if "validation" in splits else "test"
-    splits["evaluation"] = splits.pop(evaluation)
-    return Task("files", text=(), evaluation=evaluation), splits, " ".join(files.values())
+    called = {split: f"--{split}_file" for split in splits} | {"evaluation": f"--{evaluation}_file"}
+    for found in (splits, read):
+        found["evaluation"] = found.pop(evaluation)
+    task = Task("files", text=(), evaluation=evaluation, called=called)
+    return task, splits, " ".join(source.files.values()), read
 
 
-def _open_file(path, model):
-    kind = pathlib.Path(path).suffix[1:].lower()
-    builder = {"tsv": "csv", "jsonl": "json"}.get(kind, kind)
-    options = {"keep_default_na": False} if builder == "csv" else {}  # the word "null" is a text, not a gap
-    if kind == "tsv":
-        options["sep"] = "\t"
-    rows = _open(builder, None, model, named=path, data_files=glob.escape(str(path)), split="train", **options)
-    if not len(rows):
-        raise UserError(f"{path} holds no examples")
-    return rows
+def _read_files(paths, source, model):
+    found = {
+        split: read_file(path, source.options, model.cache_dir, source.contents[str(path)])
+        for split, path in paths.items()
+    }
+    splits = {split: rows for split, (rows, _) in found.items()}
+    return splits, {split: [read] for split, (_, read) in found.items()}

@@ -7,6 +7,8 @@ from ..hub.fingerprint import of_commit, of_files
 from ..hub.reach import resolve_commit
 from ..utils.errors import UserError
 from .docstrings import docstrings_folder, docstrings_key
+from .files.options import ReadOptions, kind_of
+from .files.source import content_hash
 from .table import EMBEDDED_TASK, TASKS, Task
 
 
@@ -70,6 +72,31 @@ class DataSource:
         return local_dataset(self.task, self._data.data_root)
 
     @functools.cached_property
+    def options(self):
+        """The `ReadOptions` that the user gave."""
+        data = self._data
+        return ReadOptions(data.delimiter, data.encoding, data.quoting, data.json_field)
+
+    @property
+    def config_of_folder(self):
+        """The configuration to read in a folder; a folder of ``--data_root`` holds one dataset."""
+        return None if self._data.data_root else self._data.dataset_config_name
+
+    @functools.cached_property
+    def contents(self):
+        """{path: hash} of the files that are read; what is hashed here is what is read later, or it is refused."""
+        if self.files:
+            return {path: content_hash(path) for path in self.files.values()}
+        folder, found = self.folder, {}
+        for path in self._files_of_folder() if folder else ():
+            if kind_of(path):  # by both names that it may be read under
+                found[str(path)] = found[str(folder.resolve() / path.relative_to(folder))] = content_hash(path)
+        return found
+
+    def _files_of_folder(self):
+        return sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name[0] != ".")
+
+    @functools.cached_property
     def commit(self):
         """The commit of a dataset on the Hub; None for anything else, or if it is not known."""
         return resolve_commit(*self._what()) if self.is_on_hub else None
@@ -77,13 +104,14 @@ class DataSource:
     @functools.cached_property
     def fingerprint(self):
         """What the examples are: "files:..." (a hash), "commit:...", or None if that is not known."""
+        if self.files or self.folder:
+            self.contents  # noqa: B018 - first, so that a change after this is noticed when the files are read
         if self.files:
             return of_files([pathlib.Path(path) for path in self.files.values()])
         if self.is_embedded:
             return f"docstrings:{docstrings_key()}"
         if self.folder:
-            files = [path for path in self.folder.rglob("*") if path.is_file() and path.name[0] != "."]
-            return of_files(sorted(files))
+            return of_files(self._files_of_folder())
         return of_commit(*self._what()) or (self.revision and f"revision:{self.revision}")
 
     def _what(self):

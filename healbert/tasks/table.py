@@ -12,7 +12,7 @@ class Task:
     ``dataset`` and ``config`` are what `datasets.load_dataset` takes; ``evaluation`` is the labelled split
     that scores are reported on; ``recipe`` holds settings that replace the general defaults for this task.
     ``label_names`` serves datasets whose labels are plain integers; ``type`` is a name in `types.TASK_TYPES`;
-    ``language`` is that of the texts, for model cards.
+    ``language`` is that of the texts, for model cards; ``called`` says what the user calls a split, for messages.
     """
 
     dataset: str
@@ -24,6 +24,11 @@ class Task:
     recipe: dict = dataclasses.field(default_factory=dict)
     type: str = "classification"
     language: str | None = None
+    called: dict = dataclasses.field(default_factory=dict)
+
+    def call(self, split):
+        """What messages call a split: the flag that names its file, or its name in the source."""
+        return self.called.get(split, split)
 
 
 def _glue(config, *text, evaluation="validation"):

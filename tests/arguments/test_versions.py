@@ -45,10 +45,10 @@ def test_version_1_adds_nothing():
 
 @pytest.mark.parametrize("part", MEANINGS)
 def test_a_part_of_another_version_renames_whom_it_concerns(part, monkeypatch):
-    before = names()
-    monkeypatch.setitem(MEANINGS, part, dataclasses.replace(MEANINGS[part], version=2))
+    before, raised = names(), MEANINGS[part].version + 1
+    monkeypatch.setitem(MEANINGS, part, dataclasses.replace(MEANINGS[part], version=raised))
     assert renamed(before) == CONCERNED[part]
-    assert run(**RUNS[min(CONCERNED[part])]).identity()["versions"] == {part: 2}
+    assert run(**RUNS[min(CONCERNED[part])]).identity()["versions"][part] == raised
 
 
 def test_a_method_of_another_version_renames_the_runs_that_it_damages(monkeypatch):

@@ -25,7 +25,12 @@ BAD_FILES = {
     "no label column": ("csv", "text,kind\na,x\nb,y\n", {}, ["'label'", "text, kind", "--label_column_name"]),
     "named label column missing": ("csv", GOOD, {"label_column_name": "topic"}, ["'topic'", "text, label"]),
     "named text column missing": ("csv", GOOD, {"text_column_names": "body"}, ["'body'", "text, label"]),
-    "no text column recognised": ("csv", "a,b,label\nq,r,x\ns,t,y\n", {}, ["a, b, label", "--text_column_names"]),
+    "no text column recognised": (
+        "csv",
+        "a,b,label\nq,r,x\ns,t,y\n",
+        {},
+        ["a: string, b: string", "--text_column_names"],
+    ),
     "three text columns": ("csv", "a,b,c,label\n1,2,3,x\n", {"text_column_names": "a,b,c"}, ["3 columns"]),
     "the same text column twice": ("csv", GOOD, {"text_column_names": "text,text"}, ["text"]),
     "text and label are one column": ("csv", GOOD, {"text_column_names": "label"}, ["label"]),
@@ -36,7 +41,12 @@ BAD_FILES = {
     "null label": ("jsonl", '{"text": "a", "label": null}\n{"text": "b", "label": "y"}', {}, ["1 labels", "row 0"]),
     "null integer label": ("jsonl", '{"text": "a", "label": 1}\n{"text": "b", "label": null}', {}, ["labels", "row 1"]),
     "single class": ("csv", "text,label\na,x\nb,x\n", {}, ["single class", "'x'"]),
-    "float labels": ("csv", "text,label\na,0.5\nb,1.5\n", {}, ["float", "regression is not supported"]),
+    "float labels": (
+        "csv",
+        "text,label\na,0.5\nb,1.5\n",
+        {},
+        ["--train_file", "0.5", "regression"],
+    ),
     "lists of labels": (
         "jsonl",
         '{"text": "a", "label": ["x"]}\n{"text": "b", "label": ["y"]}',
@@ -46,12 +56,22 @@ BAD_FILES = {
     "header only": ("csv", "text,label\n", {}, ["no examples", "bad.csv"]),
     "empty list": ("json", "[]", {}, ["no examples", "bad.json"]),
     "unequal rows": ("csv", "text,label\na,x\nb,y,z\n", {}, ["line 3", "bad.csv"]),
-    "open quote": ("csv", 'text,label\n"a,x\nb,y\n', {}, ["row 1", "bad.csv"]),
-    "not UTF-8": ("csv", "text,label\ncafé au lait,x\nb,y\n".encode("latin-1"), {}, ["utf-8", "bad.csv"]),
+    "open quote": ("csv", 'text,label\n"a,x\nb,y\n', {}, ["line 2", "bad.csv"]),
+    "not UTF-8": (
+        "csv",
+        "text,label\ncafé au lait,x\nb,y\n".encode("latin-1"),
+        {},
+        ["UTF-8", "bad.csv, line 2"],
+    ),
     "malformed jsonl": ("jsonl", '{"text": "a", "label": "x"}\n{"text"', {}, ["JSON", "bad.jsonl"]),
     "malformed json": ("json", '[{"text": "a"', {}, ["bad.json"]),
     "no parquet": ("parquet", "hello", {}, ["arquet", "bad.parquet"]),
-    "text column of numbers": ("csv", "n,label\n1,x\n2,y\n", {"text_column_names": "n"}, ["'n'", "int64", "not text"]),
+    "text column of numbers": (
+        "json",
+        '[{"n": 1, "label": "x"}]',
+        {"text_column_names": "n"},
+        ["'n'", "int64", "not text"],
+    ),
 }
 
 
@@ -82,7 +102,7 @@ def test_bad_validation_or_test_file_is_named(load, put, content, named, flag):
     with pytest.raises(UserError) as caught:
         load(**files | {flag: put("bad.csv", content)})
     for part in named:
-        assert part.replace("evaluation", "test" if flag == "test_file" else "evaluation") in str(caught.value)
+        assert part.replace("evaluation", f"--{flag}") in str(caught.value)
 
 
 def test_unlabelled_split_is_refused(load, tmp_path):

@@ -196,4 +196,4 @@ def test_near_names():
 
 
 def test_count_of_classes():
-    assert count_classes(np.array([0, 2, 2]), Classes(("a", "b", "c"))) == {"a": 1, "b": 0, "c": 2}
+    assert count_classes(np.array([0, 2, 2]), ("a", "b", "c")) == {"a": 1, "b": 0, "c": 2}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.data import labelled, table
 
-from healbert.tasks.sampling import stratified_sample
+from healbert.tasks.draws import stratified_sample
 from healbert.utils.errors import UserError
 
 

@@ -4,10 +4,12 @@ import dataclasses
 import pathlib
 from dataclasses import field
 
+from ...tasks.columns import named_columns
+from ...tasks.files.options import QUOTINGS, ReadOptions, kind_of, known_kinds
 from ...tasks.table import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
 from ...utils.errors import UserError, check_choice
 
-FILE_EXTENSIONS = ("csv", "tsv", "json", "jsonl", "parquet")
+OF_FILES = ("delimiter", "encoding", "quoting", "json_field")
 
 
 @dataclasses.dataclass
@@ -29,16 +31,30 @@ class DataArguments:
     data_root: str | None = field(
         default=None, metadata={"help": "Take DIR/<last part of the Hub id> in place of the Hub's dataset."}
     )
-    train_file: str | None = field(
-        default=None, metadata={"help": f"A file of your own to train on: {', '.join(FILE_EXTENSIONS)}."}
-    )
+    train_file: str | None = field(default=None, metadata={"help": f"A file of your own to train on: {known_kinds()}."})
     validation_file: str | None = field(default=None, metadata={"help": "The file that scores are reported on."})
     test_file: str | None = field(
         default=None,
         metadata={"help": "A further file, scored once by the chosen epoch; evaluated if no --validation_file."},
     )
+    delimiter: str | None = field(
+        default=None, metadata={"help": "Between the fields of csv or tsv files: a character, or tab, semicolon, ..."}
+    )
+    encoding: str | None = field(
+        default=None, metadata={"help": "Of text files, for example cp1252 or utf-16. Default: utf-8."}
+    )
+    quoting: str | None = field(
+        default=None,
+        metadata={"help": f"Of csv or tsv files: {' or '.join(QUOTINGS)} (a quote is a character like any other)."},
+    )
+    json_field: str | None = field(
+        default=None, metadata={"help": "Field of a JSON object that holds the list of examples."}
+    )
     text_column_names: str | None = field(
-        default=None, metadata={"help": "Text column, or two with a comma between them for sentence pairs."}
+        default=None,
+        metadata={
+            "help": "Text column, or two with a comma between them for pairs; a JSON list if a name holds commas."
+        },
     )
     label_column_name: str | None = field(default=None, metadata={"help": "Label column. Default: label."})
     max_seq_length: int = field(default=128, metadata={"help": "Longer texts are cut to this many tokens."})
@@ -86,6 +102,13 @@ class DataArguments:
             raise UserError(f"--data_root {self.data_root} is not a folder")
         for name in ("train_file", "validation_file", "test_file"):
             _check_data_file(name, getattr(self, name))
+        self._check_reading()
+
+    def _check_reading(self):
+        named_columns(self.text_column_names)
+        options = ReadOptions(*(getattr(self, name) for name in OF_FILES))
+        if options.given and not (self.train_file or self.dataset_name or self.data_root):
+            raise UserError(f"--{options.given[0]} is for files of your own; task '{self.task_name}' needs none")
 
 
 def _check_data_file(name, value):
@@ -94,7 +117,7 @@ def _check_data_file(name, value):
     path = pathlib.Path(value)
     if not path.is_file():
         raise UserError(f"--{name} {value} does not exist or is not a file")
-    if path.suffix[1:].lower() not in FILE_EXTENSIONS:
-        raise UserError(f"--{name} {value} ends in '{path.suffix}'; use one of {', '.join(FILE_EXTENSIONS)}")
+    if kind_of(path) is None:
+        raise UserError(f"--{name} {value} ends in '{path.suffix}'; use one of {known_kinds()}")
     if path.stat().st_size == 0:
         raise UserError(f"--{name} {value} is empty")

@@ -56,6 +56,11 @@ class ReadOptions:
         if self.encoding is not None:
             object.__setattr__(self, "encoding", _codec(self.encoding))
 
+    @property
+    def given(self):
+        """The names of the options that are not left open."""
+        return [field.name for field in dataclasses.fields(self) if getattr(self, field.name) is not None]
+
 
 def _codec(name):
     try:

@@ -66,6 +66,10 @@ class TaskType:
         """{"train": what is left, "dev": what is held out} of a split, by a seeded draw."""
         raise NotImplementedError
 
+    def count(self, rows, label_names):
+        """{name of a label: how many rows have it} for ``results.json``; empty where there is nothing to count."""
+        return {}
+
     def fingerprint_columns(self, rows):
         """The columns whose content makes the examples what they are."""
         raise NotImplementedError

@@ -4,8 +4,9 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
-from ..columns import encode_labels, find_columns, label_names, text_columns, with_text_and_label
-from ..sampling import hold_out, stratified_sample
+from ..columns import find_columns, text_columns, with_text_and_label
+from ..draws import hold_out, stratified_sample
+from ..labels import count_classes, encode_labels, find_classes
 from .base import TaskType
 
 PRIMARY = "f1_weighted"
@@ -54,10 +55,13 @@ class Classification(TaskType):
         return find_columns(raw, task, data)
 
     def prepare(self, raw, task, columns):
-        raw = {split: with_text_and_label(rows, split, *columns) for split, rows in raw.items()}
-        names = label_names(raw["train"], task)
-        indexed = hasattr(raw["train"].features["label"], "names") or names == list(task.label_names)
-        return {split: encode_labels(rows, split, names, indexed) for split, rows in raw.items()}, names
+        raw = {split: with_text_and_label(rows, task.call(split), *columns) for split, rows in raw.items()}
+        classes = find_classes(raw["train"], task.call("train"), task.label_names)
+        splits = {}
+        for split, rows in raw.items():
+            codes = encode_labels(rows, classes, task.call(split))
+            splits[split] = rows.remove_columns("label").add_column("label", codes)
+        return splits, list(classes.names)
 
     def check(self, splits, label_names):
         found = set(splits["train"]["label"])
@@ -68,7 +72,11 @@ class Classification(TaskType):
         return stratified_sample(rows["label"], size, seed)
 
     def hold_out(self, train, fraction, seed):
-        return hold_out(train, fraction, seed)
+        kept, held = hold_out(train["label"], fraction, seed)
+        return {"train": train.select(kept), "dev": train.select(held)}
+
+    def count(self, rows, label_names):
+        return count_classes(rows["label"], label_names)
 
     def fingerprint_columns(self, rows):
         return [*text_columns(rows), "label"]
