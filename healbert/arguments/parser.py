@@ -12,11 +12,12 @@ from transformers import HfArgumentParser, TrainingArguments
 from ..tasks.table import EMBEDDED_TASK, TASKS, Task
 from ..tasks.types import task_type
 from ..tracking import check_trackers
-from ..utils.errors import UserError, did_you_mean
+from ..utils.errors import UserError
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
 from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
 from .plugins import load_plugins, plugins_in
+from .spellings import meant
 
 # Every default that differs from transformers.TrainingArguments.
 TRAINING_DEFAULTS = {
@@ -133,7 +134,7 @@ def parse_arguments(argv):
         namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
     if unknown:
         flag = unknown[0].split("=")[0]
-        near = did_you_mean(flag, [f"--{name}" for name in known_flags()]) if flag.startswith("-") else ""
+        near = meant(flag, known_flags()) if flag.startswith("-") else ""
         raise UserError(f"unknown argument '{unknown[0]}'{near} (see --help)")
     return _instantiate(namespace, plugins), namespace.print_config
 
@@ -194,7 +195,7 @@ def to_argv(settings, known):
     argv = []
     for key, value in settings.items():
         if key not in known:
-            raise UserError(f"unknown setting '{key}'{did_you_mean(key, known)}")
+            raise UserError(f"unknown setting '{key}'{meant(key, known)}")
         if isinstance(value, list) and len(value) < 2 and not (known[key] and value):
             value = value[0] if value else None
         if value is None:

@@ -7,7 +7,8 @@ import pathlib
 import yaml
 
 from ..arguments.parser import known_flags, read_config
-from ..utils.errors import UserError, check_choice, did_you_mean
+from ..arguments.spellings import meant
+from ..utils.errors import UserError, check_choice
 from ..utils.files import atomic_path
 
 SECTIONS = ("base", "grid", "include", "exclude")
@@ -114,7 +115,7 @@ def _check_keys(section, settings, known):
         raise UserError(f"section '{section}' holds {settings!r} where 'flag: value' lines are expected")
     for key in settings:
         if key not in known:
-            raise UserError(f"{section}: unknown setting '{key}'{did_you_mean(key, known)}")
+            raise UserError(f"{section}: unknown setting '{key}'{meant(key, known)}")
         if key in NOT_IN_SWEEPS and section != "exclude":
             raise UserError(f"{section}: '{key}' does not go into a sweep: {NOT_IN_SWEEPS[key]}")
 

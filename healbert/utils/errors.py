@@ -12,11 +12,17 @@ class UserError(ValueError):
     """Something the user gave cannot be used. The message says what was found and how to fix it."""
 
 
+def nearest(name, valid, cutoff=0.6):
+    """The one of ``valid`` that is most like a name, or None if none is alike by ``cutoff`` (0 to 1, of difflib)."""
+    lowered = {str(v).lower(): v for v in valid}
+    near = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=cutoff)
+    return lowered[near[0]] if near else None
+
+
 def did_you_mean(name, valid):
     """Returns ``"; did you mean 'x'?"`` for the nearest of ``valid``, or an empty string."""
-    lowered = {str(v).lower(): v for v in valid}
-    near = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
-    return f"; did you mean '{lowered[near[0]]}'?" if near else ""
+    near = nearest(name, valid)
+    return "" if near is None else f"; did you mean '{near}'?"
 
 
 def check_choice(what, name, valid):
