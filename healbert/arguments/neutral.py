@@ -35,7 +35,9 @@ NOT_IDENTITY = WITHOUT_EFFECT | BY_CONTENT - RESOLVED
 
 
 def _draws_no_sample(settings):
-    sampled = settings.get("max_train_samples") or settings.get("max_eval_samples") or settings.get("tsne")
+    sampled = any(
+        settings.get(name) for name in ("max_train_samples", "max_eval_samples", "validation_fraction", "tsne")
+    )
     return not sampled and settings.get("selection") != "dev"
 
 

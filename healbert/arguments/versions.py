@@ -22,7 +22,8 @@ class Meaning:
 
 def _draws_samples(arguments):
     data = arguments.data
-    return bool(data.max_train_samples or data.max_eval_samples or arguments.run.selection == "dev")
+    sampled = data.max_train_samples or data.max_eval_samples or data.validation_fraction
+    return bool(sampled or arguments.run.selection == "dev")
 
 
 MEANINGS = {

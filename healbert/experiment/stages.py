@@ -136,17 +136,22 @@ class Experiment:
         self.metrics["healed"], output = self._predict("evaluation", "healed")
         self._write_predictions("evaluation", output, "predictions.parquet")
         if "test" in self.splits:
-            self.metrics["test"], tested = self._predict("test", "test")
-            self._write_predictions("test", tested, "predictions_test.parquet")
+            self._predict_test()
         score = self.metrics["healed"][self.kind.primary_metric]
         return self.kind.collapsed(score, self.kind.baseline(self.task.splits), output.predictions)
 
-    def _write_predictions(self, split, output, file_name):
+    def _predict_test(self):
+        output = self.trainer.predict(self.splits["test"], metric_key_prefix="test")
+        if output.label_ids is not None:
+            self.metrics["test"] = self._pick(output.metrics, "test")
+        named = self.kind.named_predictions(output.predictions, self.task.label_names)
+        self._write_predictions("test", output, "predictions_test.parquet", named)
+
+    def _write_predictions(self, split, output, file_name, more=()):
         if self.trainer.is_world_process_zero():
             ids = self.task.splits[split]["id"]
-            write_table(
-                self.output_dir / file_name, self.kind.prediction_columns(ids, output.label_ids, output.predictions)
-            )
+            found = self.kind.prediction_columns(ids, output.label_ids, output.predictions)
+            write_table(self.output_dir / file_name, found | dict(more))
 
     def _last(self, last, best):
         """The last epoch's scores on the evaluation split; None where the run ended before it could be scored."""

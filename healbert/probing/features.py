@@ -66,7 +66,7 @@ def read_features(model, arguments, rows, tokenizer, layers=()):
         numpy (examples, hidden).
     """
     reader = FeatureReader(model, layers, arguments.model.pooling)
-    inputs = rows.remove_columns("label")
+    inputs = rows.select_columns([name for name in rows.column_names if name != "label"])
     trainer = HealingTrainer(
         model=reader, args=arguments.training, processing_class=tokenizer, eval_dataset=inputs, compute_metrics=None
     )

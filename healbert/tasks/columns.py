@@ -112,7 +112,22 @@ def _is_string(feature):
 
 
 def with_text_and_label(rows, split, texts, label):
-    for column in (*texts, label):
+    """The texts and labels of a split under the names used from here on, and ``id``, each row's number in its source.
+
+    Args:
+        rows: a `datasets.Dataset`.
+        split: what messages call it.
+        texts: names of one or two text columns.
+        label: name of the label column; None for a split without labels.
+
+    Returns:
+        `datasets.Dataset`.
+
+    Raises:
+        UserError: if a column is missing, or a text is.
+    """
+    labels = () if label is None else (label,)
+    for column in (*texts, *labels):
         if column not in rows.column_names:
             raise UserError(f"{split} has no column '{column}' (found: {', '.join(rows.column_names)})")
     for column in texts:
@@ -124,8 +139,8 @@ def with_text_and_label(rows, split, texts, label):
                 f"{len(empty)} texts of {split} are empty or null in column '{column}', the first in row {empty[0]}; "
                 "remove or fill these rows"
             )
-    rows = rows.select_columns([*texts, label])
-    names = dict(zip((*texts, label), (*TEXT_COLUMNS[: len(texts)], "label"), strict=True))
+    rows = rows.select_columns([*texts, *labels])
+    names = dict(zip(texts, TEXT_COLUMNS, strict=False)) | dict.fromkeys(labels, "label")
     rows = rows.rename_columns(names)
     return rows.add_column("id", np.arange(len(rows)))
 

@@ -48,13 +48,14 @@ def _quotas(counts, size, seed, most):
     return quota
 
 
-def hold_out(labels, fraction, seed):
+def hold_out(labels, fraction, seed, flag="--dev_fraction"):
     """Holds out a stratified part of the training rows; every class keeps a row in train.
 
     Args:
         labels: class indices, one per row.
         fraction: how much of them to hold out, above 0 and below 1.
         seed: seed of the draw.
+        flag: the one that asks for it, for messages.
 
     Returns:
         tuple of numpy.ndarray: the positions that stay in train, and those held out, both ascending.
@@ -68,8 +69,8 @@ def hold_out(labels, fraction, seed):
     if size > len(labels) - len(classes):
         left = f", too few of them left for {len(classes)} classes" if size < len(labels) else ""
         raise UserError(
-            f"--selection dev would hold out {size} of {len(labels)} training examples{left}; "
-            "use a smaller --dev_fraction or more examples"
+            f"{'--selection dev' if flag == '--dev_fraction' else flag} would hold out {size} of {len(labels)} "
+            f"training examples{left}; use a smaller {flag} or more examples"
         )
     held = stratified_sample(labels, size, seed, most=counts - 1)
     return np.setdiff1d(np.arange(len(labels)), held), held

@@ -73,6 +73,9 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     kind = task_type(task.type)
     columns = kind.find_columns(raw, task, data)
     splits, names = kind.prepare(raw, task, columns)
+    if data.validation_fraction:
+        parts = kind.hold_out(splits["train"], data.validation_fraction, data.sample_seed, "--validation_fraction")
+        splits |= {"train": parts["train"], "evaluation": parts["dev"]}
     splits = _draw(kind, splits, data)
     if selection == "dev":
         splits |= kind.hold_out(splits["train"], dev_fraction, data.sample_seed)
@@ -116,7 +119,8 @@ def _draw(kind, splits, data):
     limits = {"train": data.max_train_samples, "evaluation": data.max_eval_samples, "test": data.max_eval_samples}
     drawn = dict(splits)
     for split, rows in splits.items():
-        if limits[split] is not None and limits[split] < len(rows):
+        # All of a file without labels is predicted: there is no score that a sample would do for.
+        if limits[split] is not None and limits[split] < len(rows) and "label" in rows.column_names:
             drawn[split] = rows.select(kind.draw(rows, limits[split], data.sample_seed))
     return drawn
 

@@ -101,6 +101,10 @@ def _evaluation_split(raw, source):
 
 def _load_files(source, model):
     splits, read = _read_files(source.files, source, model)
+    if source.validation_fraction:  # the rest follows once the labels are known
+        called = {split: f"--{split}_file" for split in splits} | {"evaluation": "--train_file"}
+        task = Task("files", text=(), evaluation="validation", called=called)
+        return task, splits, " ".join(source.files.values()), read
     evaluation = "validation" if "validation" in splits else "test"
     called = {split: f"--{split}_file" for split in splits} | {"evaluation": f"--{evaluation}_file"}
     for found in (splits, read):

@@ -44,6 +44,11 @@ class DataSource:
         return self._data.task_name is not None
 
     @property
+    def validation_fraction(self):
+        """How much of the training file is evaluated on, or None."""
+        return self._data.validation_fraction
+
+    @property
     def revision(self):
         """The revision that was asked for, or None."""
         return self._data.data_revision

@@ -105,6 +105,23 @@ def test_test_file_is_scored_by_the_chosen_epoch(run, settings, tmp_path):
     assert results["metrics"]["healed"] == read(run)["metrics"]["healed"]
 
 
+@pytest.mark.parametrize("healing", ["full", "linear_probe"])
+def test_test_file_without_labels_is_predicted(settings, tmp_path, healing):
+    test_file = tmp_path / "test.csv"
+    test_file.write_text("text\n" + "".join(f"{text}\n" for text, _ in make_rows(23, seed=9)))
+    results = run_with(settings, output_dir=str(tmp_path / "run"), test_file=str(test_file), healing=healing)
+    frame = predictions(tmp_path / "run", "predictions_test.parquet")
+    assert "test" not in results["metrics"] and "label" not in frame
+    assert results["task"]["read"]["test"]["used"] == len(frame) == 23
+    names = results["task"]["label_names"]
+    assert frame["class"].tolist() == [names[i] for i in frame["prediction"]]
+    probabilities = np.stack(frame["probabilities"])
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert frame["probability"].tolist() == probabilities.max(axis=1).tolist()
+    logits = np.stack(frame["logits"]).astype(float)
+    assert probabilities[:, 1] == pytest.approx(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
+
+
 def test_divergence_at_once_is_a_result(settings, tmp_path):
     folder = tmp_path / "run"
     results = run_with(settings, output_dir=str(folder), learning_rate=1e30)

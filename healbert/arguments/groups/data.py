@@ -33,9 +33,16 @@ class DataArguments:
     )
     train_file: str | None = field(default=None, metadata={"help": f"A file of your own to train on: {known_kinds()}."})
     validation_file: str | None = field(default=None, metadata={"help": "The file that scores are reported on."})
+    validation_fraction: float | None = field(
+        default=None,
+        metadata={"help": "Without --validation_file: evaluate on so much of --train_file (--sample_seed)."},
+    )
     test_file: str | None = field(
         default=None,
-        metadata={"help": "A further file, scored once by the chosen epoch; evaluated if no --validation_file."},
+        metadata={
+            "help": "A further file, scored once by the chosen epoch (without labels: only predicted); evaluated if "
+            "no --validation_file."
+        },
     )
     delimiter: str | None = field(
         default=None, metadata={"help": "Between the fields of csv or tsv files: a character, or tab, semicolon, ..."}
@@ -96,13 +103,24 @@ class DataArguments:
             check_choice("task", self.task_name, TASKS)
         if self.data_revision and (self.train_file or self.data_root or self.task_name == EMBEDDED_TASK):
             raise UserError(f"--data_revision {self.data_revision} goes with a dataset of the Hub; leave it out")
-        if self.train_file and not (self.validation_file or self.test_file):
-            raise UserError("--train_file needs a --validation_file (or --test_file) to report scores on")
+        self._check_evaluation()
         if self.data_root and not pathlib.Path(self.data_root).expanduser().is_dir():
             raise UserError(f"--data_root {self.data_root} is not a folder")
         for name in ("train_file", "validation_file", "test_file"):
             _check_data_file(name, getattr(self, name))
         self._check_reading()
+
+    def _check_evaluation(self):
+        fraction = self.validation_fraction
+        if fraction is not None and not 0 < fraction < 1:
+            raise UserError(f"--validation_fraction {fraction:g} is not above 0 and below 1")
+        if fraction is not None and (not self.train_file or self.validation_file):
+            other = "--validation_file" if self.train_file else "data that have a split to evaluate on"
+            raise UserError(f"--validation_fraction goes with --train_file alone, not with {other}; leave it out")
+        if self.train_file and not (self.validation_file or self.test_file or fraction):
+            raise UserError(
+                "--train_file needs a --validation_file (or --validation_fraction, or --test_file) to report scores on"
+            )
 
     def _check_reading(self):
         named_columns(self.text_column_names)

@@ -51,7 +51,8 @@ class TaskType:
             columns: what `find_columns` gave.
 
         Returns:
-            tuple: {split: `datasets.Dataset` with ``id`` (row in its source) and ``label``}, list of label names.
+            tuple: {split: `datasets.Dataset` with ``id`` (row in its source) and ``label``}, list of label names. A
+            test split may come without ``label``: it is predicted and not scored.
         """
         raise NotImplementedError
 
@@ -62,8 +63,8 @@ class TaskType:
         """Positions (size,) of a seeded sample of ``rows``, ascending."""
         raise NotImplementedError
 
-    def hold_out(self, train, fraction, seed):
-        """{"train": what is left, "dev": what is held out} of a split, by a seeded draw."""
+    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
+        """{"train": what is left, "dev": what is held out} of a split, by a seeded draw; ``flag`` asked for it."""
         raise NotImplementedError
 
     def count(self, rows, label_names):
@@ -146,8 +147,12 @@ class TaskType:
         return
 
     def prediction_columns(self, ids, labels, outputs):
-        """The columns of ``predictions.parquet``: {name: values (examples,)}."""
+        """The columns of ``predictions.parquet``: {name: values (examples,)}; ``labels`` may be None."""
         raise NotImplementedError
+
+    def named_predictions(self, outputs, label_names):
+        """Further columns, for people, of ``predictions_test.parquet``: {name: values (examples,)}."""
+        return {}
 
     def collapsed(self, score, baseline, outputs):
         """Whether a model has learnt nothing: one answer for every example, or no better than `baseline`.

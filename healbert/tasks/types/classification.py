@@ -55,10 +55,19 @@ class Classification(TaskType):
         return find_columns(raw, task, data)
 
     def prepare(self, raw, task, columns):
-        raw = {split: with_text_and_label(rows, task.call(split), *columns) for split, rows in raw.items()}
+        texts, label = columns
+        raw = {
+            split: with_text_and_label(
+                rows, task.call(split), texts, None if _unlabelled(split, rows, label) else label
+            )
+            for split, rows in raw.items()
+        }
         classes = find_classes(raw["train"], task.call("train"), task.label_names)
         splits = {}
         for split, rows in raw.items():
+            if "label" not in rows.column_names:
+                splits[split] = rows
+                continue
             codes = encode_labels(rows, classes, task.call(split))
             splits[split] = rows.remove_columns("label").add_column("label", codes)
         return splits, list(classes.names)
@@ -71,15 +80,15 @@ class Classification(TaskType):
     def draw(self, rows, size, seed):
         return stratified_sample(rows["label"], size, seed)
 
-    def hold_out(self, train, fraction, seed):
-        kept, held = hold_out(train["label"], fraction, seed)
+    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
+        kept, held = hold_out(train["label"], fraction, seed, flag)
         return {"train": train.select(kept), "dev": train.select(held)}
 
     def count(self, rows, label_names):
-        return count_classes(rows["label"], label_names)
+        return count_classes(rows["label"], label_names) if "label" in rows.column_names else {}
 
     def fingerprint_columns(self, rows):
-        return [*text_columns(rows), "label"]
+        return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
 
     def encode(self, rows, tokenizer, data):
         columns, blank = text_columns(rows), tokenizer.pad_token_id
@@ -107,13 +116,28 @@ class Classification(TaskType):
 
     def prediction_columns(self, ids, labels, outputs):
         logits = _logits(outputs)  # (examples, classes)
-        found = {"id": np.asarray(ids), "label": labels, "prediction": logits.argmax(-1)}
-        return found | {"logits": list(logits.astype(np.float32))}
+        found = {"id": np.asarray(ids)} | ({} if labels is None else {"label": labels})
+        return found | {"prediction": logits.argmax(-1), "logits": list(logits.astype(np.float32))}
+
+    def named_predictions(self, outputs, label_names):
+        """The name of the predicted class, its probability, and those of all classes in the order of the names."""
+        from scipy.special import softmax
+
+        probabilities = softmax(_logits(outputs).astype(np.float64), axis=-1)  # (examples, classes)
+        names = [label_names[i] for i in probabilities.argmax(-1)]
+        return {"class": names, "probability": probabilities.max(-1), "probabilities": list(probabilities)}
 
     def resampled(self, labels, predictions, classes, counts):
         if self.primary_metric != PRIMARY:  # of a type derived from this one
             return super().resampled(labels, predictions, classes, counts)
         return _resampled_f1(labels, predictions, classes, counts)
+
+
+def _unlabelled(split, rows, label):
+    """Whether this is a test split without a single label: no such column, or nothing (or -1) in all of it."""
+    if split != "test" or label not in rows.column_names:
+        return split == "test"
+    return not set(rows.unique(label)) - {None, "", -1}
 
 
 def _resampled_f1(labels, predictions, classes, counts):
