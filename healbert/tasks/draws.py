@@ -30,6 +30,7 @@ def stratified_sample(labels, size, seed, most=None):
     quota = _quotas(counts, size, seed, counts if most is None else np.asarray(most))
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, quota, strict=True)]
+    # Ascending: the seed of a sample says which rows there are; their order in training has a seed of its own.
     return np.sort(np.concatenate(drawn))
 
 
