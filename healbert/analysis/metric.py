@@ -48,11 +48,16 @@ def metric_of(results):
     name, about = primary_of(results)
     if name is None:
         return UNKNOWN
-    limits = about.get("range")
     return Metric(
         task_type=(results.get("task") or {}).get("type"),
         name=name,
         title=about.get("title") or name,
         greater_is_better=about.get("greater_is_better", True),
-        limits=tuple(limits) if limits else None,
+        limits=_limits(about.get("range")),
     )
+
+
+def _limits(ends):
+    """(low, high) of a range, which names the worst value first; None where it is not two numbers."""
+    numbers = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, (int, float)) for end in ends)
+    return tuple(sorted(ends)) if numbers else None

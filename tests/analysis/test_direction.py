@@ -171,6 +171,24 @@ class TestLimits:
         found = verdict_of(judge(*wrapped(tmp_path)), "a", "sst2")
         assert found.estimated.interval[1] < SMALLEST and found.verdict != FAILS
 
+    @pytest.mark.parametrize("limits", [[0, 1], [1, 0], [0.0, 1.0]], ids=str)
+    def test_scores_from_0_to_1_have_it_whichever_end_is_best(self, tmp_path, limits):
+        """A share of mistakes has the range [1, 0]: the worst value stands first."""
+        about = described(greater_is_better=False, limits=limits)
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 80)}, metric=about, score=lambda *args: mistakes(*args) / 100)
+        maker.run("sst2", 0.5)
+        (group,) = collect(tmp_path).groups
+        assert group.metric.smallest_difference == SMALLEST
+
+    @pytest.mark.parametrize("limits", [5, [0], [0, None], "ab", [[0], [1]], [-1, 1]], ids=str)
+    def test_what_is_no_range_from_0_to_1_gives_none(self, tmp_path, limits):
+        maker = Maker(
+            tmp_path, {"sst2": (["n", "p"], 80)}, metric=described(False, limits=limits), score=lambda *_: 0.5
+        )
+        maker.run("sst2", 0.5)
+        (group,) = collect(tmp_path).groups
+        assert group.metric.smallest_difference == 0
+
 
 class TestGroups:
     def test_runs_of_other_metrics_are_kept_apart(self, tmp_path):

@@ -38,6 +38,14 @@ WRONG = {
         lambda r: r["task"].update(label_names=None),
         "task.label_names is null, not a list of names",
     ),
+    "number for a title": (
+        lambda r: r["task"]["metrics"]["f1_weighted"].update(title=3),
+        "task.metrics.f1_weighted.title is 3, not text",
+    ),
+    "text for a direction": (
+        lambda r: r["task"]["metrics"]["f1_weighted"].update(greater_is_better="no"),
+        'task.metrics.f1_weighted.greater_is_better is "no", not true or false',
+    ),
     "no learning rate": (
         lambda r: r["config"].update(learning_rate=None),
         "config.learning_rate is null, not a finite number",
