@@ -124,3 +124,15 @@ def test_built_in_entries_are_in_the_order_of_the_page():
     assert list(FIGURES)[:7] == ["levels", "recovery", "epochs", "rates", "probes", "confusion", "tsne"]
     assert list(TABLES)[:3] == ["main", "recovery", "settings-varying"] and {"runs", "verdicts"} < set(TABLES)
     assert list(FORMATS)[:5] == ["pictures", "csv", "latex", "markdown", "html"]
+
+
+def test_figures_go_to_other_processes_without_their_runs(tmp_path, monkeypatch):
+    """A group holds the results.json of every run: of 200 runs, 22 figures were 8.2 MB with it and 0.07 without."""
+    from healbert.report.figures import static
+
+    Maker(tmp_path, {"sst2": (["n", "p"], 60)}).run("sst2", 0.5)
+    figures, sent = make_content(tmp_path).figures, []
+    monkeypatch.setattr(static, "_save", lambda figure, folder: sent.append(figure) or False)
+    static.save_figures(figures, tmp_path)
+    assert [figure.name for figure in sent] == [figure.name for figure in figures] and figures
+    assert all(figure.group is None for figure in sent) and all(figure.group for figure in figures)

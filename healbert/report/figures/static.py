@@ -1,6 +1,7 @@
 """Figures as png and svg files, by matplotlib."""
 
 import concurrent.futures
+import dataclasses
 import multiprocessing
 import pathlib
 import textwrap
@@ -40,7 +41,8 @@ def save_figures(figures, folder):
     Returns:
         bool: whether a figure has characters that the font lacks.
     """
-    jobs = [(figure, str(folder)) for figure in figures]
+    # Without the group, of which only the page makes use: all its runs would be copied to every process.
+    jobs = [(dataclasses.replace(figure, group=None), str(folder)) for figure in figures]
     workers = min(cpu_cores(), 4)
     if len(jobs) <= FEW or workers == 1:
         return sum(_save(*job) for job in jobs) > 0
