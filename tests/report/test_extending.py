@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from helpers.report_runs import Maker
+from helpers.report_runs import Maker, add_insides
 
 from healbert.cli.report import report
 from healbert.report.content import make_content
@@ -136,3 +136,13 @@ def test_figures_go_to_other_processes_without_their_runs(tmp_path, monkeypatch)
     static.save_figures(figures, tmp_path)
     assert [figure.name for figure in sent] == [figure.name for figure in figures] and figures
     assert all(figure.group is None for figure in sent) and all(figure.group for figure in figures)
+
+
+def test_tsne_leaves_no_column_empty(tmp_path):
+    """Of the levels 0, 50% and 100% the second has no features."""
+    maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+    folders = {level: maker.run("sst2", level, "top") for level in (0, 0.5, 1)}
+    for level in (0, 1):
+        add_insides(folders[level], examples=30)
+    (figure,) = [figure for figure in make_content(tmp_path).figures if figure.kind == "tsne"]
+    assert [[panel.title.split(",")[0] for panel in row] for row in figure.rows] == [["intact", "all 100%"]]

@@ -1,5 +1,7 @@
 """t-SNE of what runs left of their features."""
 
+import itertools
+
 from ...analysis.projections import TSNE_EXAMPLES
 from ...utils.registry import register
 from ..tables.base import file_stem, tags
@@ -28,7 +30,13 @@ def _tsne(results, projections, dataset):
         "(silhouette, neighbour agreement) say more."
     )
     name = f"{file_stem('tsne', group)}-{results.datasets.index(dataset) + 1}"
-    return Figure(name, f"t-SNE on {dataset}: {group.label}", caption, rows, group)
+    return Figure(name, f"t-SNE on {dataset}: {group.label}", caption, _without_empty_columns(rows), group)
+
+
+def _without_empty_columns(rows):
+    """Rows of panels without the columns that none has a panel in: --tsne may have been asked of a few levels alone."""
+    columns = [column for column in itertools.zip_longest(*rows) if any(column)]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _tsne_panel(results, projections, dataset, damage):
