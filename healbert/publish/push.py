@@ -62,7 +62,8 @@ def push_experiment(arguments):
         raise
     except UserError as error:
         raise PushError(
-            f"{error}. The finished run is kept in {repository.folder}, and this pushes it: {repository.command()}"
+            f"{error}. Nothing has to be repeated: the finished run is in {repository.folder}, and this pushes it: "
+            f"{repository.command()}"
         ) from error
 
 
