@@ -3,6 +3,7 @@
 import json
 import signal
 
+from ..utils.text import one_line
 from .parser import command_parser
 
 
@@ -35,8 +36,8 @@ def _as_table(rows):
 
 def _header(name, titles):
     scored = name in ("damaged", "healed") and len(titles) == 1
-    return f"{name} {next(iter(titles))}" if scored else name.replace("_", " ")
+    return one_line(f"{name} {next(iter(titles))}") if scored else name.replace("_", " ")
 
 
 def _as_text(value):
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else one_line(value)

@@ -18,10 +18,11 @@ def run(argv):
     from ..experiment.run import run_experiment
     from ..publish.push import check_push, push_experiment
     from ..results.summary import format_results
+    from ..utils.text import clean
 
     check_push(arguments)
     results = run_experiment(arguments)
     if arguments.training.process_index == 0:
-        print(format_results(results, arguments.training.output_dir))
+        print(clean(format_results(results, arguments.training.output_dir)))
         if arguments.training.push_to_hub:
             print(f"pushed to {push_experiment(arguments)}")

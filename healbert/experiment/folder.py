@@ -5,7 +5,7 @@ import pathlib
 import shutil
 
 from ..arguments.marker import differences, is_marker, marker
-from ..results.read import read_results
+from ..results.read import read_results, read_sound
 from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SHARD
 from ..utils.errors import UserError
 from ..utils.files import atomic_path, read_json, write_json
@@ -39,8 +39,8 @@ def finished_results(output_dir, arguments):
             "choose another --output_dir, or replace the run with --overwrite_output_dir"
         )
     try:
-        results = read_results(output_dir)
-    except (FileNotFoundError, ValueError):
+        results = read_sound(output_dir)
+    except (OSError, ValueError):  # nothing, or not what a run writes: it is made again
         return None
     if results["status"] == "failed":
         return None
@@ -125,8 +125,8 @@ def _lock(output_dir):
 def _write_start(output_dir, arguments, receipt):
     if arguments.run.overwrite_output_dir:
         _remove_run(output_dir)
-    (output_dir / "results.json").unlink(missing_ok=True)  # of a failed run that is tried again
     try:
+        (output_dir / "results.json").unlink(missing_ok=True)  # of a failed run that is tried again
         write_json(output_dir / "settings.json", marker(arguments))
         write_json(output_dir / "corruption.json", receipt.to_dict())
     except OSError as error:

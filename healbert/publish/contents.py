@@ -22,7 +22,8 @@ def without_home(text):
 
 def report_files(folder):
     """What `python -m healbert report` wrote into a folder of runs: a dict from path in the repository to content."""
-    found = sorted(path for path in (folder / "report").rglob("*") if path.is_file() and path.name[0] != ".")
+    found = sorted(path for path in (folder / "report").rglob("*") if path.is_file())
+    found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     return {
         path.relative_to(folder).as_posix(): without_home(path.read_text(encoding="utf-8"))
         if path.suffix in TEXTS

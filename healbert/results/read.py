@@ -6,11 +6,13 @@ import pathlib
 import warnings
 
 from ..utils.errors import UserError
-from ..utils.files import read_json
+from ..utils.files import read_file, read_json
 from .schema import (
     LOG_NAME,
     SCHEMA_VERSION,
     STAGES,
+    STATUSES,
+    error_message,
     metrics_of,
     primary_of,
     primary_score,
@@ -19,6 +21,8 @@ from .schema import (
 )
 from .upgrade import upgraded
 from .validation import fault
+
+DEEPEST, LONGEST = 30, 100  # levels and digits in a results.json; ours have 6 and 20
 
 LISTED = (
     "task",
@@ -51,13 +55,22 @@ def run_folders(directory):
     Raises:
         UserError: if ``directory`` is no folder.
     """
+    return _walk(directory)[0]
+
+
+def _walk(directory):
+    """The folders of runs, and (folder, reason) of those that cannot be looked into."""
     check_folder(directory)
-    found = []
-    for folder, inner, files in os.walk(directory):
-        if "settings.json" in files or "results.json" in files:
+    found, closed = [], []
+
+    def note(error):
+        closed.append((pathlib.Path(error.filename), f"cannot be read: {error.strerror}"))
+
+    for folder, inner, files in os.walk(directory, onerror=note):
+        if {"settings.json", "results.json"} & {*files, *inner}:
             found.append(pathlib.Path(folder))
             inner.clear()  # a run holds no further runs
-    return sorted(found)
+    return sorted(found), closed
 
 
 def read_runs(directory):
@@ -67,20 +80,15 @@ def read_runs(directory):
         tuple: a list of (folder, dict of its results.json), and a list of (folder, reason) of those that cannot be
         used: unfinished, damaged, of a newer schema, or with a value that is not what it must be.
     """
-    runs, unusable = [], []
-    for folder in run_folders(directory):
+    folders, unusable = _walk(directory)
+    runs = []
+    for folder in folders:
         try:
-            results = read_results(folder)
+            runs.append((folder, read_sound(folder)))
         except FileNotFoundError:
             unusable.append((folder, "not finished"))
         except (ValueError, OSError) as error:
             unusable.append((folder, str(error)))
-        else:
-            wrong = fault(results)
-            if wrong:
-                unusable.append((folder, f"results.json: {wrong}"))
-            else:
-                runs.append((folder, results))
     return runs, unusable
 
 
@@ -134,7 +142,7 @@ def _row(folder, results):
         "fraction_of_encoder": damage.get("fraction_of_encoder"),
         "fraction_of_model": damage.get("fraction_of_model"),
         "seconds": sum(timing.values()) if timing else None,
-        "error": (results.get("error") or {}).get("message"),
+        "error": error_message(results),
     }
 
 
@@ -171,6 +179,14 @@ def _summary(results):
     return {"status": row["status"], **{name: row.get(name) for name in LISTED}}
 
 
+def read_sound(folder):
+    """What `read_results` gives, if every value that is read of it is what it must be; else raises what that raises."""
+    results = read_results(folder)
+    if wrong := fault(results):
+        raise ValueError(f"results.json: {wrong}")
+    return results
+
+
 def read_results(folder):
     """What a run's ``results.json`` holds, brought to today's schema where it is of an earlier one.
 
@@ -181,17 +197,35 @@ def read_results(folder):
         FileNotFoundError: if the run is not finished.
         ValueError: if the file is damaged or of a newer schema; the message says which.
     """
-    text = (pathlib.Path(folder) / "results.json").read_bytes()
+    text = read_file(pathlib.Path(folder) / "results.json")
     try:
-        results = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        results = json.loads(text, parse_int=_whole)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"results.json is cut short or damaged ({error})") from error
+    if _is_deep(results):
+        raise ValueError(f"results.json is nested more than {DEEPEST} deep")
     if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or "status" not in results:
         raise ValueError("results.json is not of a HealBERT run")
     version = results.get("schema_version")
     if not isinstance(version, int) or version > SCHEMA_VERSION:
         raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
+    if results["status"] not in STATUSES:
+        raise ValueError(f"results.json: status is {results['status']!r}, not one of {', '.join(STATUSES)}")
     return upgraded(results)
+
+
+def _whole(digits):
+    if len(digits) > LONGEST:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _is_deep(value):
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, (dict, list))]
+        level = [value for part in inner for value in part]
+    return bool(level)
 
 
 def is_locked(output_dir):

@@ -4,6 +4,7 @@ import pathlib
 import re
 
 SCHEMA_VERSION = 2  # of results.json; earlier ones are still read, see upgrade.py
+STATUSES = ("completed", "diverged", "failed")
 LOG_NAME = "log.txt"  # what a sweep's worker printed
 STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
@@ -68,6 +69,12 @@ def region_that_counts(level, region):
         region: the name that was asked for.
     """
     return "" if level == 0 or (level == 1 and region in ("bottom", "top")) else region
+
+
+def error_message(results):
+    """Why a run failed, or None."""
+    error = results.get("error")
+    return error.get("message") if isinstance(error, dict) else None
 
 
 def source_name(config):

@@ -3,7 +3,7 @@
 import json
 import math
 
-from .schema import SELECTIONS, STAGES
+from .schema import SELECTIONS, STAGES, STATUSES
 
 SHOWN = 40  # characters of a wrong value
 
@@ -115,7 +115,7 @@ SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that v
 
 # path -> (what it must be, whether a value is that); a part that is missing altogether is None.
 CHECKS = {
-    "status": ("text", _of(str)),
+    "status": (f"one of {', '.join(STATUSES)}", lambda v: v in STATUSES),
     "config.learning_rate": NUMBER,
     "config.corrupt_level": SHARE,
     "config.corrupt_region": MAYBE_TEXT,
@@ -156,4 +156,5 @@ CHECKS = {
     "environment.versions": MAYBE_DICT,
     "environment.peak_memory_mib": MAYBE_NUMBER,
     "error": MAYBE_DICT,
+    "error.message": MAYBE_TEXT,
 }

@@ -6,7 +6,7 @@ import statistics
 
 from ..arguments.identity import Arguments
 from ..arguments.parser import make_arguments, typed
-from ..results.read import is_locked, read_results
+from ..results.read import is_locked, read_sound
 from ..results.schema import source_name
 from ..utils.errors import UserError
 
@@ -42,7 +42,7 @@ class PlannedRun:
         """Reads the state from disk; what cannot be read is to be done again."""
         try:
             stat = (self.folder / "results.json").stat()
-            self.results, self.written = read_results(self.folder), (stat.st_ino, stat.st_mtime_ns)
+            self.results, self.written = read_sound(self.folder), (stat.st_ino, stat.st_mtime_ns)
             self.state = self.results["status"]
         except (OSError, ValueError):
             self.results, self.written, self.state = None, None, "todo"

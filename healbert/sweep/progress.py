@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..results.schema import primary_of, primary_score
-from ..utils.text import duration
+from ..results.schema import error_message, primary_of, primary_score
+from ..utils.text import duration, one_line
 
 SHOWN = 12  # running runs in the live table
 
@@ -46,7 +46,7 @@ class Progress:
         since = self.running_since.pop(run.name, None)
         self.finished_here += since is not None
         if self.live is None:
-            self.console.print(self._line(run, since), markup=False)
+            self.console.print(one_line(self._line(run, since)), markup=False)
         self._update()
 
     def tick(self):
@@ -66,7 +66,7 @@ class Progress:
         took = "elsewhere" if since is None else f"{time.monotonic() - since:.1f} s"
         healed = healed_score(run)
         score = f", healed {title_of(run)} {healed:.4f}" if healed is not None else ""
-        why = f": {run.results['error']['message']}" if run.state == "failed" else ""
+        why = f": {error_message(run.results) or 'no reason given'}" if run.state == "failed" else ""
         return f"[{self._done()}/{len(self.plan.runs)}] {run.name}: {run.state}{why}{score} ({took}); {self._pace()}"
 
     def _done(self):
@@ -91,17 +91,17 @@ class Progress:
             best = best_run_of(runs)
             count = f"{sum(c.state != 'todo' for c in runs)}/{len(runs)}"
             score, name = (f"{healed_score(best):.4f} {title_of(best)}", best.name) if best else ("-", "-")
-            tasks.add_row(_last_part(task), _last_part(model), count, score, Text(name))
+            tasks.add_row(_last_part(task), _last_part(model), count, Text(one_line(score)), Text(one_line(name)))
         running = Table(Column("running", overflow="fold"), "for", box=None, pad_edge=False)
         for name, since in list(self.running_since.items())[:SHOWN]:
-            running.add_row(Text(name), duration(round(time.monotonic() - since)))
+            running.add_row(Text(one_line(name)), duration(round(time.monotonic() - since)))
         if len(self.running_since) > SHOWN:
             running.add_row(f"and {len(self.running_since) - SHOWN} more", "")
         return Group(Text(head), bar, tasks, *([running] if self.running_since else []))
 
 
 def _last_part(name):
-    return Text(pathlib.PurePath(name).name)
+    return Text(one_line(pathlib.PurePath(name).name))
 
 
 def _by_task(runs):

@@ -6,10 +6,10 @@ import time
 
 from ..experiment.folder import remove_checkpoints
 from ..results.read import load_results, log_tail
-from ..results.schema import LOG_NAME, SCHEMA_VERSION
+from ..results.schema import LOG_NAME, SCHEMA_VERSION, error_message
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
-from ..utils.text import duration
+from ..utils.text import duration, one_line
 from .check import check_runs
 from .engines import LAUNCHERS, Job, Options, start_engine
 from .plan import make_plan
@@ -189,11 +189,12 @@ def describe_plan(plan, output_dir, workers):
         f"{count_runs(len(plan.runs))}{same} in {output_dir}: " + ", ".join(f"{n} {s}" for s, n in counts.items() if n)
     ]
     for run in plan.in_state("failed"):
-        lines.append(f"failed: {run.name}: {run.results['error']['message']} (log: {run.folder / LOG_NAME})")
+        why = error_message(run.results) or "no reason given"
+        lines.append(f"failed: {run.name}: {why} (log: {run.folder / LOG_NAME})")
     if counts["failed"]:
         lines.append("--retry_failed runs failed runs again")
     if counts["todo"]:
         left = plan.seconds_left(workers)
         known = duration(left) if left is not None else "unknown until a run is finished"
         lines.append(f"time left with {workers} at a time: {known}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

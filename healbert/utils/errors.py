@@ -5,6 +5,8 @@ import os
 import sys
 import time
 
+from .text import clean
+
 GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
 
 
@@ -52,7 +54,7 @@ def exit_codes(main):
         # and speak themselves if it is well.
         if not is_main_rank():
             time.sleep(GRACE)
-        print("error: " + " ".join(str(error).split()), file=sys.stderr, flush=True)
+        print("error: " + clean(" ".join(str(error).split())), file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as stopped:
         if is_main_rank():

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import stat
 import tempfile
 
 
@@ -66,8 +67,21 @@ def file_state(path):
 
 
 def read_json(path):
-    """The value in ``path``, or None if there is no such file or it is cut short."""
+    """The value in ``path``, or None if there is no such file, or it cannot be read or is not JSON."""
     try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+        return json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def read_file(path):
+    """The bytes of a file.
+
+    Raises:
+        ValueError: if something else stands there: opening a pipe would wait for ever.
+        OSError: if it cannot be read.
+    """
+    path = pathlib.Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path.name} is not a file")
+    return path.read_bytes()

@@ -13,6 +13,11 @@ def clean(text):
     return CONTROL.sub("\ufffd", text)
 
 
+def one_line(text):
+    """Text for one line of a terminal: `clean`, and no line breaks or tabs."""
+    return clean(str(text)).replace("\n", " ").replace("\t", " ")
+
+
 def escape_markdown(text):
     """Text that Markdown shows letter by letter: no HTML, no markup, no control characters, on one line."""
     plain = clean(" ".join(str(text).split()))

@@ -112,7 +112,7 @@ def interrupt(settings, folder, number):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, preexec_fn=_listen_to_ctrl_c, **pipes) as process:
         until = time.monotonic() + 100
-        while not list(folder.glob("checkpoint-*/trainer_state.json")) and process.poll() is None:
+        while not list(folder.glob(f"checkpoint-*/{MANIFEST}")) and process.poll() is None:
             assert time.monotonic() < until, "no checkpoint appeared"
             time.sleep(0.005)
         os.kill(process.pid, number)

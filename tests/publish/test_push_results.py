@@ -19,7 +19,8 @@ def test_results_become_a_dataset(hub, runs, tmp_path, command):
     import datasets
 
     folder = shutil.copytree(runs, tmp_path / "sweep")
-    (folder / "report").mkdir()
+    (folder / "report" / ".report-a1b2").mkdir(parents=True)
+    (folder / "report" / ".report-a1b2" / "report.html").write_text("of a killed report")
     (folder / "report" / "report.html").write_text(f"<p>report of {pathlib.Path.home()}/runs</p>")
     status, output, error = command("push", folder, "--repo_id", "writer/figures", "--token", TOKEN)
     assert (status, output) == (0, f"pushed to {hub.endpoint}/datasets/writer/figures\n"), error

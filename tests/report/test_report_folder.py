@@ -1,11 +1,15 @@
 """What a report replaces in its folder, and what it leaves alone."""
 
 import json
+import types
 
+import pandas
 import pytest
 from helpers.report_runs import Maker
 from helpers.runs import state_of
 
+from healbert.report.formats.csv import as_written, csv
+from healbert.report.tables.base import Table
 from healbert.report.write import make_report
 from healbert.utils.errors import UserError
 
@@ -89,3 +93,13 @@ def test_leftover_of_a_killed_report_does_not_block_the_next(runs, tmp_path):
     output = put(tmp_path / "out", ".report-a1b2c3d4/report.html")
     make_report(runs, output)
     assert (output / "report.html").is_file()
+
+
+def test_no_field_of_a_csv_table_is_a_formula_and_all_read_back(tmp_path):
+    formulas = ["=1+1", "+1", "-1", "@sum", "'quoted", "plain", ""]
+    content = types.SimpleNamespace(tables=[Table("t", "", "", [], [], [{"text": f, "=name": -1.5} for f in formulas])])
+    csv(content, tmp_path)
+    frame = pandas.read_csv(tmp_path / "tables" / "t.csv", dtype={"text": str}, keep_default_na=False)
+    assert not any(text.startswith(("=", "+", "-", "@")) for text in [*frame["text"], *frame.columns])
+    assert [as_written(text) for text in frame["text"]] == formulas
+    assert [as_written(name) for name in frame.columns] == ["text", "=name"] and set(frame["'=name"]) == {-1.5}

@@ -67,7 +67,7 @@ def test_submitit_runs_an_array_and_continues_a_requeued_run(write_sweep, tmp_pa
     path, folder = write_sweep(include=include, base={"corrupt_level": 0.5}), tmp_path / "results"
     process = start_sweep(path, folder, "--engine", "slurm", "--slurm", "cluster=local", "--workers", "2")
     try:
-        wait_for(lambda: list(folder.glob("*seed2*/checkpoint-*/trainer_state.json")))
+        wait_for(lambda: list(folder.glob("*seed2*/checkpoint-*/healbert_manifest.json")))
         jobs = [p for p in psutil.Process(process.pid).children(recursive=True) if "_submit" in command_line(p)]
         (run,) = (p for p in jobs if any("seed2" in f.path for f in p.open_files()))
         run.send_signal(signal.SIGUSR2)  # what Slurm sends before it takes a node away

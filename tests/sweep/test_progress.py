@@ -6,8 +6,10 @@ import pytest
 from helpers.results import write_results
 from rich.console import Console
 
+from healbert.cli.ls import ls
 from healbert.sweep.plan import make_plan
 from healbert.sweep.progress import Progress, best_run_of
+from healbert.sweep.run import describe_plan
 from healbert.sweep.sweep_file import read_sweep
 
 
@@ -83,3 +85,26 @@ def test_best_run_goes_by_the_direction_of_its_metric(plan):
     write_results(plan.runs[3].folder, status="failed", task=None, metrics=None, timing=None)
     plan.runs[3].look()
     assert best_run_of(plan.runs) is plan.runs[1]
+
+
+EVIL = "red\x1b[31m\x07\u202e\nline"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_control_characters_do_not_reach_the_terminal(plan, terminal):
+    progress = Progress(plan, Console(file=io.StringIO(), width=300, force_terminal=terminal, soft_wrap=True))
+    run = plan.runs[0]
+    run.folder = run.folder.with_name(EVIL)
+    progress.start(workers=1)
+    finish(progress, run, status="failed", error={"message": EVIL}, metrics=None, timing=None)
+    progress.running(run)
+    progress.stop()
+    for text in (shown(progress), describe_plan(plan, EVIL, 1)):
+        assert "red" in text and not any(sign in text for sign in ("\x1b[31m\x07", "\x07", "\u202e", "\nline"))
+
+
+def test_control_characters_in_ls(tmp_path, capsys):
+    write_results(tmp_path / EVIL, status="failed", error={"message": EVIL}, metrics=None)
+    ls([str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("red\ufffd[31m") and "\x1b" not in lines[1]

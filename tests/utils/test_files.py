@@ -2,6 +2,7 @@
 
 import math
 import os
+import pathlib
 import stat
 
 import pytest
@@ -84,3 +85,16 @@ def test_read_json_of_a_file_cut_short_anywhere(tmp_path, text):
     for length in range(len(whole) - 1):  # without its last newline the file still says all
         path.write_bytes(whole[:length])
         assert read_json(path) is None, f"cut after {length} of {len(whole)} bytes"
+
+
+def test_content_and_name_are_on_the_disk_in_this_order(tmp_path, monkeypatch):
+    done, fsync, replace = [], os.fsync, os.replace
+
+    def note(handle):
+        done.append(pathlib.Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "replace", lambda old, new: (done.append("renamed"), replace(old, new)))
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert done[0].name.startswith(".a.json.") and done[1:] == ["renamed", tmp_path]
