@@ -18,6 +18,7 @@ from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
 from .plugins import load_plugins, plugins_in
 from .spellings import meant
+from .yaml_text import load_yaml
 
 # Every default that differs from transformers.TrainingArguments.
 TRAINING_DEFAULTS = {
@@ -135,7 +136,8 @@ def parse_arguments(argv):
     if unknown:
         flag = unknown[0].split("=")[0]
         near = meant(flag, known_flags()) if flag.startswith("-") else ""
-        raise UserError(f"unknown argument '{unknown[0]}'{near} (see --help)")
+        given = flag if flag.startswith("-") else unknown[0]  # not its value, which may be a token
+        raise UserError(f"unknown argument '{given}'{near} (see --help)")
     return _instantiate(namespace, plugins), namespace.print_config
 
 
@@ -178,8 +180,8 @@ def read_config(path):
     if not path.is_file():
         raise UserError(f"configuration file {path} does not exist or is not a file")
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        settings = load_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError) as error:
         raise UserError(f"configuration file {path} cannot be read: {error}") from error
     if not isinstance(settings, dict):
         raise UserError(f"configuration file {path} does not hold 'flag: value' lines")

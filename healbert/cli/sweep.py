@@ -20,6 +20,7 @@ def sweep(argv):
     parser.add_argument("--dry_run", action="store_true", help="print how many runs there are, are done and remain")
     parser.add_argument("--retry_failed", action="store_true", help="run failed runs again")
     parser.add_argument("--save_model", action="store_true", help="keep the weights of every run")
+    parser.add_argument("--max_runs", type=_count, default=100_000, help="a sweep of more is refused (default: 100000)")
     parser.add_argument("--engine", default="local", help="local (default), ray, slurm, or one of a plugin")
     parser.add_argument("--workers", type=_count, help="runs at a time; default: GPU slots, else CPU cores, at most 4")
     parser.add_argument("--runs_per_gpu", type=_count, default=1, help="runs that share a GPU (default: 1)")
@@ -35,14 +36,14 @@ def sweep(argv):
     sys.exit(_sweep(**options))
 
 
-def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, **options):
+def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, max_runs, **options):
     """Plans, runs and prints; returns the exit status: 1 if a run failed."""
     from ..sweep.progress import Progress
     from ..sweep.run import describe_plan, prepare, run_plan
 
     output_dir = output_dir or str(pathlib.Path("runs") / pathlib.Path(file).stem)
     assignments = [*set, *(["save_model=true"] if save_model else [])]
-    plan = prepare(file, output_dir, assignments, options["processes_per_run"])
+    plan = prepare(file, output_dir, assignments, options["processes_per_run"], max_runs)
     if not dry_run:
         options["slurm"] = dict(map(_parameter, slurm))
         run_plan(plan, output_dir, engine, retry_failed, Progress(plan), **options)

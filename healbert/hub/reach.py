@@ -10,6 +10,7 @@ import urllib.request
 import warnings
 
 from ..utils.errors import UserError
+from ..utils.text import without_password
 
 
 def hub_is_off():
@@ -40,7 +41,7 @@ def work_offline_if_unreachable(timeout=5.0):
     try:
         socket.create_connection((host, port), timeout=timeout).close()
     except OSError:
-        warnings.warn(f"no route to {constants.ENDPOINT}; working from the local cache", stacklevel=2)
+        warnings.warn(f"no route to {without_password(constants.ENDPOINT)}; working from the local cache", stacklevel=2)
         os.environ["HF_HUB_OFFLINE"] = "1"
         constants.HF_HUB_OFFLINE = True
         if "datasets" in sys.modules:  # it copied the setting when it was imported
@@ -54,7 +55,7 @@ def _endpoint(text):
     except ValueError:  # a port that cannot be
         host = port = None
     if address.scheme not in ("http", "https") or not host:
-        raise UserError(f"HF_ENDPOINT is '{text}', which is no address; write it as https://HOST")
+        raise UserError(f"HF_ENDPOINT is '{text.rpartition('@')[2]}', which is no address; write it as https://HOST")
     return address.scheme, host, port or (443 if address.scheme == "https" else 80)
 
 

@@ -14,14 +14,18 @@ from .check import check_runs
 from .engines import LAUNCHERS, Job, Options, start_engine
 from .plan import make_plan
 from .progress import Progress, count_runs
-from .sweep_file import read_sweep
+from .sweep_file import check_size, read_sweep
+
+MAX_RUNS = 100_000  # of one sweep; more is most likely a mistake
 
 
 class SweepStopped(KeyboardInterrupt):
     """Ctrl-C during a sweep; its text says how to go on."""
 
 
-def run_sweep(sweep, output_dir, engine="local", retry_failed=False, progress=True, assignments=(), **options):
+def run_sweep(
+    sweep, output_dir, engine="local", retry_failed=False, progress=True, assignments=(), max_runs=MAX_RUNS, **options
+):
     """Runs every run of a sweep that is not done.
 
     Args:
@@ -31,6 +35,7 @@ def run_sweep(sweep, output_dir, engine="local", retry_failed=False, progress=Tr
         retry_failed: run failed runs again.
         progress: show what happens.
         assignments: ``KEY=VALUE`` texts that replace settings of the sweep.
+        max_runs: a sweep that describes more is refused.
         options: fields of `healbert.sweep.engines.Options`.
 
     Returns:
@@ -39,14 +44,16 @@ def run_sweep(sweep, output_dir, engine="local", retry_failed=False, progress=Tr
     Raises:
         UserError: if the sweep, a run of it, the folder or the engine cannot be used; nothing has run then.
     """
-    plan = prepare(sweep, output_dir, assignments, options.get("processes_per_run", 1))
+    plan = prepare(sweep, output_dir, assignments, options.get("processes_per_run", 1), max_runs)
     run_plan(plan, output_dir, engine, retry_failed, Progress(plan) if progress else None, **options)
     return load_results(output_dir)
 
 
-def prepare(sweep, output_dir, assignments=(), processes=1):
+def prepare(sweep, output_dir, assignments=(), processes=1, max_runs=MAX_RUNS):
     """The `Plan` of a sweep file or dict; see `run_sweep`."""
-    return make_plan(read_sweep(sweep, assignments), output_dir, processes)
+    sweep = read_sweep(sweep, assignments)
+    check_size(sweep, max_runs)
+    return make_plan(sweep, output_dir, processes)
 
 
 def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None, **options):

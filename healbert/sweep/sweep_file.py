@@ -2,12 +2,14 @@
 
 import dataclasses
 import itertools
+import math
 import pathlib
 
 import yaml
 
 from ..arguments.parser import known_flags, read_config
 from ..arguments.spellings import meant
+from ..arguments.yaml_text import load_yaml
 from ..utils.errors import UserError, check_choice
 from ..utils.files import atomic_path
 
@@ -106,6 +108,15 @@ def write_sweep(path, sweep):
         pathlib.Path(name).write_text(yaml.safe_dump(dataclasses.asdict(sweep), sort_keys=False), encoding="utf-8")
 
 
+def check_size(sweep, most):
+    """Refuses a sweep of more than ``most`` runs, duplicates and excluded ones among them, without expanding it."""
+    grids = [sweep.grid] if sweep.grid or not sweep.include else []
+    lists = [[v for v in axes.values() if isinstance(v, list)] for axes in (*grids, *sweep.include)]
+    total = sum(math.prod(map(len, values)) for values in lists)
+    if total > most:
+        raise UserError(f"the sweep describes {total:,} runs, more than --max_runs {most:,}; vary less, or raise it")
+
+
 def _called(source):
     return "the sweep" if isinstance(source, dict) else str(source)
 
@@ -129,6 +140,6 @@ def _parse_assignment(text):
     if not separator:
         raise UserError(f"--set {text} is not KEY=VALUE, such as --set seed=0 or --set 'seed=[0,1,2]'")
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return key.strip(), load_yaml(value)
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"--set {text}: the value is not YAML ({' '.join(str(error).split())})") from error

@@ -2,10 +2,11 @@
 
 import difflib
 import os
+import signal
 import sys
 import time
 
-from .text import clean
+from .text import clean, without_password
 
 GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
 
@@ -54,9 +55,10 @@ def exit_codes(main):
         # and speak themselves if it is well.
         if not is_main_rank():
             time.sleep(GRACE)
-        print("error: " + clean(" ".join(str(error).split())), file=sys.stderr, flush=True)
+        print("error: " + without_password(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as stopped:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into what is put away at the end
         if is_main_rank():
             how = str(stopped) or "the same command continues from the last finished epoch"
             print(f"interrupted: {how}", file=sys.stderr)

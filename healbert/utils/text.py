@@ -13,6 +13,11 @@ def clean(text):
     return CONTROL.sub("\ufffd", text)
 
 
+def without_password(text):
+    """Text in which no address has a user's name or password: https://user:secret@host becomes https://host."""
+    return re.sub(r"(\w://)[^/\s]*@", r"\1", text)
+
+
 def one_line(text):
     """Text for one line of a terminal: `clean`, and no line breaks or tabs."""
     return clean(str(text)).replace("\n", " ").replace("\t", " ")

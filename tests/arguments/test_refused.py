@@ -52,7 +52,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         (["--do_lower_case"], r"the tokenizer's own files"),
         (["--class_weights"], r"weighs every example alike"),
         (["--lx", "1"], r"unknown argument '--lx' \(see"),
-        (["--corupt_level=0.5"], r"unknown argument '--corupt_level=0.5'; did you mean '--corrupt_level'\?"),
+        (["--corupt_level=0.5"], r"unknown argument '--corupt_level'; did you mean '--corrupt_level'\?"),
         (["--seed", "1", "extra"], r"unknown argument 'extra'"),
         (["--learning_rate"], r"--learning_rate.* expected one argument"),
         (["--save_model", "maybe"], r"--save_model.* maybe"),
@@ -157,3 +157,10 @@ def test_refused_data_files(csv_files, tmp_path, flag, name, content, message):
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=f"--{flag} .*{name} {message}"):
         run(**{**csv_files, flag: str(tmp_path / name)})
+
+
+@pytest.mark.parametrize("argv", [["--tokn=hf_secret"], ["--tokn", "hf_secret"]])
+def test_the_value_of_a_mistyped_flag_is_not_repeated(argv):
+    with pytest.raises(UserError, match="unknown argument '--tokn'; did you mean '--token'") as caught:
+        parse_arguments(argv)
+    assert "secret" not in str(caught.value)

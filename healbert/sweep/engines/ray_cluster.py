@@ -4,6 +4,7 @@ Ray keeps the processes that ran a task for the next one, so that they keep what
 node goes down is tried again by Ray, and continues from its last epoch.
 """
 
+import os
 import socket
 
 from ...utils.errors import UserError
@@ -30,6 +31,7 @@ def start(options):
 
 def _connect(ray, address):
     where = {"include_dashboard": False} if address is None else {"address": address}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a study goes to anybody unasked
     try:
         _require_listener(address)
         ray.init(log_to_driver=False, configure_logging=False, **where)

@@ -1,0 +1,43 @@
+"""YAML that people write, read within bounds: neither nesting nor aliases may make more of it than fits."""
+
+import yaml
+
+DEEPEST, MOST = 20, 1_000_000  # levels, and values with every alias written out
+
+
+def load_yaml(text):
+    """What a YAML or JSON text holds.
+
+    Raises:
+        ValueError: if it is nested too deep, an alias holds itself, or aliases multiply to too many values.
+        yaml.YAMLError: if it is not YAML.
+    """
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+    except RecursionError as error:
+        raise ValueError(f"nested more than {DEEPEST} deep") from error
+    if root is not None:
+        _measure(root, {}, 1)
+    return yaml.safe_load(text)
+
+
+def _measure(node, known, depth):
+    """(values with every alias written out, levels) of a node; each node is measured once."""
+    if depth > DEEPEST:
+        raise ValueError(f"nested more than {DEEPEST} deep, or an alias holds itself")
+    if id(node) not in known:
+        count, height = 1, 1
+        for inner in _inside(node):
+            more, levels = _measure(inner, known, depth + 1)
+            count, height = count + more, max(height, levels + 1)
+        known[id(node)] = count, height
+    count, height = known[id(node)]
+    if height > DEEPEST or count > MOST:
+        raise ValueError(f"aliases multiply to more than {MOST:,} values or {DEEPEST} levels")
+    return count, height
+
+
+def _inside(node):
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
