@@ -10,6 +10,7 @@ from transformers import set_seed
 from ..healing.requirements import check_optional
 from ..healing.samplers import token_lengths
 from ..models.loading import describe_model, load_model, load_tokenizer, longest_text
+from ..models.vocabulary import fit_vocabulary, highest_id
 from ..probing.tsne import check_tsne
 from ..tasks.load import load_task, tokenize
 from ..utils.errors import UserError
@@ -65,7 +66,9 @@ def load(arguments, cache):
         set_seed(seed)  # the head's initialisation
         names, padding = task.label_names, tokenizer.pad_token_id
         model = load_model(arguments.model, names, padding, sources.model, task.type.auto_class)
-        return model, describe_model(model, sources.model.name, sources.model.commit)
+        resized = fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
+        found = describe_model(model, sources.model.name, sources.model.commit)
+        return model, found | ({"resized_embeddings": resized} if resized else {})
 
     model, description = cache.get("model", [*key, seed], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact

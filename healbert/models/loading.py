@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 
 import transformers
-from huggingface_hub.errors import HTTPError
+from huggingface_hub.errors import HTTPError, StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers import logging as hf_logging
@@ -36,9 +36,23 @@ def load_tokenizer(arguments, source=None):
         raise UserError(f"tokenizer '{files.name}' has no vocabulary; its files are missing: give --tokenizer_name")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    positions = getattr(config, "max_position_embeddings", None)
-    tokenizer.model_max_length = min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
+    if tokenizer.pad_token is None:
+        raise UserError(f"tokenizer '{files.name}' has no padding and no end token; give another --tokenizer_name")
+    most, positions = tokenizer.model_max_length, _positions(config, source.name)
+    if not isinstance(most, (int, float)) or most < 1:
+        raise UserError(f"model_max_length of tokenizer '{files.name}' is {most!r}, not a number of tokens")
+    tokenizer.model_max_length = min(most, positions or most)
     return tokenizer
+
+
+def _positions(config, name):
+    """How many positions the configuration says there are; None where it says none, or -1 (XLNet: no limit)."""
+    found = getattr(config, "max_position_embeddings", None)
+    if found in (None, -1):
+        return None
+    if not isinstance(found, int) or found < 1:
+        raise UserError(f"max_position_embeddings of model '{name}' is {found!r}, not a number of positions")
+    return found
 
 
 def _load_config(source):
@@ -53,7 +67,7 @@ def longest_text(model):
     Positions of RoBERTa's kind start after the padding index, which their embedding names.
     """
     base = model.base_model
-    most = getattr(base.config, "max_position_embeddings", None)
+    most = _positions(base.config, base.config.name_or_path)
     positions = getattr(getattr(base, "embeddings", None), "position_embeddings", None)
     padding = getattr(positions, "padding_idx", None)
     return most if most is None or padding is None else most - padding - 1
@@ -77,6 +91,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     config = _load_config(source)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = pad_token_id
+    config.problem_type = None  # the head is ours, and so is what it is trained for
     with _load_errors("model", source), _quiet_load_report():
         options = dict(
             config=config,
@@ -160,11 +175,26 @@ def _byte():
     return torch.uint8
 
 
+# What transformers raises for files that are missing or damaged, or hold values of a wrong type or size.
+LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    SafetensorError,
+    HTTPError,
+    StrictDataclassError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    ZeroDivisionError,
+)
+
+
 @contextlib.contextmanager
 def _load_errors(what, source):
     try:
         yield
-    except (OSError, ValueError, SafetensorError, HTTPError) as error:
+    except LOAD_ERRORS as error:
         if hub_is_off() and source.folder is None:
             message = (
                 f"{what} '{source.name}' is not on this machine and the Hub cannot be reached; "

@@ -1,0 +1,56 @@
+"""Whether the tokenizer's ids are rows of the model's embedding."""
+
+from transformers import logging as hf_logging
+
+from ..utils.errors import UserError
+
+
+def highest_id(splits, tokenizer):
+    """The highest token id that batches of these splits can hold, padding among them.
+
+    Args:
+        splits: iterable of tokenized `datasets.Dataset`; one without ``input_ids`` counts for nothing.
+        tokenizer: a transformers tokenizer.
+    """
+    import pyarrow.compute as pc
+
+    found = [tokenizer.pad_token_id or 0]
+    for rows in splits:
+        if "input_ids" in rows.column_names:
+            ids = rows.select_columns(["input_ids"]).with_format("arrow")[:].column(0)
+            found.append(pc.max(pc.list_flatten(ids)).as_py() or 0)
+    return max(found)
+
+
+def fit_vocabulary(model, tokenizer, highest):
+    """Gives the embedding a row for every entry of the tokenizer, if ids above its last row are used.
+
+    The new rows are drawn as transformers draws them, from the generator of the process.
+
+    Args:
+        model: a transformers model; changed in place.
+        tokenizer: its tokenizer.
+        highest: the highest id in use.
+
+    Returns:
+        dict: "from" and "to", the numbers of rows; None where nothing had to change.
+
+    Raises:
+        UserError: if the embedding cannot hold the id.
+    """
+    rows = len(model.get_input_embeddings().weight)
+    if highest < rows:
+        return None
+    wanted = max(len(tokenizer), highest + 1)
+    verbosity = hf_logging.get_verbosity()
+    hf_logging.set_verbosity_error()
+    try:
+        model.resize_token_embeddings(wanted)
+    except (NotImplementedError, AttributeError, RuntimeError) as error:
+        raise UserError(
+            f"token id {highest} is beyond the {rows} rows of the embedding, which cannot be resized ({error}); "
+            "give the tokenizer that goes with the model: --tokenizer_name"
+        ) from error
+    finally:
+        hf_logging.set_verbosity(verbosity)
+    return {"from": rows, "to": len(model.get_input_embeddings().weight)}
