@@ -1,6 +1,7 @@
 """Every way to local files goes through one reader, and says what it read."""
 
 import os
+import pathlib
 import shutil
 
 import pytest
@@ -96,3 +97,13 @@ def test_what_was_read_is_counted_by_class(load, put):
         "dev": (None, 8, {"common": 6, "rare": 2}),
         "evaluation": (80, 80, {"common": 60, "rare": 20}),
     }
+
+
+def test_an_older_cache_in_the_folder_of_the_embedded_task_is_not_read(load):
+    first = load(task_name="docstrings")
+    folder = pathlib.Path(first.source)
+    (folder / "default").mkdir()
+    shutil.copy(folder / "train.parquet", folder / "default" / "docstrings-train.parquet")
+    again = load(task_name="docstrings")
+    assert again.fingerprint == first.fingerprint
+    assert again.describe()["examples"] == first.describe()["examples"]
