@@ -1,5 +1,6 @@
 """Real small parts: a tiny pretrained BERT on disk, and a two-class data set in files."""
 
+import importlib
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -7,6 +8,28 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 from helpers.small import SHARED_DATA, make_rows, save_tiny_bert, write_csv
+
+ROOMS_WITH_TABLES = (
+    *("damage.methods", "damage.regions", "damage.components", "healing.strategies", "tasks.table", "tasks.types"),
+    *("report.tables", "report.figures", "report.formats", "sweep.engines", "tracking"),
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plugins_stay_in_their_module():
+    """Takes out of the tables what a module's tests put in; what is built in is imported first, so that it stays."""
+    from healbert.arguments import plugins
+    from healbert.utils import registry
+
+    for room in ROOMS_WITH_TABLES:
+        importlib.import_module(f"healbert.{room}")
+    kept = {kind: dict(table._registered) for kind, table in registry._tables.items()}
+    names = dict(plugins.REGISTERED)
+    yield
+    plugins.REGISTERED.clear()
+    plugins.REGISTERED.update(names)
+    for kind, table in registry._tables.items():
+        table._registered, table._made = kept.get(kind, {}), {}
 
 
 @pytest.fixture(scope="session")

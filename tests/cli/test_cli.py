@@ -174,7 +174,7 @@ BAD_DATA = {
     "no label column": ("bad.csv", "text,kind\na,x\n", ["'label'", "text, kind"]),
     "empty text": ("bad.csv", 'text,label\n"",x\na,y\n', ["1 texts"]),
     "unknown label": ("bad.csv", "text,label\na,ugly\n", ["ugly", "train lacks"]),
-    "float labels": ("bad.csv", "text,label\na,0.5\n", ["regression is not supported"]),
+    "float labels": ("bad.csv", "text,label\na,0.5\n", ["0.5", "train lacks"]),
 }
 
 

@@ -98,6 +98,8 @@ BAD_VALIDATION = {
 @pytest.mark.parametrize("content, named", BAD_VALIDATION.values(), ids=BAD_VALIDATION.keys())
 @pytest.mark.parametrize("flag", ["validation_file", "test_file"])
 def test_bad_validation_or_test_file_is_named(load, put, content, named, flag):
+    if flag == "test_file" and "label" not in content.splitlines()[0]:
+        pytest.skip("a test file may have no labels: its predictions are written")
     files = {"train_file": put("train.csv", GOOD), "validation_file": put("fine.csv", GOOD)}
     with pytest.raises(UserError) as caught:
         load(**files | {flag: put("bad.csv", content)})
