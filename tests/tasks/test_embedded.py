@@ -103,7 +103,7 @@ def test_missing_package_says_what_to_install():
 def built_at_once(tmp_path_factory):
     """The task's folder, built in a fresh cache by two processes that started together."""
     cache = tmp_path_factory.mktemp("cache") / "not" / "there" / "yet"
-    code = "from healbert.embedded import docstrings_folder; print(docstrings_folder())"
+    code = "from healbert.tasks.docstrings import docstrings_folder; print(docstrings_folder())"
     processes = [start_python(code, HEALBERT_CACHE=str(cache)) for _ in range(2)]
     answers = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], answers
