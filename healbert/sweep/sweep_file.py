@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import math
-import pathlib
 
 import yaml
 
@@ -11,7 +10,6 @@ from ..arguments.parser import known_flags, read_config
 from ..arguments.spellings import meant
 from ..arguments.yaml_text import load_yaml
 from ..utils.errors import UserError, check_choice
-from ..utils.files import atomic_path
 
 SECTIONS = ("base", "grid", "include", "exclude")
 
@@ -100,12 +98,6 @@ def read_sweep(source, assignments=()):
     if not sweep.grid and not sweep.include:
         raise UserError(f"the grid of {_called(source)} is empty; give at least one flag a list of values")
     return sweep
-
-
-def write_sweep(path, sweep):
-    """Writes a `Sweep` as YAML."""
-    with atomic_path(path) as name:
-        pathlib.Path(name).write_text(yaml.safe_dump(dataclasses.asdict(sweep), sort_keys=False), encoding="utf-8")
 
 
 def check_size(sweep, most):

@@ -1,30 +1,10 @@
-"""Samples keep the share of every class and depend on their seed alone."""
+"""Samples of a loaded task: what --max_..._samples and --selection dev take; the draws themselves: test_draws.py."""
 
 import numpy as np
 import pytest
 from helpers.data import labelled, table
 
-from healbert.tasks.draws import stratified_sample
 from healbert.utils.errors import UserError
-
-
-@pytest.mark.parametrize("size", [2, 7, 50, 99, 100])
-def test_stratified_sample_keeps_every_share_to_within_one(size):
-    labels = np.random.default_rng(3).permutation([0] * 60 + [1] * 27 + [2] * 9 + [7] * 4)
-    drawn = stratified_sample(labels, size, seed=5)
-    assert len(drawn) == len(set(drawn.tolist())) == size
-    assert (np.diff(drawn) > 0).all()
-    for value, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        assert abs((labels[drawn] == value).sum() - size * count / 100) < 1
-
-
-def test_stratified_sample_depends_on_its_seed_alone():
-    labels = np.arange(200) % 3
-    first = stratified_sample(labels, 50, seed=1)
-    np.random.seed(0)
-    assert (stratified_sample(labels.tolist(), 50, seed=1) == first).all()
-    assert (stratified_sample(labels, 50, seed=2) != first).any()
-    assert first.max() > 100  # a draw, not the first rows
 
 
 def test_samples_are_stratified_and_ids_are_rows_of_the_source(load, put):
