@@ -49,15 +49,6 @@ def check_folder(directory):
         raise UserError(f"results folder {directory} cannot be read: {error.strerror}") from error
 
 
-def run_folders(directory):
-    """The folders at or under ``directory`` that hold a run, started or finished: a sorted list of paths.
-
-    Raises:
-        UserError: if ``directory`` is no folder.
-    """
-    return _walk(directory)[0]
-
-
 def _walk(directory):
     """The folders of runs, and (folder, reason) of those that cannot be looked into."""
     check_folder(directory)

@@ -8,7 +8,7 @@ from helpers.results import CONFIG, write_results
 from healbert import load_results
 from healbert.arguments.parser import make_arguments
 from healbert.experiment.run import run_experiment
-from healbert.results.read import list_runs, read_results, read_runs, run_folders
+from healbert.results.read import list_runs, read_results, read_runs
 from healbert.results.summary import describe_damage
 from healbert.utils.errors import UserError
 
@@ -64,7 +64,7 @@ def test_runs_are_found_at_any_depth_and_not_inside_runs(tmp_path):
     write_results(tmp_path / "one" / "b")
     write_results(tmp_path / "one" / "b" / "checkpoint-3")
     write_results(tmp_path / "a")
-    assert run_folders(tmp_path) == [tmp_path / "a", tmp_path / "one" / "b"]
+    assert [folder for folder, _ in read_runs(tmp_path)[0]] == [tmp_path / "a", tmp_path / "one" / "b"]
 
 
 def test_what_cannot_be_used_is_named(tmp_path):
