@@ -13,6 +13,26 @@ ROOMS_WITH_TABLES = (
     *("damage.methods", "damage.regions", "damage.components", "healing.strategies", "tasks.table", "tasks.types"),
     *("report.tables", "report.figures", "report.formats", "sweep.engines", "tracking"),
 )
+BUILT_IN = pytest.StashKey()
+
+
+def entries():
+    """What each table holds, as it was registered; what is built in is imported first."""
+    from healbert.utils import registry
+
+    for room in ROOMS_WITH_TABLES:
+        importlib.import_module(f"healbert.{room}")
+    return {kind: dict(table._registered) for kind, table in registry._tables.items()}
+
+
+def pytest_collection(session):
+    session.stash[BUILT_IN] = entries()
+
+
+def pytest_collection_finish(session):
+    """An entry that a test module registers while it is imported would be there for every other module."""
+    if entries() != session.stash[BUILT_IN]:
+        raise pytest.UsageError("a test module registers entries while it is imported; let a fixture do it")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -21,9 +41,7 @@ def plugins_stay_in_their_module():
     from healbert.arguments import plugins
     from healbert.utils import registry
 
-    for room in ROOMS_WITH_TABLES:
-        importlib.import_module(f"healbert.{room}")
-    kept = {kind: dict(table._registered) for kind, table in registry._tables.items()}
+    kept = entries()
     names = dict(plugins.REGISTERED)
     yield
     plugins.REGISTERED.clear()

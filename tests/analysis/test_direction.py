@@ -19,19 +19,22 @@ from healbert.report.formats.terminal import terminal_text
 from healbert.tasks.types.classification import Classification
 
 
-@healbert.register(
-    "metric", "mistakes", task_types=("made_up",), title="mistakes", greater_is_better=False, primary=True
-)
 def mistakes_of(predictions, labels):
     return float(100 * np.mean(np.asarray(predictions) != np.asarray(labels)))
 
 
-@healbert.register("task_type", "made_up")
 class MadeUp(Classification):
     """Scored by mistakes in a hundred; resampled by the loop that any type has."""
 
     name = "made_up"
     resampled = Classification.__base__.resampled
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registered(plugins_stay_in_their_module):
+    about = {"task_types": ("made_up",), "title": "mistakes", "greater_is_better": False, "primary": True}
+    healbert.register("metric", "mistakes", **about)(mistakes_of)
+    healbert.register("task_type", "made_up")(MadeUp)
 
 
 def described(greater_is_better, kind="made_up", name="mistakes", limits=None):
