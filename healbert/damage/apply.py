@@ -1,7 +1,6 @@
 """Controlled damage to a pretrained transformer, and a receipt that proves it."""
 
 import concurrent.futures
-import hashlib
 
 import torch
 
@@ -9,6 +8,8 @@ from ..models.layers import find_layers
 from ..utils.errors import UserError
 from .components import role
 from .methods import METHODS
+from .methods.base import Job
+from .methods.draws import generator_of
 from .receipt import CorruptionReceipt, compare, flat, quick_digest, summarise, versions
 from .regions import select_tensors
 
@@ -34,11 +35,13 @@ def corrupt(model, spec):
     hit = select_tensors(stack, spec)
     owners = {name: stack.base.get_submodule(name.rpartition(".")[0]) for name, _ in hit}
     _require_values(hit, owners)
+    roles = {name: role(name, parameter, owners[name]) for name, parameter in hit}
+    more = _context(Job(stack, spec, hit, roles))
     touched = {id(p) for _, p in hit}
     others = [(n, t) for n, t in _named_tensors(model) if id(t) not in touched]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # hashing and tensor arithmetic release the GIL
         others_before = list(pool.map(lambda pair: quick_digest(pair[1]), others))
-        tensors = list(pool.map(lambda pair: _replace(*pair, owners[pair[0]], spec), hit))
+        tensors = list(pool.map(lambda pair: _replace(*pair, owners[pair[0]], spec, more), hit))
         others_after = list(pool.map(lambda pair: quick_digest(pair[1]), others))
     changed = [name for (name, _), a, b in zip(others, others_before, others_after, strict=True) if a != b]
     if changed:
@@ -63,13 +66,23 @@ def _named_tensors(model):
 
 
 @torch.no_grad()
-def _replace(name, parameter, module, spec):
+def _context(job):
+    """What the method's function is given beside its options: a function of the tensor's path that gives keywords."""
+    method = METHODS[job.spec.method]
+    if method.prepare is None or not job.hit:
+        return lambda name: {}
+    context = method.prepare(job, **job.spec.options)
+    return lambda name: {"name": name, "context": context}
+
+
+@torch.no_grad()
+def _replace(name, parameter, module, spec, more):
     before = flat(parameter)
-    parameter.copy_(_new_values(name, before.view(parameter.shape), module, spec))
+    parameter.copy_(_new_values(name, before.view(parameter.shape), module, spec, more))
     return {"name": name, "shape": list(parameter.shape), "count": parameter.numel(), **compare(before, parameter)}
 
 
-def _new_values(name, before, module, spec):
+def _new_values(name, before, module, spec, more):
     """The values after the damage, float32 on the CPU: the method's, or what it says of norms and biases."""
     method, original = METHODS[spec.method], before.float()
     rule = {"norm": method.norms, "bias": method.biases, "map": "method"}[role(name, before, module)]
@@ -78,23 +91,17 @@ def _new_values(name, before, module, spec):
     if rule in CONSTANTS:
         return torch.full_like(original, CONSTANTS[rule])
     # In float32 whatever the model's type is, so that the draw is the same for all types.
-    values = method.function(original.clone(), module, _generator(spec.seed, name), **spec.options)
-    _check_values(values, before, name, spec)
+    values = method.function(original.clone(), module, generator_of(spec.seed, name), **more(name), **spec.options)
+    _check_values(values, before, name, spec, method.finite)
     return values
 
 
-def _check_values(values, before, name, spec):
+def _check_values(values, before, name, spec, finite):
     if not isinstance(values, torch.Tensor) or values.shape != before.shape:
         found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
         raise UserError(f"method '{spec.method}' gave {found} for {name}, which has shape {tuple(before.shape)}")
     # As the model will hold them: a value that float32 can hold may overflow float16.
     stored = values.to(before.dtype).float()
-    if (before.float().isfinite() & ~stored.isfinite()).any():
+    if finite and (before.float().isfinite() & ~stored.isfinite()).any():
         kind = str(before.dtype).removeprefix("torch.")
         raise UserError(f"method '{spec.method}' gave values for {name} that are not finite in {kind}")
-
-
-def _generator(seed, name):
-    # Of the seed and the path alone: the same bits whatever else the model holds, and in whichever order it is damaged.
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # 63 bits: manual_seed takes no more

@@ -50,4 +50,6 @@ class CorruptionSpec:
             raise UserError(f"corruption seed {self.seed} is negative; use 0 or more")
         declared = {self.method: METHODS[self.method].options}
         resolved = read_options("--corrupt_options", self.options, declared)[self.method]
+        if METHODS[self.method].check:
+            METHODS[self.method].check(**resolved)
         object.__setattr__(self, "options", resolved)  # the class is frozen: this completes it

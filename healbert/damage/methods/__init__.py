@@ -1,7 +1,10 @@
 """The methods of damage: a file for each family, an entry for each method."""
 
 from ...utils.registry import table
-from . import random_init  # noqa: F401 - registers its methods
+from . import random_init  # noqa: F401 - each registers its methods, the paper's first
+
+# isort: split
+from . import bits, compress, noise, order, prune, rearrange  # noqa: F401
 from .base import Method
 
 METHODS = table("method", Method)

@@ -3,10 +3,33 @@
 import dataclasses
 from collections.abc import Callable
 
-from ...utils.errors import check_choice
+from ...utils.errors import UserError, check_choice
 
 NORMS = ("one", "keep", "method")
 BIASES = ("zero", "keep", "method")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All that is hit, before anything changes: what a method's ``prepare`` sees.
+
+    Args:
+        stack: the model's `LayerStack`.
+        spec: the `CorruptionSpec`.
+        hit: list of (path inside the base model, parameter), in depth order.
+        roles: {path: "map", "norm" or "bias"}.
+        donor: {path inside the base model: tensor} of the donor, where the method takes from one.
+    """
+
+    stack: object
+    spec: object
+    hit: list
+    roles: dict
+    donor: dict | None = None
+
+    def maps(self):
+        """The parameters that are neither norm nor bias: what methods that keep both work on."""
+        return [(name, parameter) for name, parameter in self.hit if self.roles[name] == "map"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +44,16 @@ class Method:
         norms: what happens to norm weights: "one" (the paper's way), "keep", or "method" (the function).
         biases: what happens to biases: "zero" (the paper's way), "keep", or "method".
         version: raised when the same settings come to give other values; renames the runs of this method alone.
+        strength: the option that ``--corrupt_strength`` sets, where one number says how much.
+        check: ``check(**options)``, called when a spec is made: raises `UserError` for options that do not go together.
+        prepare: ``prepare(job, **options) -> context``, called once before anything changes, for a method that must see
+            more than one tensor; its function is then given the keywords ``name`` (the tensor's path) and ``context``.
+        donor: whether the method takes values from another model (``--corrupt_donor``).
+        finite: whether finite values must stay finite; a flipped bit may make an infinity.
+        drops: whether the layers are taken out instead of getting other values.
 
     Raises:
-        UserError: for a rule that is none of these.
+        UserError: if a rule is none of these, or ``strength`` no option.
     """
 
     function: Callable
@@ -31,7 +61,15 @@ class Method:
     norms: str = "one"
     biases: str = "zero"
     version: int = 1
+    strength: str | None = None
+    check: Callable | None = None
+    prepare: Callable | None = None
+    donor: bool = False
+    finite: bool = True
+    drops: bool = False
 
     def __post_init__(self):
         check_choice("rule for norms", self.norms, NORMS)
         check_choice("rule for biases", self.biases, BIASES)
+        if self.strength is not None and self.strength not in self.options:
+            raise UserError(f"strength '{self.strength}' is no option of the method; declare it among its options")

@@ -1,0 +1,28 @@
+"""The values that are there, in another order."""
+
+import torch
+
+from ...utils.options import Option
+from ...utils.registry import register
+from .layout import matrices
+
+
+@register(
+    "method",
+    "shuffle",
+    options={
+        "what": Option("entries", "what changes places within a tensor", choices=("entries", "rows", "columns")),
+    },
+    norms="keep",
+    biases="keep",
+)
+def shuffle(original, module, generator, what):
+    """Weights change places: each by itself, or whole rows (one for each output), or whole columns (inputs)."""
+    if what == "entries":
+        order = torch.randperm(original.numel(), generator=generator)
+        return original.flatten()[order].view(original.shape)
+    for matrix in matrices(original, module):
+        dimension = 0 if what == "rows" else 1
+        order = torch.randperm(matrix.shape[dimension], generator=generator)
+        matrix.copy_(matrix.index_select(dimension, order))
+    return original
