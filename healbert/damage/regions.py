@@ -10,6 +10,7 @@ import warnings
 from ..utils.errors import UserError
 from ..utils.registry import register, table
 from .components import COMPONENTS
+from .sharing import require_alone
 
 REGIONS = table("region")
 
@@ -43,15 +44,21 @@ def select_tensors(stack, spec):
     """
     if spec.level == 0:
         return []
-    chosen = _whole_layers(stack, spec) if spec.unit == "layer" else _up_to_level(stack.parameters(), spec)
+    chosen = [pair for side in stack.sides for pair in _chosen(side, spec)]
     before = COMPONENTS["embeddings"](stack) if spec.embeddings else []
     after = COMPONENTS["pooler"](stack) if spec.pooler else []
-    return [*before, *chosen, *after]
+    # Each once: what several layers share, or an encoder and a decoder.
+    return list({id(parameter): (path, parameter) for path, parameter in [*before, *chosen, *after]}.values())
+
+
+def _chosen(stack, spec):
+    return _whole_layers(stack, spec) if spec.unit == "layer" else _up_to_level(stack.parameters(), spec)
 
 
 def _whole_layers(stack, spec):
     indices = _indices(stack, spec)
     _compare_levels(stack, spec, len(indices) / len(stack.layers))
+    require_alone(stack, indices, spec.level)
     return [pair for index in indices for pair in stack.layer_parameters(index)]
 
 

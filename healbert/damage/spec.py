@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ..models.layers import SIDES
 from ..utils.errors import UserError, check_choice
 from ..utils.options import read_options
 from .methods import METHODS
@@ -22,6 +23,7 @@ class CorruptionSpec:
         method: a name in `METHODS`; it says what norm weights and biases become, in the paper (section 3) 1 and 0.
         seed: seed of the random values.
         embeddings, pooler: whether these are damaged too (at any level above 0).
+        side: of a model with an encoder and a decoder, "encoder", "decoder", or "both" (the level of each).
         options: of the method, as a dict or as text ("rate=0.1,other=2"); what is left out has its default.
 
     Raises:
@@ -35,6 +37,7 @@ class CorruptionSpec:
     seed: int = 0
     embeddings: bool = False
     pooler: bool = False
+    side: str = "encoder"
     options: dict | str | None = dataclasses.field(default=None, hash=False)  # a dict cannot be hashed
 
     def __post_init__(self):
@@ -45,6 +48,7 @@ class CorruptionSpec:
             raise UserError(f"corruption level {self.level:g} is not a fraction from 0 to 1{hint}")
         check_choice("corruption region", self.region, REGIONS)
         check_choice("corruption unit", self.unit, UNITS)
+        check_choice("corruption side", self.side, SIDES)
         check_choice("corruption method", self.method, METHODS)
         if self.seed < 0:
             raise UserError(f"corruption seed {self.seed} is negative; use 0 or more")

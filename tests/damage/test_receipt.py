@@ -41,6 +41,12 @@ def statistics(before, after):
     }
 
 
+def rule(path):
+    if path.endswith("bias"):
+        return "zero"
+    return "scale 1" if any(part in path.lower() for part in ("norm", "ln_")) else "method"
+
+
 @every
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_every_entry_of_the_receipt(name, dtype):
@@ -51,6 +57,7 @@ def test_every_entry_of_the_receipt(name, dtype):
     assert receipt.tensors
     for entry in receipt.tensors:
         path = entry.pop("name")
+        assert entry.pop("rule") == rule(path)
         assert entry.pop("shape") == list(before[path].shape)
         assert entry.pop("sha256_before") == hashlib.sha256(as_bytes(before[path])).hexdigest()
         assert entry.pop("sha256_after") == hashlib.sha256(as_bytes(after[path])).hexdigest()
@@ -88,6 +95,7 @@ def test_totals_of_the_receipt(name):
         "fraction_of_model": scalars / sum(p.numel() for p in model.parameters()),
         "untouched_tensors": len(tensors_of(model)) - len(hit),
         "untouched_bit_identical": True,
+        "not_finite_before": [],
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import field
 from ...damage.methods import METHODS
 from ...damage.regions import REGIONS
 from ...damage.spec import UNITS, CorruptionSpec
+from ...models.layers import SIDES
 from ...utils.options import list_options
 
 
@@ -30,6 +31,10 @@ class CorruptionArguments:
     corrupt_seed: int = field(default=0, metadata={"help": "Seed of the random values."})
     corrupt_embeddings: bool = field(default=False, metadata={"help": "Damage the embeddings too."})
     corrupt_pooler: bool = field(default=False, metadata={"help": "Damage the pooler too, where there is one."})
+    corrupt_side: str = field(
+        default="encoder",
+        metadata={"help": f"Of a model with an encoder and a decoder, what to damage: {', '.join(SIDES)}."},
+    )
 
     def __post_init__(self):
         self.spec()

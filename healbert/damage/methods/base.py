@@ -7,6 +7,7 @@ from ...utils.errors import check_choice
 
 NORMS = ("one", "keep", "method")
 BIASES = ("zero", "keep", "method")
+OTHERS = ("own", "keep", "method")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Method:
         options: {name: `utils.options.Option`}, what ``--corrupt_options`` may set.
         norms: what happens to norm weights: "one" (the paper's way), "keep", or "method" (the function).
         biases: what happens to biases: "zero" (the paper's way), "keep", or "method".
+        others: what happens to what is neither norm, bias nor map (scales, decay rates, sinks, tables inside a layer):
+            "own" (their architecture's own initial values), "keep", or "method".
         version: raised when the same settings come to give other values; renames the runs of this method alone.
 
     Raises:
@@ -30,8 +33,10 @@ class Method:
     options: dict = dataclasses.field(default_factory=dict)
     norms: str = "one"
     biases: str = "zero"
+    others: str = "own"
     version: int = 1
 
     def __post_init__(self):
         check_choice("rule for norms", self.norms, NORMS)
         check_choice("rule for biases", self.biases, BIASES)
+        check_choice("rule for other parameters", self.others, OTHERS)

@@ -1,14 +1,16 @@
 """Values drawn anew, as an untrained model has them."""
 
+import math
+
 import torch
-from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from ...utils.registry import register
+from ..fan_in import fan_in
 
 
 @register("method", "kaiming_uniform")
 def kaiming_uniform(original, module, generator):
     """Kaiming-uniform with a=0: uniform on (-b, b), b = sqrt(6 / fan_in) (He et al. 2015; `torch.nn.init`)."""
-    mode = "fan_out" if isinstance(module, Conv1D) else "fan_in"  # Conv1D stores (in, out)
-    return nn.init.kaiming_uniform_(torch.empty_like(original), a=0, mode=mode, generator=generator)
+    # Multiplied as torch.nn.init does it, for the same bits; its own fan_in is that of nn.Linear whatever the layout.
+    bound = math.sqrt(3.0) * (math.sqrt(2.0) / math.sqrt(fan_in(original, module)))
+    return torch.empty_like(original).uniform_(-bound, bound, generator=generator)
