@@ -9,7 +9,7 @@ import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.read import read_runs
-from ..results.schema import region_that_counts, source_name
+from ..results.schema import is_damage, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -21,7 +21,7 @@ DATA = (
 ).split()
 
 
-AXES = frozenset(("corrupt_level", "corrupt_region", "learning_rate", *SEEDS, *DATA))
+AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
 
 
 MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
@@ -34,7 +34,7 @@ class Damage(collections.namedtuple("Damage", "level region")):
     """A level and a region; the region is "" where it means nothing: intact, or everything damaged."""
 
     def __str__(self):
-        if self.level == 0:
+        if self == INTACT:
             return "intact"
         return f"{self.region or 'all'} {100 * self.level:.4g}%"
 
@@ -69,8 +69,7 @@ class Run:
 
     @functools.cached_property
     def damage(self):
-        level = float(self.config.get("corrupt_level") or 0)
-        return Damage(level, region_that_counts(level, str(self.config.get("corrupt_region"))))
+        return Damage(*place_of(self.config, self.part("corruption")))
 
     def score(self, stage, metric=None):
         """A metric of ``metrics.<stage>``, the primary one by default, or None."""
@@ -163,7 +162,7 @@ def _plan(folder):
     settings = read_json(folder / "settings.json")
     if not isinstance(settings, dict):
         return ""
-    wanted = ("corrupt_level", "corrupt_region", "learning_rate", "seed")
+    wanted = ("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", "seed")
     parts = [source_name(settings)] + [f"{k} {settings[k]}" for k in wanted if settings.get(k) is not None]
     return ", ".join(parts)
 
@@ -209,7 +208,7 @@ def varying(runs):
     values = collections.defaultdict(set)
     for run in runs:
         for name, value in run.config.items():
-            if name in AXES | MEASURED | NOT_IDENTITY or (run.damage == INTACT and name.startswith("corrupt_")):
+            if name in AXES | MEASURED | NOT_IDENTITY or (run.damage == INTACT and is_damage(name)):
                 continue
             values[run.dataset, name].add(signature(value))
     return sorted({name for (_, name), found in values.items() if len(found) > 1})
@@ -220,7 +219,7 @@ def _group(runs):
     damaged = collections.defaultdict(list)
     for run in (run for run in runs if run.damage != INTACT):
         damaged[_key(run, names)].append(run)
-    shared = [name for name in names if not name.startswith("corrupt_")]
+    shared = [name for name in names if not is_damage(name)]
     intact = collections.defaultdict(list)
     for run in (run for run in runs if run.damage == INTACT):
         intact[_key(run, shared)].append(run)

@@ -10,7 +10,8 @@ from ..damage.spec import CorruptionSpec
 from ..results.schema import region_that_counts
 from ..utils.errors import UserError
 
-_stacks, _hits = {}, {}  # a sweep asks for the same few models and places thousands of times
+# A sweep asks for the same few models and places thousands of times.
+_stacks, _hits, _versions = {}, {}, {}
 
 
 def damage_of(arguments):
@@ -20,13 +21,14 @@ def damage_of(arguments):
         arguments: `Arguments`.
 
     Returns:
-        dict: ``tensors``, a hash of the paths that are hit, and their ``count``; ``method``, ``seed``, and the
+        dict: ``tensors``, a hash of the paths that are hit, and their ``count``; ``rules``, their version, where an
+        earlier one gave this architecture other values; ``method``, ``seed``, and the
         ``options`` that differ from what the method declares. Where the model cannot be looked at yet (it is not on
         this machine, its layers are not found, the level cannot be applied: the run says so itself when it starts),
         ``asked``, the flags, stands for the tensors.
     """
     spec = arguments.corruption.spec()
-    if spec.level == 0:
+    if spec.intact:
         return {}
     where = _where(arguments, spec)
     if where.get("count") == 0:
@@ -46,7 +48,7 @@ def changed_options(values, declared):
 def _where(arguments, spec):
     fields = dataclasses.asdict(spec)
     source, model = arguments.sources.model, arguments.model
-    key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code)
+    key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code, spec.side)
     place = (key, json.dumps(fields, sort_keys=True))
     if place not in _hits:
         _hits[place] = _look(key, source, model, spec) or {"asked": _asked(fields)}
@@ -55,26 +57,33 @@ def _where(arguments, spec):
 
 def _asked(fields):
     # Without what is at its default, so that a new field of the spec renames nothing.
-    plain = dataclasses.asdict(CorruptionSpec(level=fields["level"], method=fields["method"]))
-    counted = {name: value for name, value in fields.items() if value != plain[name]}
+    usual = dataclasses.asdict(CorruptionSpec(level=fields["level"], method=fields["method"]))
+    counted = {name: value for name, value in fields.items() if value != usual[name]}
     if not region_that_counts(fields["level"], fields["region"]):
         counted.pop("region", None)
-    return {"level": fields["level"]} | {k: v for k, v in counted.items() if k not in ("method", "seed", "options")}
+    plain = ("method", "seed", "options", "strength")
+    return {"level": fields["level"]} | {k: v for k, v in counted.items() if k not in plain}
 
 
 def _look(key, source, model, spec):
-    from ..damage.regions import select_tensors
+    from ..damage.first_rules import version_of
+    from ..damage.selection import select_tensors
     from ..models.layers import find_layers
     from ..models.loading import empty_model
 
     try:
         if key not in _stacks:
-            _stacks[key] = find_layers(empty_model(model, source))
+            _stacks[key] = find_layers(empty_model(model, source), spec.side)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the run itself warns of a level that is not exact
             hit = select_tensors(_stacks[key], spec)
+        # Sorted: what counts is which tensors are hit, not in which order a region or a version lists them.
+        paths = sorted(one.name for one in hit)
+        tensors = hashlib.sha256("\0".join(paths).encode()).hexdigest()[:16]
+        if (key, tensors) not in _versions:
+            _versions[key, tensors] = version_of(_stacks[key], hit)
     except UserError:
         return None
-    # Sorted: what counts is which tensors are hit, not in which order a region or a version lists them.
-    paths = sorted(path for path, _ in hit)
-    return {"tensors": hashlib.sha256("\0".join(paths).encode()).hexdigest()[:16], "count": len(paths)}
+    found, version = {"tensors": tensors, "count": len(paths)}, _versions[key, tensors]
+    # Only where the rules of an earlier version gave other values: all other names stay.
+    return found | ({"rules": version} if version > 1 else {})

@@ -11,7 +11,7 @@ from transformers import TrainingArguments
 
 from ..healing.strategies import STRATEGIES
 from ..models.source import ModelSource
-from ..results.schema import region_that_counts, source_name
+from ..results.schema import is_damage, region_that_counts, source_name
 from ..tasks.source import DataSource
 from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
@@ -69,7 +69,7 @@ class Arguments:
         Args:
             processes: number of processes, if it is not this launch's.
         """
-        settings = {k: v for k, v in counting(self.settings()).items() if not k.startswith("corrupt_")}
+        settings = {k: v for k, v in counting(self.settings()).items() if not is_damage(k)}
         # Each part is left out where it is plain, so that a part that is added later renames nothing.
         found = {
             "settings": {name: _without_folder(value) if name in PATHS else value for name, value in settings.items()},
@@ -105,9 +105,12 @@ class Arguments:
     def name(self, processes=None):
         """A readable folder name that differs whenever `identity` does; its last part is a hash of that."""
         damage, source = self.corruption, source_name(dataclasses.asdict(self.data))
-        region = region_that_counts(damage.corrupt_level, damage.corrupt_region)
-        parts = [_last_part(self.model.model_name_or_path), _last_part(source), f"{damage.corrupt_level:g}"]
-        parts += [region] if region else []
+        parts = [_last_part(self.model.model_name_or_path), _last_part(source)]
+        if damage.corrupt_layers and damage.corrupt_level is None:
+            parts += [f"layers{damage.corrupt_layers.replace(',', '+')}"]
+        else:
+            region = region_that_counts(damage.corrupt_level, damage.corrupt_region)
+            parts += [f"{damage.corrupt_level:g}", *([region] if region else [])]
         parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest(self.identity(processes))]
         return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
 

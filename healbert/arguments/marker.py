@@ -2,6 +2,7 @@
 
 import json
 
+from ..results.schema import is_damage
 from ..utils.files import jsonable
 from .identity import baseline, counting
 from .neutral import RESOLVED
@@ -10,7 +11,7 @@ SCHEMA = 1  # of settings.json
 
 # Parts of an identity that hold what settings stand for: those settings.
 STAND_FOR = {
-    "damage": lambda name: name.startswith("corrupt_"),
+    "damage": is_damage,
     "sources": lambda name: name in ("model_name_or_path", "config_name", "tokenizer_name", "model_revision"),
     "healing_options": lambda name: name == "healing_options",
     "precision": lambda name: name in ("bf16", "fp16"),

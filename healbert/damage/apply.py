@@ -1,107 +1,179 @@
 """Controlled damage to a pretrained transformer, and a receipt that proves it."""
 
 import concurrent.futures
+import contextlib
+import dataclasses
+import warnings
 
 import torch
 
 from ..models.layers import find_layers
 from ..utils.errors import UserError
-from .components import role
+from .hits import Hit
 from .methods import METHODS
 from .methods.base import Job
-from .methods.draws import generator_of
-from .receipt import CorruptionReceipt, compare, flat, quick_digest, summarise, versions
-from .regions import select_tensors
+from .methods.draws import generator_of, seed_of
+from .own_values import own_values
+from .receipt import CorruptionReceipt, compare, quick_digest, summarise, versions
+from .rules import Rule, rule_of
+from .selection import select_tensors
 
-CONSTANTS = {"one": 1.0, "zero": 0.0}  # the rules of the paper, section 3
+SAID = {"one": "scale 1", "zero": "zero", "keep": "kept", "own": "own initial values", "method": "method"}
 
 
-def corrupt(model, spec):
+def corrupt(model, spec, undoable=True):
     """Damages ``model`` in place and returns the receipt.
 
     Args:
-        model: any transformers model with a recognisable stack of layers, with or without a task head, on any
-            device, in any floating-point type.
+        model: any transformers model with a recognisable stack of layers, with or without a task head, wrapped (PEFT,
+            DataParallel, compiled) or not, on any device, in any floating-point type.
         spec: a `CorruptionSpec`.
+        undoable: whether the receipt keeps what was there, on the CPU, so that its ``undo`` can bring it back.
 
     Returns:
         CorruptionReceipt: the touched tensors and totals; every other tensor was checked to be bit-identical.
 
     Raises:
         UserError: if the layer stack is not found, or its layers share parameters so that ``spec.level`` would
-            hit another share than it says, or the weights are not on this machine (meta device, ZeRO-3).
+            hit another share than it says, or there is no rule for a tensor, or the weights are not on this machine
+            (meta device, ZeRO-3) or not floating-point values.
     """
-    stack = find_layers(model)
+    stack = find_layers(model, spec.side)
     hit = select_tensors(stack, spec)
-    owners = {name: stack.base.get_submodule(name.rpartition(".")[0]) for name, _ in hit}
-    _require_values(hit, owners)
-    roles = {name: role(name, parameter, owners[name]) for name, parameter in hit}
-    more = _context(Job(stack, spec, hit, roles))
-    touched = {id(p) for _, p in hit}
-    others = [(n, t) for n, t in _named_tensors(model) if id(t) not in touched]
+    steps = _plan(stack, hit, spec)
+    others = _others(model, hit)
+    not_finite = _not_finite(stack)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # hashing and tensor arithmetic release the GIL
-        others_before = list(pool.map(lambda pair: quick_digest(pair[1]), others))
-        tensors = list(pool.map(lambda pair: _replace(*pair, owners[pair[0]], spec, more), hit))
-        others_after = list(pool.map(lambda pair: quick_digest(pair[1]), others))
-    changed = [name for (name, _), a, b in zip(others, others_before, others_after, strict=True) if a != b]
+        others_before = list(pool.map(lambda read: quick_digest(read()), others.values()))
+        done = list(pool.map(lambda step: _replace(step, spec, undoable), steps))
+        others_after = list(pool.map(lambda read: quick_digest(read()), others.values()))
+    changed = [name for name, a, b in zip(others, others_before, others_after, strict=True) if a != b]
     if changed:
         raise RuntimeError(f"tensors outside the damage changed: {', '.join(changed)}")
-    summary = summarise(model, stack, hit, len(others))
-    return CorruptionReceipt(spec, summary, tensors, versions())
+    entries = [entry for entry, _ in done]
+    summary = summarise(model, stack, hit, entries, len(others)) | {"not_finite_before": not_finite}
+    return CorruptionReceipt(spec, summary, entries, versions(), [kept for _, kept in done] if undoable else None)
 
 
-def _require_values(hit, owners):
-    for name, parameter in hit:
-        if role(name, parameter, owners[name]) is None:
-            raise UserError(f"no rule for {name}, a vector that is neither a bias nor the weight of a norm layer")
-        if parameter.is_meta or parameter.numel() == 0:
-            raise UserError(
-                f"{name} holds no values in this process (meta device or ZeRO-3 partition); "
-                "damage the model before it is sharded"
-            )
+@contextlib.contextmanager
+def corrupted(model, spec):
+    """A context in which ``model`` is damaged; on leaving, every bit is as it was. Gives the receipt.
+
+    Args: as of `corrupt`.
+    """
+    receipt = corrupt(model, spec)
+    try:
+        yield receipt
+    finally:
+        receipt.undo(model)
 
 
-def _named_tensors(model):
-    return [*model.named_parameters(), *model.named_buffers()]
+@dataclasses.dataclass(frozen=True)
+class _Step:
+    """What is to be done to one hit.
+
+    Args:
+        hit: the `Hit`.
+        owner: the module that holds its parameter.
+        rule: the parameter's `Rule`.
+        asked: what becomes of it: "method", "keep", "one", "zero" or "own".
+        given: keywords of the method's function beside its options.
+    """
+
+    hit: Hit
+    owner: torch.nn.Module
+    rule: Rule
+    asked: str
+    given: dict = dataclasses.field(default_factory=dict)
 
 
-@torch.no_grad()
-def _context(job):
-    """What the method's function is given beside its options: a function of the tensor's path that gives keywords."""
-    method = METHODS[job.spec.method]
-    if method.prepare is None or not job.hit:
-        return lambda name: {}
-    context = method.prepare(job, **job.spec.options)
-    return lambda name: {"name": name, "context": context}
+def _plan(stack, hit, spec):
+    """Everything that may be refused is found out here, before anything is changed."""
+    places = {id(place.parameter): place for place in reversed(stack.places)}
+    steps = [_step(stack, places[id(one.parameter)], one, spec) for one in hit]
+    packed = next((n for n, m in stack.base.named_modules() if hasattr(m, "_packed_params")), None)
+    if hit and packed:
+        raise UserError(f"{packed} holds quantised weights; damage the model before it is quantised")
+    method, changed = METHODS[spec.method], [step.hit for step in steps if step.asked == "method"]
+    if method.prepare is None or not changed:
+        return steps
+    with torch.no_grad():
+        context = method.prepare(Job(stack, spec, hit, changed), **spec.options)
+    return [dataclasses.replace(s, given=s.given | {"name": s.hit.name, "context": context}) for s in steps]
 
 
-@torch.no_grad()
-def _replace(name, parameter, module, spec, more):
-    before = flat(parameter)
-    parameter.copy_(_new_values(name, before.view(parameter.shape), module, spec, more))
-    return {"name": name, "shape": list(parameter.shape), "count": parameter.numel(), **compare(before, parameter)}
+def _step(stack, place, hit, spec):
+    method, rule = METHODS[spec.method], rule_of(place, stack.layer_of(place.path) is not None)
+    if place.parameter.is_meta or place.parameter.numel() == 0:
+        raise UserError(
+            f"{place.path} holds no values in this process (meta device or ZeRO-3 partition); "
+            "damage the model before it is sharded"
+        )
+    asked = {"norm": method.norms, "bias": method.biases, "map": "method", "own": method.others}[rule.kind]
+    if asked == "own":
+        return _Step(hit, place.owner, rule, asked, {"values": _own(place, spec.seed)})
+    return _Step(hit, place.owner, rule, asked, {"layout": rule.layout} if method.layout else {})
 
 
-def _new_values(name, before, module, spec, more):
-    """The values after the damage, float32 on the CPU: the method's, or what it says of norms and biases."""
-    method, original = METHODS[spec.method], before.float()
-    rule = {"norm": method.norms, "bias": method.biases, "map": "method"}[role(name, before, module)]
-    if rule == "keep":
-        return original
-    if rule in CONSTANTS:
-        return torch.full_like(original, CONSTANTS[rule])
-    # In float32 whatever the model's type is, so that the draw is the same for all types.
-    values = method.function(original.clone(), module, generator_of(spec.seed, name), **more(name), **spec.options)
-    _check_values(values, before, name, spec, method.finite)
+def _own(place, seed):
+    values = own_values(place, seed_of(seed, place.path))
+    if values is None:
+        raise UserError(
+            f"no rule for {place.path}: it is neither a norm, a bias nor a map, and its architecture gives it no "
+            "initial values of its own"
+        )
     return values
 
 
-def _check_values(values, before, name, spec, finite):
+def _not_finite(stack):
+    """The paths of parameters that hold NaN or infinity before anything is damaged, with a warning."""
+    found = [p.path for p in stack.places if not p.parameter.is_meta and not p.parameter.detach().isfinite().all()]
+    found = list(dict.fromkeys(found))
+    if found:
+        warnings.warn(
+            f"{len(found)} tensors hold NaN or infinite values before any damage, the first {found[0]}", stacklevel=3
+        )
+    return found
+
+
+def _others(model, hit):
+    """What must stay as it is: {name: function that reads it}; of a tensor that is hit in part, the rest."""
+    touched = {id(one.parameter) for one in hit}
+    named = [*model.named_parameters(), *model.named_buffers()]
+    whole = {name: tensor.detach for name, tensor in named if id(tensor) not in touched}
+    return whole | {f"rest of {one.path}": one.rest().read for one in hit if one.rest()}
+
+
+@torch.no_grad()
+def _replace(step, spec, undoable):
+    hit, before = step.hit, step.hit.read()
+    hit.write(_new_values(step, before, spec))
+    entry = {"name": hit.name, "shape": hit.shape, "count": hit.count, "rule": SAID[step.asked]}
+    return entry | compare(before, hit.read()), (hit, before) if undoable else None
+
+
+def _new_values(step, before, spec):
+    """The values after the damage, float32 on the CPU: the method's, or what it says of norms, biases and others."""
+    original = before.float()
+    if step.asked == "keep":
+        return before
+    if step.asked in ("one", "zero"):  # the rules of the paper, section 3
+        return torch.full_like(original, step.rule.neutral if step.asked == "one" else 0.0)
+    if step.asked == "own":
+        return step.hit.of(step.given["values"])
+    # In float32 whatever the model's type is, so that the draw is the same for all types.
+    generator = generator_of(spec.seed, step.hit.name)
+    values = METHODS[spec.method].function(original.clone(), step.owner, generator, **step.given, **spec.options)
+    _check_values(values, before, step.hit.name, spec)
+    return values
+
+
+def _check_values(values, before, name, spec):
     if not isinstance(values, torch.Tensor) or values.shape != before.shape:
         found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
         raise UserError(f"method '{spec.method}' gave {found} for {name}, which has shape {tuple(before.shape)}")
     # As the model will hold them: a value that float32 can hold may overflow float16.
     stored = values.to(before.dtype).float()
-    if finite and (before.float().isfinite() & ~stored.isfinite()).any():
+    if METHODS[spec.method].finite and (before.float().isfinite() & ~stored.isfinite()).any():
         kind = str(before.dtype).removeprefix("torch.")
         raise UserError(f"method '{spec.method}' gave values for {name} that are not finite in {kind}")

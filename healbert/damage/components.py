@@ -1,45 +1,108 @@
 """Parts of a model by what they do, found in any architecture.
 
-A component is a function of the layer stack that gives its parameters: a list of (path inside the base model,
-parameter).
+A component is a function of the layer stack that gives what belongs to it: a list of `Hit`, or of (path inside the base
+model, parameter).
 """
 
-from torch import nn
+import re
+
+from transformers import PreTrainedConfig
 
 from ..utils.registry import register, table
+from .hits import Hit, output_dimension, part
+from .rules import is_table, rule_of
+from .vocabulary import PARTS_OF, WORDS, rows_of, word_of
 
 COMPONENTS = table("component")
+
+# Of the layers, although they lie outside: tables of relative positions, which attention reads.
+RELATIVE = re.compile(r"(^|[._])rel(ative)?([._]|$)")
+# Norms that follow the layers, such as ESM's emb_layer_norm_after.
+AFTER = re.compile(r"after|final")
 
 
 @register("component", "embeddings")
 def embeddings(stack):
-    """Parameters outside the stack that embed tokens: of `nn.Embedding` modules, or with "emb" in their path."""
-    found = []
-    for path, module in stack.base.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            full = f"{path}.{name}" if path else name
-            if not full.startswith(f"{stack.path}.") and (isinstance(module, nn.Embedding) or "emb" in full.lower()):
-                found.append((full, parameter))
-    return found
+    """Parameters outside the layers that embed tokens: of embedding tables, or with "emb" in their path.
+
+    Of an encoder and a decoder, those of the sides that the stack holds, and what both share.
+    """
+    found = {}
+    for place in stack.places:
+        if stack.layer_of(place.path) is None and _embeds(place) and _on_side(place.path, stack):
+            found.setdefault(id(place.parameter), (place.path, place.parameter))
+    return list(found.values())
+
+
+def _embeds(place):
+    named = "emb" in place.path.lower() or is_table(place.owner)
+    return named and not RELATIVE.search(place.path) and not AFTER.search(place.path) and _of_texts(place.chain[1:])
+
+
+def _of_texts(chain):
+    """Whether a parameter lies in no part of the model that has no vocabulary, one for pictures or sounds."""
+    configs = [getattr(module, "config", None) for module in chain]
+    return all(hasattr(config, "vocab_size") for config in configs if isinstance(config, PreTrainedConfig))
+
+
+def _on_side(path, stack):
+    if not getattr(getattr(stack.base, "config", None), "is_encoder_decoder", False):
+        return True
+    room, held = path.split(".")[0], {part.split(".")[0] for parts in stack.paths for part in parts}
+    return room in held or not any(kind in room for kind in ("encoder", "decoder"))
 
 
 @register("component", "pooler")
 def pooler(stack):
     """Parameters of the base model's pooler; an empty list where it has none."""
-    return [(name, p) for name, p in stack.base.named_parameters() if name.split(".")[0] == "pooler"]
+    return [(place.path, place.parameter) for place in stack.places if place.path.split(".")[0] == "pooler"]
 
 
-def role(name, tensor, module):
-    """What a parameter is to its module: "bias", "norm" (the weight of a norm), "map", or None if it is none of these.
+def _inside(stack):
+    return [place for index in range(len(stack.layers)) for place in stack.layer_places(index)]
 
-    Args:
-        name: its path.
-        tensor: the parameter.
-        module: its owner.
-    """
-    leaf = name.rpartition(".")[2]
-    if leaf == "bias" or leaf.endswith("_bias"):
-        return "bias"
-    if "norm" in type(module).__name__.lower():
-        return "norm"
-    return "map" if tensor.ndim >= 2 else None
+
+def is_norm(place, stack):
+    """Whether a parameter is the weight of a norm."""
+    return rule_of(place, stack.layer_of(place.path) is not None).kind == "norm"
+
+
+@register("component", "norm")
+def norm(stack):
+    """The weights of the norms in the layers."""
+    return [Hit(place.path, place.parameter) for place in _inside(stack) if is_norm(place, stack)]
+
+
+@register("component", "bias")
+def bias(stack):
+    """All biases in the layers."""
+    return [Hit(place.path, place.parameter) for place in _inside(stack) if rule_of(place).kind == "bias"]
+
+
+def _of_word(word):
+    def find(stack):
+        return [hit for place in _inside(stack) if (hit := _called(word, place))]
+
+    find.__doc__ = f"What is the {word} of its layer, in the words of `vocabulary`."
+    return find
+
+
+def _called(word, place):
+    """The `Hit` of what a parameter has of ``word``; None where it has nothing of it."""
+    found = word_of(place.path)
+    if found == "fused" and word in ("query", "key", "value"):
+        outputs = place.parameter.shape[output_dimension(place.parameter, place.owner)]
+        rows = rows_of(word, place.path, outputs, _config(place))
+        return rows and part(place.path, place.parameter, place.owner, rows)
+    if found == word or found in PARTS_OF.get(word, ()) or (found == "fused" and word == "attention"):
+        return Hit(place.path, place.parameter)
+    return None
+
+
+def _config(place):
+    """The configuration of the model that a parameter lies in: of a multimodal one, that of its part."""
+    return next(module.config for module in reversed(place.chain) if hasattr(module, "config"))
+
+
+for _word in WORDS:
+    register("component", _word)(_of_word(_word))

@@ -2,10 +2,13 @@
 
 import dataclasses
 import hashlib
+import math
 
 import torch
 import xxhash
 
+from ..models.wrappers import base_of, places
+from ..utils.errors import UserError
 from .spec import CorruptionSpec
 
 
@@ -13,45 +16,80 @@ from .spec import CorruptionSpec
 class CorruptionReceipt:
     """Proof of what `corrupt` did.
 
-    ``summary`` holds totals; ``tensors`` one entry per touched tensor: name (path inside the base model), shape,
-    count, mean and standard deviation before and after, relative L2 distance (``|after - before| / |before|``),
-    cosine to what it was, and the SHA-256 of its bytes before and after.
+    ``summary`` holds totals; ``tensors`` one entry per touched tensor: name (path inside the base model, and which of
+    its outputs if not all), shape, count, the rule that it came under, mean, standard deviation and norm before and
+    after, relative L2 distance (``|after - before| / |before|``), cosine to what it was, and the SHA-256 of its bytes
+    before and after; ``not_finite``, how many values are NaN or infinite after it, where there are any. What cannot be
+    given as a number is None.
     """
 
     spec: CorruptionSpec
     summary: dict
     tensors: list
     versions: dict
+    kept: list | None = dataclasses.field(default=None, repr=False)  # of (Hit, its values before)
 
     def to_dict(self):
-        return dataclasses.asdict(self)
+        """What ``corruption.json`` holds."""
+        return {
+            "spec": dataclasses.asdict(self.spec),
+            "summary": self.summary,
+            "tensors": self.tensors,
+            "versions": self.versions,
+        }
+
+    def undo(self, model):
+        """Brings back, bit for bit, what the damage replaced.
+
+        Args:
+            model: the model that was damaged, or a copy of it.
+
+        Raises:
+            UserError: if the receipt kept nothing (``undoable=False``), or a tensor of this shape and type is not in
+                ``model``.
+        """
+        if self.kept is None:
+            raise UserError("this receipt keeps nothing to bring back; damage the model with undoable=True")
+        found = {place.path: place.parameter for place in places(base_of(model))}
+        hits = [(dataclasses.replace(hit, parameter=found.get(hit.path)), before) for hit, before in self.kept]
+        for hit, before in hits:
+            if hit.parameter is None or hit.parameter.dtype != before.dtype or hit.shape != list(before.shape):
+                raise UserError(f"{hit.name} is not in this model as it was damaged; undo the damage in that model")
+        for hit, before in hits:
+            hit.write(before)
 
 
-def flat(tensor):
-    """A copy of a tensor on the CPU, as a vector of the same type."""
-    return tensor.detach().to("cpu", copy=True).flatten()
-
-
-def compare(before, parameter):
-    """The entry of one touched tensor: ``before`` is its `flat` copy, ``parameter`` holds the new values."""
-    after = flat(parameter)
-    x, y = before.float(), after.float()
+def compare(before, after):
+    """What the entry of one touched tensor says of its values; both are on the CPU, of one shape and type."""
+    x, y = before.float().flatten(), after.float().flatten()
     norms = x.norm().item(), y.norm().item()
+    not_finite = int((~y.isfinite()).sum())
     # Standard deviations without Bessel's correction: they describe these values, and one value has one, too.
-    return {
+    numbers = {
         "mean_before": x.mean().item(),
         "mean_after": y.mean().item(),
         "std_before": x.std(correction=0).item(),
         "std_after": y.std(correction=0).item(),
+        "norm_before": norms[0],
+        "norm_after": norms[1],
         "relative_l2": (y - x).norm().item() / norms[0] if norms[0] else None,
         "cosine": torch.dot(x, y).item() / (norms[0] * norms[1]) if all(norms) else None,
+    }
+    return {
+        **{name: _number(value) for name, value in numbers.items()},
+        **({"not_finite": not_finite} if not_finite else {}),
         "sha256_before": hashlib.sha256(_bytes(before)).hexdigest(),
         "sha256_after": hashlib.sha256(_bytes(after)).hexdigest(),
     }
 
 
+def _number(value):
+    # JSON has no NaN and no infinity.
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _bytes(tensor):
-    return tensor.contiguous().view(torch.uint8).numpy()
+    return tensor.contiguous().flatten().view(torch.uint8).numpy()
 
 
 def quick_digest(tensor):
@@ -62,12 +100,20 @@ def quick_digest(tensor):
     return xxhash.xxh3_128_digest(_bytes(values)) if values.numel() else b""
 
 
-def summarise(model, stack, hit, untouched):
-    """The receipt's totals: ``hit`` as of `select_tensors`, ``untouched`` the number of other tensors."""
+def summarise(model, stack, hit, entries, untouched):
+    """The receipt's totals.
+
+    Args:
+        model: the model.
+        stack: its `LayerStack`.
+        hit: as of `select_tensors`.
+        entries: of the touched tensors.
+        untouched: the number of other tensors.
+    """
     encoder = {id(p): p.numel() for _, p in stack.parameters()}
-    scalars = sum(p.numel() for _, p in hit)
-    in_encoder = sum(p.numel() for _, p in hit if id(p) in encoder)
-    touched = {id(p) for _, p in hit}
+    scalars = sum(one.count for one in hit)
+    in_encoder = sum(one.count for one in hit if id(one.parameter) in encoder)
+    touched = {id(one.parameter) for one in hit}
     layers = [i for i in range(len(stack.layers)) if any(id(p) in touched for _, p in stack.layer_parameters(i))]
     return {
         "layers_hit": layers,
@@ -78,8 +124,25 @@ def summarise(model, stack, hit, untouched):
         "scalars": scalars,
         "fraction_of_encoder": in_encoder / sum(encoder.values()),
         "fraction_of_model": scalars / sum(p.numel() for p in model.parameters()),
+        **_distance(entries),
         "untouched_tensors": untouched,
         "untouched_bit_identical": True,
+    }
+
+
+def _distance(entries):
+    """Relative L2 distance and cosine of all touched values together; None where they are not numbers."""
+    if any(entry["norm_after"] is None or entry["norm_before"] is None for entry in entries):
+        return {"relative_l2": None, "cosine": None}
+    before, after = (math.fsum(entry[f"norm_{when}"] ** 2 for entry in entries) for when in ("before", "after"))
+    dot = math.fsum((entry["cosine"] or 0) * entry["norm_before"] * entry["norm_after"] for entry in entries)
+    moved = math.fsum(
+        entry["norm_after"] ** 2 if entry["relative_l2"] is None else (entry["relative_l2"] * entry["norm_before"]) ** 2
+        for entry in entries
+    )
+    return {
+        "relative_l2": math.sqrt(moved / before) if before else None,
+        "cosine": dot / math.sqrt(before * after) if before and after else None,
     }
 
 

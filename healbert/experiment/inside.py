@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..damage.hits import read_spans
 from ..models.layers import find_layers
 from ..probing.feature_file import FeatureFile
 from ..probing.features import read_features
@@ -67,8 +68,16 @@ class Inside:
         dimensions = int(self.features["damaged"].shape[1])
         return found | {"features": {"examples": len(file.labels), "dimensions": dimensions, **measured}}
 
+    def _place(self):
+        damage = self.arguments.corruption
+        if damage.corrupt_layers is None or damage.corrupt_level == 0:
+            return damage.corrupt_level, damage.corrupt_region
+        share = len(read_spans(damage.corrupt_layers)) / len(find_layers(self.model).layers)
+        return share, f"layers {damage.corrupt_layers}"
+
     def _file(self, metrics):
         arguments, kind = self.arguments, self.task.type
+        level, region = self._place()
         return FeatureFile(
             stages=self.features,
             scores={stage: metrics[stage][kind.primary_metric] for stage in self.features},
@@ -77,8 +86,8 @@ class Inside:
             ids=np.asarray(self.pictured["id"]),
             label_names=self.task.label_names,
             task=self.task.name,
-            level=arguments.corruption.corrupt_level,
-            region=arguments.corruption.corrupt_region,
+            level=level,
+            region=region,
             perplexity=arguments.features.tsne_perplexity,
             seed=arguments.data.sample_seed,
         )

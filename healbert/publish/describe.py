@@ -207,24 +207,31 @@ def damage_in_words(damage):
     """
     if damage["level"] == 0:
         return "none."
+    named = [
+        f"{what} {escape_markdown(str(damage[what]))}" for what in ("components", "parameters") if damage.get(what)
+    ]
+    inside = f", of these {' and '.join(named)} alone" if named else ""
     hit, total = len(damage["layers_hit"]), damage["num_layers"]
     partly = " in whole or in part" if damage["unit"] == "parameter" else ""
     also = "".join(f" and the {part}" for part in ("embeddings", "pooler") if damage[part])
     return (
-        f"{_place(damage)}{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
+        f"{_place(damage)}{inside}{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
         f"{damage['fraction_of_model']:.1%} of all parameters). {_new_values(damage)} `corruption.json` has the "
         "SHA-256 of each of these tensors before and after; every other tensor was checked to be bit-identical."
     )
 
 
 def _place(damage):
+    but = "all of the encoder but " if damage.get("invert") else ""
+    if damage.get("layers") is not None:
+        return f"{but}layers {damage['layers']} of the encoder"
     region = region_that_counts(damage["level"], damage["region"])
     if not region:
         return "all of the encoder"
     if region in ("bottom", "top"):
-        return f"the {region} {100 * damage['level']:g}% of the encoder"
+        return f"{but}the {region} {100 * damage['level']:g}% of the encoder"
     # A plugin's region may hit another fraction than the level that was asked for: the layers are counted beside it.
-    return f"the part of the encoder that region {escape_markdown(region)} names at level {damage['level']:g}"
+    return f"{but}the part of the encoder that region {escape_markdown(region)} names at level {damage['level']:g}"
 
 
 NORMS = {"one": "norm weights became 1, ", "keep": "norm weights stayed as they were, "}

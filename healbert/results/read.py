@@ -14,9 +14,9 @@ from .schema import (
     STATUSES,
     error_message,
     metrics_of,
+    place_of,
     primary_of,
     primary_score,
-    region_that_counts,
     source_name,
 )
 from .upgrade import upgraded
@@ -91,7 +91,7 @@ def load_results(directory):
 
     Returns:
         pandas.DataFrame: a row per run. Columns: ``folder``, ``status``, ``task``, ``model``; every setting by its
-        flag's name (``corrupt_region`` is missing where it has no meaning, see `region_that_counts`); ``metric``, the
+        flag's name (``corrupt_region`` is missing where it has no meaning, see `place_of`); ``metric``, the
         name of the primary metric, and ``damaged_``, ``healed_``, ``last_`` (the last epoch), ``dev_`` and ``test_``
         followed by the name of each metric, such as ``healed_accuracy``; ``majority_`` and the primary metric's name;
         ``best_epoch``, ``collapsed``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``, ``seconds``,
@@ -120,7 +120,8 @@ def _row(folder, results):
         **config,
     }
     if "corrupt_region" in config:
-        row["corrupt_region"] = region_that_counts(config.get("corrupt_level"), config["corrupt_region"]) or None
+        row["corrupt_level"], row["corrupt_region"] = place_of(config, damage)
+        row["corrupt_region"] = row["corrupt_region"] or None
     primary, _ = primary_of(results)
     row["metric"] = primary
     for stage in STAGES:

@@ -59,6 +59,9 @@ def primary_score(results, stage):
     return found.get(primary_of(results)[0])
 
 
+BUILT_IN_REGIONS = ("bottom", "top", "middle", "ends", "alternate", "random")  # level 1 of each is all of the encoder
+
+
 def region_that_counts(level, region):
     """The region of a damage; "" where it means nothing: of no damage, and of everything, from either end.
 
@@ -68,7 +71,35 @@ def region_that_counts(level, region):
         level: fraction of the encoder, 0 to 1, as asked for.
         region: the name that was asked for.
     """
-    return "" if level == 0 or (level == 1 and region in ("bottom", "top")) else region
+    return "" if level == 0 or (level == 1 and region in BUILT_IN_REGIONS) else region
+
+
+def place_of(config, corruption=None):
+    """Where a run's damage lies: (level, region), the region "" where it means nothing.
+
+    Layers that were named one by one are a level and a region where these name the same; else the region says which
+    they are, and the level which share of the layers.
+
+    Args:
+        config: settings by their flags' names.
+        corruption: of a run's results, where there are any.
+    """
+    level, layers = config.get("corrupt_level"), config.get("corrupt_layers")
+    if layers is None or level == 0:
+        return float(level or 0), region_that_counts(level or 0, str(config.get("corrupt_region")))
+    hit, total = (corruption or {}).get("layers_hit"), (corruption or {}).get("num_layers")
+    if not hit or not total:  # a run that failed too soon to say
+        return 0.0, f"layers {layers}"
+    share = len(hit) / total
+    if share == 1:
+        return 1.0, ""
+    ends = {"bottom": list(range(len(hit))), "top": list(range(total - len(hit), total))}
+    return share, next((region for region, same in ends.items() if same == hit), f"layers {layers}")
+
+
+def is_damage(name):
+    """Whether a setting says what is damaged, and how."""
+    return name.startswith("corrupt_") or name == "keep_norms"
 
 
 def error_message(results):

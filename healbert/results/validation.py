@@ -117,7 +117,7 @@ SEEDS = ("seed", "data_seed", "sample_seed", "corrupt_seed")  # the first that v
 CHECKS = {
     "status": (f"one of {', '.join(STATUSES)}", lambda v: v in STATUSES),
     "config.learning_rate": NUMBER,
-    "config.corrupt_level": SHARE,
+    "config.corrupt_level": MAYBE_SHARE,
     "config.corrupt_region": MAYBE_TEXT,
     "config.selection": (f"one of {', '.join(SELECTIONS)}", _or_none(lambda v: v in SELECTIONS)),
     "config.pooling": MAYBE_TEXT,

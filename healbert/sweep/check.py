@@ -20,7 +20,7 @@ def check_runs(runs, processes=1):
     for group in _groups(runs, _data_key):
         refused += _refused(group, _open_data, _check_data)
     for group in _groups(runs, _model_key):
-        refused += _refused(group, _open_model, lambda stack, arguments: _check_model(stack, arguments, processes))
+        refused += _refused(group, _open_model, lambda model, arguments: _check_model(model, arguments, processes))
     if refused:
         names = ", ".join(run.name for run, _ in refused[:3]) + (" ..." if len(refused) > 3 else "")
         raise UserError(f"{len(refused)} of {len(runs)} runs cannot run ({names}): {refused[0][1]}")
@@ -73,22 +73,21 @@ def _check_data(task, arguments):
 
 
 def _open_model(arguments):
-    from ..models.layers import find_layers
     from ..models.loading import empty_model, load_tokenizer
 
     load_tokenizer(arguments.model, arguments.sources.model)
-    model = empty_model(arguments.model, arguments.sources.model)
-    return model, find_layers(model)
+    return empty_model(arguments.model, arguments.sources.model)
 
 
-def _check_model(opened, arguments, processes):
-    from ..damage.regions import select_tensors
+def _check_model(model, arguments, processes):
+    from ..damage.selection import select_tensors
     from ..healing.requirements import check_optional
+    from ..models.layers import find_layers
     from ..probing.probes import check_layers
 
-    model, stack = opened
-    select_tensors(stack, arguments.corruption.spec())
+    spec = arguments.corruption.spec()
+    select_tensors(find_layers(model, spec.side), spec)
     layers = arguments.features.layers()
     if layers is not None:
-        check_layers(layers, stack.depth)
+        check_layers(layers, find_layers(model).depth)
     check_optional(arguments.training, model, processes)

@@ -19,11 +19,10 @@ from helpers.damage import (
 from torch import nn
 
 from healbert.damage.apply import corrupt
-from healbert.damage.regions import REGIONS
 from healbert.damage.spec import CorruptionSpec
 
 every = pytest.mark.parametrize("name", NAMES)
-regions = pytest.mark.parametrize("region", REGIONS)
+regions = pytest.mark.parametrize("region", ["bottom", "top"])
 
 
 def statistics(before, after):
@@ -36,9 +35,17 @@ def statistics(before, after):
         "mean_after": y.mean(),
         "std_before": x.std(),
         "std_after": y.std(),
+        "norm_before": lengths[0],
+        "norm_after": lengths[1],
         "relative_l2": np.sqrt(((y - x) ** 2).sum()) / lengths[0] if lengths[0] else None,
         "cosine": (x * y).sum() / lengths[0] / lengths[1] if all(lengths) else None,
     }
+
+
+def rule(path):
+    if path.endswith("bias"):
+        return "zero"
+    return "scale 1" if any(part in path.lower() for part in ("norm", "ln_")) else "method"
 
 
 @every
@@ -51,6 +58,7 @@ def test_every_entry_of_the_receipt(name, dtype):
     assert receipt.tensors
     for entry in receipt.tensors:
         path = entry.pop("name")
+        assert entry.pop("rule") == rule(path)
         assert entry.pop("shape") == list(before[path].shape)
         assert entry.pop("sha256_before") == hashlib.sha256(as_bytes(before[path])).hexdigest()
         assert entry.pop("sha256_after") == hashlib.sha256(as_bytes(after[path])).hexdigest()
@@ -77,7 +85,10 @@ def test_totals_of_the_receipt(name):
     hit = in_layers(architecture, named, half_indices(name, "top"))
     scalars = sum(named[path].numel() for path in hit)
     encoder = sum(named[path].numel() for path in in_layers(architecture, named, range(LAYERS)))
-    assert corrupt(model, CorruptionSpec(level=half(name), region="top")).summary == {
+    before = torch.cat([named[path].detach().flatten().double() for path in hit])
+    summary = corrupt(model, CorruptionSpec(level=half(name), region="top")).summary
+    after = torch.cat([named[path].detach().flatten().double() for path in hit])
+    assert summary == {
         "layers_hit": list(half_indices(name, "top")),
         "num_layers": architecture.layers,
         "layer_repeats": LAYERS // architecture.layers,
@@ -88,6 +99,9 @@ def test_totals_of_the_receipt(name):
         "fraction_of_model": scalars / sum(p.numel() for p in model.parameters()),
         "untouched_tensors": len(tensors_of(model)) - len(hit),
         "untouched_bit_identical": True,
+        "not_finite_before": [],
+        "relative_l2": pytest.approx(((after - before).norm() / before.norm()).item(), rel=1e-5),
+        "cosine": pytest.approx((after @ before / after.norm() / before.norm()).item(), rel=1e-5),
     }
 
 

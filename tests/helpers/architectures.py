@@ -100,7 +100,6 @@ ARCHITECTURES = {
             "embeddings.word_embeddings.weight",
             "embeddings.LayerNorm.weight",
             "embeddings.LayerNorm.bias",
-            "encoder.rel_embeddings.weight",
         ),
     ),
     "gpt2": Architecture(

@@ -1,5 +1,7 @@
 """The stack of layers is found in every architecture, and refused where there is none or more than one."""
 
+import copy
+
 import pytest
 import torch
 from helpers.architectures import ARCHITECTURES, LAYERS, NAMES, SIZES, build, in_layers
@@ -52,13 +54,50 @@ def test_groups_of_shared_layers_count_once_each():
     assert (len(stack.layers), stack.repeats) == (2, LAYERS // 2)
 
 
+def t5(model_class, decoder_layers):
+    depths = {"num_layers": 3, "num_decoder_layers": decoder_layers}
+    return model_class.from_config(T5Config(d_model=16, d_ff=24, d_kv=8, num_heads=2, vocab_size=60, **depths))
+
+
 @pytest.mark.parametrize("decoder_layers", [3, 2])
 @pytest.mark.parametrize("model_class", [AutoModel, AutoModelForSequenceClassification])
-def test_several_stacks_are_refused(model_class, decoder_layers):
-    depths = {"num_layers": 3, "num_decoder_layers": decoder_layers}
-    model = model_class.from_config(T5Config(d_model=16, d_ff=24, d_kv=8, num_heads=2, vocab_size=60, **depths))
-    with pytest.raises(UserError, match=r"several stacks of layers \(decoder.block, encoder.block\)"):
+def test_sides_of_an_encoder_decoder(model_class, decoder_layers):
+    model = t5(model_class, decoder_layers)
+    assert (find_layers(model).path, len(find_layers(model).layers)) == ("encoder.block", 3)
+    decoder = find_layers(model, "decoder")
+    assert (decoder.path, len(decoder.layers)) == ("decoder.block", decoder_layers)
+    both = find_layers(model, "both")
+    assert [side.path for side in both.sides] == ["encoder.block", "decoder.block"]
+    assert list(both.layers) == [*find_layers(model).layers, *decoder.layers]
+
+
+@pytest.mark.parametrize("side", ["decoder", "both"])
+def test_a_side_that_is_not_there_is_refused(side):
+    with pytest.raises(UserError, match="BertModel has one stack of layers and no .* beside it"):
+        find_layers(build("bert", head=False), side)
+
+
+def test_several_stacks_are_refused():
+    model = build("bert", head=False)
+    model.other = nn.ModuleDict({"layer": copy.deepcopy(model.encoder.layer)})
+    with pytest.raises(UserError, match=r"several stacks of layers \(encoder.layer, other.layer\)"):
         find_layers(model)
+
+
+def test_layers_that_were_removed_are_no_sharing():
+    model = build("bert")
+    model.bert.encoder.layer = model.bert.encoder.layer[:2]
+    stack = find_layers(model)
+    assert (len(stack.layers), stack.repeats, stack.depth) == (2, 1, 2)
+
+
+def test_an_identity_in_the_place_of_a_layer_is_no_layer():
+    model = build("bert")
+    whole = [name for name, _ in find_layers(model).parameters()]
+    model.bert.encoder.layer[1] = nn.Identity()
+    stack = find_layers(model)
+    assert stack.paths == (("encoder.layer.0",), ("encoder.layer.2",), ("encoder.layer.3",))
+    assert [name for name, _ in stack.parameters()] == [name for name in whole if ".layer.1." not in name]
 
 
 def test_encoder_of_an_encoder_decoder_alone_is_one_stack():

@@ -3,9 +3,11 @@
 import dataclasses
 from dataclasses import field
 
+from ...damage.components import COMPONENTS
 from ...damage.methods import METHODS
 from ...damage.regions import REGIONS
 from ...damage.spec import UNITS, CorruptionSpec
+from ...models.layers import SIDES
 from ...utils.options import list_options
 
 
@@ -15,24 +17,55 @@ class CorruptionArguments:
 
     _argument_group_name = "corruption"
 
-    corrupt_level: float = field(default=0.0, metadata={"help": "Fraction of the encoder to damage, 0 to 1."})
+    corrupt_level: float | None = field(
+        default=None,
+        metadata={
+            "help": "Fraction of the encoder to damage, 0 to 1. Default: 0; 1 where components or parameters are named."
+        },
+    )
     corrupt_region: str = field(
         default="bottom", metadata={"help": f"Which part of the encoder: {', '.join(REGIONS)}."}
+    )
+    corrupt_layers: str | None = field(
+        default=None, metadata={"help": "The layers to damage, in place of a level and a region: 0,3,5-7, from 0."}
+    )
+    corrupt_invert: bool = field(default=False, metadata={"help": "Damage all of the encoder but what would be."})
+    corrupt_components: str | None = field(
+        default=None,
+        metadata={"help": f"These parts of the layers alone, with commas between them: {', '.join(COMPONENTS)}."},
+    )
+    corrupt_parameters: str | None = field(
+        default=None, metadata={"help": "Only parameters in whose path this regular expression is found."}
     )
     corrupt_method: str = field(default="kaiming_uniform", metadata={"help": f"One of: {', '.join(METHODS)}."})
     corrupt_options: str | None = field(
         default=None,
         metadata={"help": f"Options of the method, name=value with commas between them. {list_options(METHODS)}"},
     )
+    corrupt_strength: float | None = field(
+        default=None,
+        metadata={
+            "help": "How much, by the method's own option for it: "
+            + ", ".join(f"{name} {METHODS[name].strength}" for name in METHODS if METHODS[name].strength)
+            + "."
+        },
+    )
+    keep_norms: bool = field(default=False, metadata={"help": "Leave the weights of norms as they are."})
     corrupt_unit: str = field(
         default="layer", metadata={"help": f"Whole layers, or tensors up to the level: {' or '.join(UNITS)}."}
     )
     corrupt_seed: int = field(default=0, metadata={"help": "Seed of the random values."})
     corrupt_embeddings: bool = field(default=False, metadata={"help": "Damage the embeddings too."})
     corrupt_pooler: bool = field(default=False, metadata={"help": "Damage the pooler too, where there is one."})
+    corrupt_side: str = field(
+        default="encoder",
+        metadata={"help": f"Of a model with an encoder and a decoder, what to damage: {', '.join(SIDES)}."},
+    )
 
     def __post_init__(self):
-        self.spec()
+        spec = self.spec()
+        # In one form, so that what a YAML file lists and what the command line says are the same.
+        self.corrupt_level, self.corrupt_layers, self.corrupt_components = spec.level, spec.layers, spec.components
 
     def spec(self):
         """The `CorruptionSpec` that these flags describe."""

@@ -13,7 +13,7 @@ from ...utils.options import Option
 from ...utils.registry import register
 from .draws import distinct, shares, successes
 
-ALL = {"norms": "method", "biases": "method", "finite": False}
+ALL = {"norms": "method", "biases": "method", "others": "method", "finite": False}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _check(type, bits, **_):
 
 def _kinds(job, type):
     """{path: the format it is stored in}."""
-    own = {name: str(parameter.dtype).removeprefix("torch.") for name, parameter in job.hit}
+    own = {hit.name: str(hit.parameter.dtype).removeprefix("torch.") for hit in job.changed}
     found = {name: kind if type == "own" else type for name, kind in own.items()}
     unknown = {kind for kind in found.values() if kind not in FORMATS}
     if unknown:
@@ -107,7 +107,7 @@ def _prepare_flips(job, type, bits, flips, width, **_):
     starts = {name: _starts(bits_of(bits, kind), width, bits, kind) for name, kind in kinds.items()}
     counts = None
     if flips:
-        counts = shares(flips, {name: p.numel() * len(starts[name]) for name, p in job.hit}, job.spec.seed)
+        counts = shares(flips, {hit.name: hit.count * len(starts[hit.name]) for hit in job.changed}, job.spec.seed)
     return {"kinds": kinds, "starts": starts, "counts": counts}
 
 

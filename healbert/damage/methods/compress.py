@@ -4,9 +4,8 @@ import torch
 
 from ...utils.options import Option
 from ...utils.registry import register
-from .layout import matrices
 
-KEEP = {"norms": "keep", "biases": "keep"}
+KEEP = {"norms": "keep", "biases": "keep", "others": "keep", "layout": True}
 
 
 @register(
@@ -19,15 +18,16 @@ KEEP = {"norms": "keep", "biases": "keep"}
     strength="bits",
     **KEEP,
 )
-def quantize(original, module, generator, bits, scope):
+def quantize(original, module, generator, layout, bits, scope):
     """Rounds to 2^bits - 1 equal steps around 0, up to the largest value, and back (symmetric, nearest)."""
     largest = 2 ** (bits - 1) - 1
-    for matrix in matrices(original, module):
+    matrices = layout.matrices(original)
+    for matrix in matrices:
         over = (0, 1) if scope == "tensor" else (1,)
         step = matrix.abs().amax(dim=over, keepdim=True) / largest
         step[step == 0] = 1  # nothing but zeros: any step gives them back
         matrix.div_(step).round_().mul_(step)
-    return original
+    return layout.back(matrices, original)
 
 
 @register(
@@ -40,13 +40,14 @@ def quantize(original, module, generator, bits, scope):
     strength="share",
     **KEEP,
 )
-def low_rank(original, module, generator, share, rank):
+def low_rank(original, module, generator, layout, share, rank):
     """The nearest matrix of a lower rank: the largest singular values stay (Eckart and Young 1936)."""
-    for matrix in matrices(original, module):
+    matrices = layout.matrices(original)
+    for matrix in matrices:
         kept = rank or round(share * min(matrix.shape))
         if kept < min(matrix.shape):
             matrix.copy_(_nearest(matrix, kept))
-    return original
+    return layout.back(matrices, original)
 
 
 def _nearest(matrix, rank):

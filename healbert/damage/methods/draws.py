@@ -8,10 +8,15 @@ import torch
 from ...utils.errors import UserError
 
 
-def generator_of(*parts):
-    """A `torch.Generator` on the CPU, seeded from the text of ``parts``: the same on every machine."""
-    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # 63 bits: manual_seed takes no more
+def seed_of(seed, name):
+    """The seed of one draw: of the damage's seed and a name alone, so that no other draw shifts it."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1  # 63 bits: manual_seed takes no more
+
+
+def generator_of(seed, name):
+    """A `torch.Generator` on the CPU with the seed of `seed_of`."""
+    return torch.Generator().manual_seed(seed_of(seed, name))
 
 
 def successes(trials, rate, generator):

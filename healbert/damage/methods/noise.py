@@ -5,7 +5,7 @@ import torch
 from ...utils.options import Option
 from ...utils.registry import register
 
-ALL = {"norms": "method", "biases": "method"}
+ALL = {"norms": "method", "biases": "method", "others": "method"}
 RELATIVE = Option(True, "whether in units of each tensor's own standard deviation")
 
 

@@ -4,7 +4,6 @@ import torch
 
 from ...utils.options import Option
 from ...utils.registry import register
-from .layout import matrices
 
 
 @register(
@@ -15,14 +14,17 @@ from .layout import matrices
     },
     norms="keep",
     biases="keep",
+    others="keep",
+    layout=True,
 )
-def shuffle(original, module, generator, what):
+def shuffle(original, module, generator, layout, what):
     """Weights change places: each by itself, or whole rows (one for each output), or whole columns (inputs)."""
     if what == "entries":
         order = torch.randperm(original.numel(), generator=generator)
         return original.flatten()[order].view(original.shape)
-    for matrix in matrices(original, module):
+    matrices = layout.matrices(original)
+    for matrix in matrices:
         dimension = 0 if what == "rows" else 1
         order = torch.randperm(matrix.shape[dimension], generator=generator)
         matrix.copy_(matrix.index_select(dimension, order))
-    return original
+    return layout.back(matrices, original)

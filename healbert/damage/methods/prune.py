@@ -7,9 +7,8 @@ from ...utils.errors import UserError
 from ...utils.options import Option
 from ...utils.registry import register
 from .draws import generator_of
-from .layout import matrices
 
-KEEP = {"norms": "keep", "biases": "keep"}
+KEEP = {"norms": "keep", "biases": "keep", "others": "keep"}
 SHARE = Option(0.5, "share of the weights that become 0", least=0, most=1)
 SCOPE = Option("tensor", "whether the share is of each tensor, or of all that are hit", choices=("tensor", "all"))
 
@@ -63,20 +62,20 @@ def _split(tensors, wanted, limit):
     return found
 
 
-def _sizes(parameter):
-    return lambda: parameter.detach().cpu().float().abs()
+def _sizes(hit):
+    return lambda: hit.read().float().abs()
 
 
 def _by_size(job, share, scope):
-    return _limits({n: _sizes(p) for n, p in job.maps()}, share) if scope == "all" else None
+    return _limits({h.name: _sizes(h) for h in job.changed}, share) if scope == "all" else None
 
 
-def _random(name, parameter, seed):
-    return lambda: torch.rand(parameter.shape, generator=generator_of(seed, name))
+def _random(hit, seed):
+    return lambda: torch.rand(hit.shape, generator=generator_of(seed, hit.name))
 
 
 def _at_random(job, share, scope):
-    return _limits({n: _random(n, p, job.spec.seed) for n, p in job.maps()}, share) if scope == "all" else None
+    return _limits({h.name: _random(h, job.spec.seed) for h in job.changed}, share) if scope == "all" else None
 
 
 def _pruned(original, ranks, name, counts, share):
@@ -112,16 +111,18 @@ def _check_pattern(keep, of):
         "of": Option(4, "neighbouring inputs in a group", least=1),
     },
     check=_check_pattern,
+    layout=True,
     **KEEP,
 )
-def pattern_prune(original, module, generator, keep, of):
+def pattern_prune(original, module, generator, layout, keep, of):
     """N:M sparsity: of each ``of`` neighbouring inputs of an output, the ``keep`` largest stay (Mishra et al. 2021).
 
     Inputs that are left over at the end are a smaller group, which keeps as many.
     """
-    for matrix in matrices(original, module):
+    matrices = layout.matrices(original)
+    for matrix in matrices:
         for part in matrix.split(matrix.shape[1] // of * of or matrix.shape[1], dim=1):
             groups = part.unflatten(1, (-1, min(of, part.shape[1])))
             order = groups.abs().argsort(dim=2, descending=True, stable=True)
             groups.scatter_(2, order[..., keep:], 0)
-    return original
+    return layout.back(matrices, original)

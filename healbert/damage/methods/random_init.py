@@ -1,19 +1,19 @@
 """Values drawn anew, as an untrained model has them."""
 
+import math
+
 import torch
-from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from ...utils.options import Option
 from ...utils.registry import register
-from .layout import matrices
 
 
-@register("method", "kaiming_uniform")
-def kaiming_uniform(original, module, generator):
+@register("method", "kaiming_uniform", layout=True)
+def kaiming_uniform(original, module, generator, layout):
     """Kaiming-uniform with a=0: uniform on (-b, b), b = sqrt(6 / fan_in) (He et al. 2015; `torch.nn.init`)."""
-    mode = "fan_out" if isinstance(module, Conv1D) else "fan_in"  # Conv1D stores (in, out)
-    return nn.init.kaiming_uniform_(torch.empty_like(original), a=0, mode=mode, generator=generator)
+    # Multiplied as torch.nn.init does it, for the same bits; its own fan_in is that of nn.Linear whatever the layout.
+    bound = math.sqrt(3.0) * (math.sqrt(2.0) / math.sqrt(layout.fan_in(original)))
+    return torch.empty_like(original).uniform_(-bound, bound, generator=generator)
 
 
 @register(
@@ -27,24 +27,27 @@ def normal(original, module, generator, std):
     return torch.empty_like(original).normal_(0, std, generator=generator)
 
 
-@register("method", "xavier_uniform", options={"gain": Option(1.0, "factor of the bound", least=0)})
-def xavier_uniform(original, module, generator, gain):
+GAIN = Option(1.0, "factor of the values", least=0)
+
+
+@register("method", "xavier_uniform", options={"gain": GAIN}, layout=True)
+def xavier_uniform(original, module, generator, layout, gain):
     """Uniform on (-b, b), b = gain * sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010)."""
-    outputs, inputs = matrices(original, module).shape[1:]
-    bound = gain * (6 / (inputs + outputs)) ** 0.5
+    outputs, inputs = layout.matrices(original).shape[1:]
+    bound = gain * math.sqrt(6 / (inputs + outputs))
     return torch.empty_like(original).uniform_(-bound, bound, generator=generator)
 
 
-@register("method", "orthogonal", options={"gain": Option(1.0, "factor of the values", least=0)})
-def orthogonal(original, module, generator, gain):
+@register("method", "orthogonal", options={"gain": GAIN}, layout=True)
+def orthogonal(original, module, generator, layout, gain):
     """Random matrices with orthonormal rows, or columns where there are fewer of them (Saxe et al. 2013)."""
-    values = torch.empty_like(original)
-    for matrix in matrices(values, module):
+    matrices = layout.matrices(original)
+    for matrix in matrices:
         drawn = torch.empty(matrix.shape).normal_(0, 1, generator=generator).double()
         wide = matrix.shape[0] < matrix.shape[1]
         columns = _orthonormal(drawn.T if wide else drawn)
         matrix.copy_(gain * (columns.T if wide else columns))
-    return values
+    return layout.back(matrices, original)
 
 
 def _orthonormal(columns):

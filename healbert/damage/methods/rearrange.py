@@ -7,7 +7,7 @@ from ...utils.options import Option
 from ...utils.registry import register
 from .draws import generator_of
 
-ALL = {"norms": "method", "biases": "method"}
+ALL = {"norms": "method", "biases": "method", "others": "method"}
 
 
 def layers_of(job):
@@ -16,11 +16,11 @@ def layers_of(job):
     Raises:
         UserError: if something beside whole layers is hit, or the layers are not alike.
     """
-    hit = {name for name, _ in job.hit}
+    hit = {one.name for one in job.hit}
     layers = {index: _inside(job.stack, index) for index in range(len(job.stack.layers))}
     chosen = {i: inside for i, inside in layers.items() if hit & {name for name, _ in inside.values()}}
     method = job.spec.method
-    if sum(map(len, chosen.values())) != len(hit):
+    if {name for inside in chosen.values() for name, _ in inside.values()} != hit:
         raise UserError(f"method '{method}' moves whole layers; leave out components, parameters, embeddings, pooler")
     shapes = {tuple((key, tuple(p.shape)) for key, (_, p) in inside.items()) for inside in chosen.values()}
     if len(shapes) > 1:
