@@ -61,7 +61,9 @@ def _check_whole(name, side, row, fresh):
         owner = model.base_model.get_submodule(path.rpartition(".")[0])
         _check_tensor(path, after[path], owner, row, [tensors[path] for tensors in fresh])
     rules = {entry["name"]: entry["rule"] for entry in receipt.tensors}
-    assert {path for path in inside if rules[path] == "own initial values"} == {p for p in inside if kind(p, row) == "own"}
+    assert {path for path in inside if rules[path] == "own initial values"} == {
+        p for p in inside if kind(p, row) == "own"
+    }
 
 
 def _check_half(name, side, row):

@@ -1,4 +1,4 @@
-"""A small model of any architecture that transformers has, with its settings in tests/damage/architectures/sizes.yaml."""
+"""A small model of any architecture in transformers, by the settings in tests/damage/architectures/sizes.yaml."""
 
 import functools
 import pathlib
