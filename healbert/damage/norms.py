@@ -59,8 +59,12 @@ def named_norm(module):
 
 
 def _forgets_scale(trial, leaf, x, at_one):
-    scaled = _call(trial, leaf, 1.0, 8 * x)
-    return scaled is not None and (scaled - at_one).norm() < TOLERANCE * at_one.norm()
+    """Whether the result stays when the input is scaled, and does not for want of any use of the input."""
+    others = [name for name in trial._parameters if name not in (leaf, "bias")]
+    scaled, turned = _call(trial, leaf, 1.0, 8 * x), _call(trial, leaf, 1.0, -x)
+    if others or scaled is None or turned is None:
+        return False
+    return bool((scaled - at_one).norm() < TOLERANCE * at_one.norm() < (turned - at_one).norm())
 
 
 def _copy(module):

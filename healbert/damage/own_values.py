@@ -1,6 +1,7 @@
 """What an architecture itself gives a parameter at first: for scales, decay rates, sinks and tables inside layers."""
 
 import copy
+import inspect
 
 import torch
 from torch import nn
@@ -28,9 +29,15 @@ def own_values(place, seed):
     if inner is None:
         return None
     chain = _from_layer(place.chain[inner + 1 :])
-    if type(place.owner).__module__ == activations.__name__:  # built without arguments; _init_weights leaves them out
-        return type(place.owner)()._parameters[place.leaf].detach().float()
+    if type(place.owner).__module__ == activations.__name__:  # _init_weights leaves these out
+        return _of_activation(type(place.owner), place.leaf)
     return _initialised(place.chain[inner], chain, place, seed) if chain else None
+
+
+def _of_activation(kind, leaf):
+    """The value that an activation with parameters is built with: models give it no arguments but its type."""
+    typed = {"dtype": torch.float32} if "dtype" in inspect.signature(kind).parameters else {}
+    return kind(**typed)._parameters[leaf].detach().float()
 
 
 def _from_layer(chain):

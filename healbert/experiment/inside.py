@@ -32,8 +32,13 @@ class Inside:
         self.probes, self.features = {}, {}
 
     def read(self, rows):
-        """What the classification layer sees of tokenized rows: numpy (examples, features)."""
-        return read_features(self.model, self.arguments, rows, self.tokenizer)[0]
+        """What the classification layer sees of tokenized rows: numpy (examples, features).
+
+        Raises:
+            UserError: if the strategy needs features that give the model's logits, and these do not.
+        """
+        exact = self.arguments.run.strategy().fixed_features  # it trains on these in place of the texts
+        return read_features(self.model, self.arguments, rows, self.tokenizer, exact=exact)[0]
 
     def look(self, stage):
         """Probes and reads the model as it is now."""

@@ -4,9 +4,14 @@ Importing this module registers the model with transformers' Auto classes, after
 ``AutoModelForSequenceClassification.from_pretrained`` and ``pipeline("text-classification")`` open what was saved.
 """
 
+import inspect
+
+import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
+
+from ..utils.errors import UserError
 
 # What configurations call the dropout of their own head; then, for those that name none, of the encoder.
 DROPOUT_NAMES = (
@@ -16,13 +21,17 @@ DROPOUT_NAMES = (
 
 
 class MeanPoolingConfig(PreTrainedConfig):
-    """Configuration of `MeanPoolingForSequenceClassification`; ``encoder`` is the encoder's own, as a dict."""
+    """Configuration of `MeanPoolingForSequenceClassification`; ``encoder`` is the encoder's own, as a dict.
+
+    ``encoder_size`` is the size of its last hidden states; None where its ``hidden_size`` says it.
+    """
 
     model_type = "healbert_mean_pooling"
 
-    def __init__(self, encoder=None, classifier_dropout=0.1, **kwargs):
+    def __init__(self, encoder=None, classifier_dropout=0.1, encoder_size=None, **kwargs):
         self.encoder = encoder
         self.classifier_dropout = classifier_dropout
+        self.encoder_size = encoder_size
         super().__init__(**kwargs)
 
     def encoder_config(self):
@@ -47,6 +56,39 @@ def mean_of_tokens(hidden_states, attention_mask):
     return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
+class NoPooler(nn.Module):
+    """Takes the place of a pooler, which nothing here would ever use or train; some encoders call theirs unasked."""
+
+    def forward(self, hidden_states, *others):
+        """The first token's hidden state: (batch, tokens, hidden) -> (batch, hidden)."""
+        return hidden_states[:, 0]
+
+
+def output_size(encoder):
+    """The size of an encoder's last hidden states, read off a real output.
+
+    Raises:
+        UserError: if the encoder does not give a hidden state for each token of a text alone.
+    """
+    names = inspect.signature(encoder.forward).parameters
+    ids = torch.ones((1, 8), dtype=torch.long, device=encoder.device)  # any token will do
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():  # Reformer draws numbers
+            shape = encoder(input_ids=ids).last_hidden_state.shape
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        raise UserError(f"--pooling mean cannot use {type(encoder).__name__}: it takes more than a text") from error
+    if "decoder_input_ids" in names or shape[:2] != ids.shape:
+        raise UserError(
+            f"--pooling mean cannot use {type(encoder).__name__}: its last hidden states are not one for each token "
+            "of the text; leave out --pooling"
+        )
+    return shape[-1]
+
+
+def _text_config(encoder):
+    return encoder.config.get_text_config()
+
+
 class MeanPoolingForSequenceClassification(PreTrainedModel):
     """An encoder, the mean of its last hidden states, dropout, and a linear layer."""
 
@@ -60,14 +102,15 @@ class MeanPoolingForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         self.encoder = AutoModel.from_config(config.encoder_config()) if encoder is None else encoder
         if getattr(self.encoder, "pooler", None) is not None:
-            self.encoder.pooler = None  # nothing here would ever use or train it
+            self.encoder.pooler = NoPooler()
         self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(self.encoder.config.hidden_size, config.num_labels)
+        size = config.encoder_size or _text_config(self.encoder).hidden_size
+        self.classifier = nn.Linear(size, config.num_labels)
         self.post_init()
 
     def _init_weights(self, module):
         if module is self.classifier:
-            nn.init.normal_(module.weight, std=getattr(self.encoder.config, "initializer_range", 0.02))
+            nn.init.normal_(module.weight, std=getattr(_text_config(self.encoder), "initializer_range", 0.02))
             nn.init.zeros_(module.bias)
         else:
             self.encoder._init_weights(module)
@@ -79,12 +122,19 @@ class MeanPoolingForSequenceClassification(PreTrainedModel):
         Args:
             encoder: what `transformers.AutoModel.from_pretrained` returns.
             options: further configuration, such as ``id2label``.
+
+        Raises:
+            UserError: if the encoder gives no hidden state for each token of a text.
         """
-        found = [getattr(encoder.config, name, None) for name in DROPOUT_NAMES]
+        config = _text_config(encoder)
+        found = [getattr(config, name, None) for name in DROPOUT_NAMES]
         dropout = next((value for value in found if value is not None), 0.1)
         described = encoder.config.to_dict()
         described.pop("_name_or_path", None)
-        options["pad_token_id"] = encoder.config.pad_token_id
+        options["pad_token_id"] = getattr(config, "pad_token_id", None)
+        size = output_size(encoder)
+        if size != getattr(config, "hidden_size", None):  # else the saved configuration stays as it was
+            options["encoder_size"] = size
         return cls(MeanPoolingConfig(described, classifier_dropout=dropout, **options), encoder)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, labels=None, output_hidden_states=None):
