@@ -11,6 +11,7 @@ _EXPORTS = {
     "UserError": "utils.errors",
     "WeightedF1": "tasks.weighted_f1",
     "corrupt": "damage.apply",
+    "corrupted": "damage.apply",
     "load_results": "results.read",
     "make_arguments": "arguments.parser",
     "register": "utils.registry",

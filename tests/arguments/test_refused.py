@@ -110,7 +110,7 @@ def test_refused_command_lines(argv, message):
         ("pooling", "max", r"pooling 'max' is not known"),
         ("corrupt_level", 1.5, r"level 1.5 is not a fraction"),
         ("corrupt_level", math.nan, r"level nan is not a fraction"),
-        ("corrupt_region", "middle", r"region 'middle' is not known"),
+        ("corrupt_region", "centre", r"region 'centre' is not known"),
         ("corrupt_method", "zeros", r"method 'zeros' is not known"),
         ("corrupt_unit", "tensor", r"unit 'tensor' is not known"),
         ("corrupt_seed", -1, r"seed -1 is negative"),

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.architectures import build
 from helpers.methods import BIAS, NORM, WEIGHT, damaged, drawn
 
+from healbert import CorruptionSpec, corrupt
 from healbert.damage.methods import METHODS
 from healbert.utils.errors import UserError
 
@@ -145,6 +147,8 @@ class TestLayersInOtherPlaces:
             damaged("repeat_layer", "source=2", level=0.5)
         with pytest.raises(UserError, match="'reverse_layers' moves whole layers; leave out .*embeddings"):
             damaged("reverse_layers", embeddings=True)
+        with pytest.raises(UserError, match="'reverse_layers' cannot be used: layers 0, 1, 2, 3 are not alike"):
+            corrupt(build("modernbert"), CorruptionSpec(level=1, method="reverse_layers"))
 
 
 def test_every_strength_is_a_number():
