@@ -55,7 +55,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
     from huggingface_hub import ModelCard
 
     task, model = escape(_task(results)), escape(background.base_model or last_part(results["model"]["name"]))
-    damaged = results["corruption"]["level"] > 0
+    damaged = results["corruption"]["level"] != 0
     damage = f"damaged ({escape(describe_damage(results['corruption']))}) and healed on"
     parts = [
         f"# {model}, {damage if damaged else 'intact, fine-tuned on'} {task}",

@@ -14,6 +14,7 @@ from ..models.embedded import MODEL_ID, MODEL_LICENSE
 from ..models.source import EMBEDDED_MODEL
 from ..results.read import read_results
 from ..results.schema import region_that_counts
+from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..utils.errors import UserError
 from ..utils.text import escape_markdown
@@ -188,7 +189,8 @@ def read_intact(folder, settings=None, fingerprint=None):
         return None
     results = read_finished(folder)
     if results["corruption"]["level"] != 0:
-        raise UserError(f"--intact_results {folder} holds a run of level {results['corruption']['level']:g}, not 0")
+        found = describe_damage(results["corruption"])
+        raise UserError(f"--intact_results {folder} holds a run that was damaged ({found}), not an intact one")
     if not results["metrics"]["healed"]:
         raise UserError(f"--intact_results {folder} holds a run without healed scores ({results['status']})")
     unlike = settings and differing(*({name: of.get(name) for name in SAME} for of in (results["config"], settings)))

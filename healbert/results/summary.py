@@ -38,7 +38,14 @@ def describe_damage(damage):
     """The damage in a few words, from the ``corruption`` of a run's results."""
     if damage["level"] == 0:
         return "none"
+    place = f"layers {damage['layers']}" if damage.get("layers") is not None else _region(damage)
+    also = "".join(f" and {part}" for part in ("embeddings", "pooler") if damage[part])
+    parts = [f"{name} {damage[name]}" for name in ("components", "parameters") if damage.get(name)]
+    strength = "" if damage.get("strength") is None else f" {damage['strength']:g}"
+    but = "all but " if damage.get("invert") else ""
+    return ", ".join([f"{but}{place}{also}", *parts, f"{damage['method']}{strength}", f"seed {damage['seed']}"])
+
+
+def _region(damage):
     named = region_that_counts(damage["level"], damage["region"])
-    region = f"{named} {100 * damage['level']:g}%" if named else "all"
-    also = [part for part in ("embeddings", "pooler") if damage[part]]
-    return f"{region}{''.join(f' and {part}' for part in also)}, {damage['method']}, seed {damage['seed']}"
+    return f"{named} {100 * damage['level']:g}%" if named else "all"
