@@ -36,20 +36,18 @@ def embeddings(stack):
 
 def _embeds(place):
     named = "emb" in place.path.lower() or is_table(place.owner)
-    return named and not RELATIVE.search(place.path) and not AFTER.search(place.path) and _of_texts(place.chain[1:])
-
-
-def _of_texts(chain):
-    """Whether a parameter lies in no part of the model that has no vocabulary, one for pictures or sounds."""
-    configs = [getattr(module, "config", None) for module in chain]
-    return all(hasattr(config, "vocab_size") for config in configs if isinstance(config, PreTrainedConfig))
+    return named and not RELATIVE.search(place.path) and not AFTER.search(place.path)
 
 
 def _on_side(path, stack):
-    if not getattr(getattr(stack.base, "config", None), "is_encoder_decoder", False):
-        return True
-    room, held = path.split(".")[0], {part.split(".")[0] for parts in stack.paths for part in parts}
-    return room in held or not any(kind in room for kind in ("encoder", "decoder"))
+    """Whether a path lies in the part of the model that the stack is of."""
+    config = getattr(stack.base, "config", None)
+    if isinstance(config, PreTrainedConfig) and config.get_text_config() is not config:  # of several models in one
+        return path.startswith(tuple(f"{side.path.rpartition('.')[0]}." for side in stack.sides))
+    if getattr(config, "is_encoder_decoder", False):
+        room, held = path.split(".")[0], {side.path.split(".")[0] for side in stack.sides}
+        return room in held or not any(kind in room for kind in ("encoder", "decoder"))
+    return True
 
 
 @register("component", "pooler")

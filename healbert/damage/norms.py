@@ -25,11 +25,16 @@ def neutral_weight(module, leaf):
     trial = _copy(module)
     shape = trial._parameters[leaf].shape
     for size in _sizes(trial, shape):
-        x = torch.linspace(-1, 2, torch.Size(size).numel()).cos().reshape(size)
+        x = _probe(size)
         outputs = [_call(trial, leaf, value, x) for value in (0.0, 1.0, 2.0)]
         if all(output is not None for output in outputs):
             return _neutral(trial, leaf, x, outputs)
     return None
+
+
+def _probe(size):
+    # Spread wide, so that the small number that norms add to a variance does not show.
+    return 10 * torch.arange(torch.Size(size).numel(), device="cpu").mul(2.4).sin().reshape(size)
 
 
 def _sizes(trial, shape):
@@ -69,9 +74,13 @@ def _forgets_scale(trial, leaf, x, at_one):
 
 def _copy(module):
     """The module on the CPU, in float32, in evaluation mode, its parameters empty and none of them shared."""
-    empty = {id(p): nn.Parameter(torch.zeros(p.shape), requires_grad=False) for p in module.parameters()}
-    buffers = {id(b): torch.zeros(b.shape) for b in module.buffers() if b.is_meta}
+    empty = {id(p): nn.Parameter(_zeros(p), requires_grad=False) for p in module.parameters()}
+    buffers = {id(b): _zeros(b) for b in module.buffers() if b.is_meta}
     return copy.deepcopy(module, empty | buffers).to("cpu").eval()
+
+
+def _zeros(tensor):
+    return torch.zeros(tensor.shape, device="cpu")
 
 
 @torch.no_grad()

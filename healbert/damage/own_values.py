@@ -46,7 +46,7 @@ def _from_layer(chain):
 
 
 def _initialised(model, chain, place, seed):
-    parameter = nn.Parameter(torch.full(place.parameter.shape, torch.nan), requires_grad=False)
+    parameter = nn.Parameter(torch.full(place.parameter.shape, torch.nan, device="cpu"), requires_grad=False)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         for module in _copies(chain, place, parameter)[::-1]:
@@ -65,7 +65,7 @@ def _copies(chain, place, parameter):
     outer = chain[0]
     known = {id(p): nn.Parameter(torch.empty_like(p, device="meta"), requires_grad=False) for p in outer.parameters()}
     beside = [p for p in place.owner._parameters.values() if p is not None]
-    known |= {id(p): nn.Parameter(torch.zeros(p.shape), requires_grad=False) for p in beside}
+    known |= {id(p): nn.Parameter(torch.zeros(p.shape, device="cpu"), requires_grad=False) for p in beside}
     known[id(place.parameter)] = parameter
     copy.deepcopy(outer, known)  # which notes in ``known`` what each module became
     return [known[id(module)] for module in chain]

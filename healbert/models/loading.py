@@ -194,6 +194,8 @@ LOAD_ERRORS = (
 def _load_errors(what, source):
     try:
         yield
+    except UserError:  # what is wrong is said already
+        raise
     except LOAD_ERRORS as error:
         if hub_is_off() and source.folder is None:
             message = (

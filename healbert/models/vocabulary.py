@@ -1,5 +1,6 @@
 """Whether the tokenizer's ids are rows of the model's embedding."""
 
+from torch import nn
 from transformers import logging as hf_logging
 
 from ..utils.errors import UserError
@@ -38,8 +39,8 @@ def fit_vocabulary(model, tokenizer, highest):
     Raises:
         UserError: if the embedding cannot hold the id.
     """
-    rows = len(model.get_input_embeddings().weight)
-    if highest < rows:
+    rows = _rows(model)
+    if rows is None or highest < rows:
         return None
     wanted = max(len(tokenizer), highest + 1)
     verbosity = hf_logging.get_verbosity()
@@ -53,4 +54,13 @@ def fit_vocabulary(model, tokenizer, highest):
         ) from error
     finally:
         hf_logging.set_verbosity(verbosity)
-    return {"from": rows, "to": len(model.get_input_embeddings().weight)}
+    return {"from": rows, "to": _rows(model)}
+
+
+def _rows(model):
+    """How many rows the embedding of tokens has; None without one (Canine hashes characters into several)."""
+    try:
+        embedding = model.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    return len(embedding.weight) if isinstance(embedding, nn.Module) else None

@@ -14,7 +14,7 @@ from healbert import CorruptionSpec, UserError, corrupt
 from healbert.models.layers import find_layers
 
 from .damage import as_bytes, tensors_of
-from .small_models import CLASSIFIERS, FOLDER, small_model
+from .small_models import FOLDER, small_model
 
 WEIGHTS = {"norms": 1.0, "norms_plus_one": 0.0}  # the weight at which the scale is 1
 
@@ -145,8 +145,3 @@ def _check_own(path, values, fresh):
     spread = torch.stack([first, second]).flatten()
     low, high = spread.min() - 3 * spread.std(), spread.max() + 3 * spread.std()
     assert ((low <= values) & (values <= high)).all(), path
-
-
-def outcomes():
-    """The rows of every architecture that has one, by whether it has a head: {True, False: {name: row}}."""
-    return {head: {n: r for n, r in table().items() if (n in CLASSIFIERS) == head} for head in (True, False)}

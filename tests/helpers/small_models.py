@@ -59,3 +59,24 @@ def _small(kind, name, options=()):
 def _is_number(config, name):
     value = getattr(config, name, None)
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def save_small(name, folder, tiny_bert, **options):
+    """Writes a small model of type ``name`` and a tokenizer that it can use; returns the folder.
+
+    The tokenizer has the words of that of ``tiny_bert`` and ends every text with [SEP], its end token.
+    """
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    tokens = AutoTokenizer.from_pretrained(tiny_bert)
+    backend = tokens._tokenizer
+    ends = [("[CLS]", tokens.cls_token_id), ("[SEP]", tokens.sep_token_id)]
+    backend.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    names = {"pad_token": "[PAD]", "eos_token": "[SEP]", "cls_token": "[CLS]", "unk_token": "[UNK]"}
+    inputs = ["input_ids", "attention_mask"]
+    PreTrainedTokenizerFast(tokenizer_object=backend, model_input_names=inputs, **names).save_pretrained(folder)
+    if hasattr(CONFIG_MAPPING[name](), "eos_token_id"):
+        options["eos_token_id"] = tokens.sep_token_id
+    small_model(name, head=False, **options).save_pretrained(folder)
+    return str(folder)
