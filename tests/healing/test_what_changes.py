@@ -103,9 +103,10 @@ def test_damage_of_single_tensors_is_what_trains(settings):
 # One step on every architecture.
 
 
-def one_step(model, healing, options=None, level=0.5):
+def one_step(model, healing, options=None):
     """The parameters, and those that a step of gradient descent changed; those that should, by their marks."""
     strategy = make_strategy(healing, options)
+    level = 1 if model.base_model.config.model_type == "albert" else 0.5  # its layers share their parameters
     strategy.prepare(model, corrupt(model, CorruptionSpec(level=level)))
     before = parameters_of(model)
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)

@@ -125,15 +125,18 @@ def _ends(path, end):
 
 
 def _save_adapter(model, folder):
-    from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
     config = model.peft_config[NAME]
     config.inference_mode = True
     config.save_pretrained(folder)
-    state = get_peft_model_state_dict(model, adapter_name=NAME)
-    # The prefix is that of PEFT's own files.
-    named = {f"base_model.model.{name}": value.detach().cpu().contiguous() for name, value in state.items()}
+    # Named as in PEFT's own files, but for DoRA's magnitudes, which keep their ".weight": there PEFT reads both ways,
+    # transformers this one alone.
+    named = {
+        f"base_model.model.{name.replace(f'.{NAME}', '')}": value.detach().cpu().contiguous()
+        for name, value in model.state_dict().items()
+        if is_adapter(name)
+    }
     save_file(named, f"{folder}/adapter_model.safetensors", metadata={"format": "pt"})
 
 
@@ -147,7 +150,7 @@ class Lora(Adapters):
 
 @register("strategy", "dora")
 class Dora(Adapters):
-    """LoRA for the direction of an output's weights, and a magnitude that trains (Liu et al. 2024, arXiv 2402.09353)."""
+    """LoRA for the direction of an output's weights, and a magnitude that trains (Liu et al. 2024, 2402.09353)."""
 
     says = "Low-rank adapters with magnitudes (DoRA) and its head were trained, on the frozen, damaged encoder"
     use_dora = True
