@@ -3,7 +3,7 @@
 from ...utils.errors import UserError, check_choice
 from ...utils.options import read_options
 from ...utils.registry import table
-from . import adapters, full, linear_probe, longer, only, phases, rates, start  # noqa: F401  each registers its own
+from . import full, linear_probe, longer, low_rank, only, phases, rates, start  # noqa: F401  each registers its own
 from .base import Strategy
 from .combined import Combined
 
@@ -25,7 +25,7 @@ STRATEGIES = table("strategy", _entry)
 
 
 def strategy_names(healing):
-    """The strategies that ``--healing`` names, with commas between them: a list, in the order of the table.
+    """The strategies that ``--healing`` names, with commas between them: a list, sorted, as their order means nothing.
 
     Raises:
         UserError: for one that is not known, or that is named twice.
@@ -35,7 +35,7 @@ def strategy_names(healing):
         check_choice("healing", name, STRATEGIES)
         if names.count(name) > 1:
             raise UserError(f"--healing {healing} names {name} twice")
-    return sorted(names, key=list(STRATEGIES).index)
+    return sorted(names)
 
 
 def healing_options(healing, options=None):
