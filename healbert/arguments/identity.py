@@ -9,13 +9,12 @@ import re
 
 from transformers import TrainingArguments
 
-from ..healing.strategies import STRATEGIES
+from ..healing.strategies import healing_options
 from ..models.source import ModelSource
 from ..results.schema import is_damage, region_that_counts, source_name
 from ..tasks.source import DataSource
 from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
-from ..utils.options import read_options
 from .baseline import BASELINE
 from .damage import changed_options, damage_of
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
@@ -88,9 +87,11 @@ class Arguments:
         )
 
     def _healing_options(self):
-        declared = STRATEGIES[self.run.healing].options
-        values = read_options("--healing_options", self.run.healing_options, {self.run.healing: declared})
-        return changed_options(values[self.run.healing], declared)
+        values, declared = healing_options(self.run.healing, self.run.healing_options)
+        changed = {name: changed_options(values[name], declared[name]) for name in declared}
+        if len(changed) == 1:
+            return changed[self.run.healing]
+        return {f"{name}.{option}": value for name, part in changed.items() for option, value in part.items()}
 
     def _sources(self):
         model = self.sources.model

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 
 from ..damage.methods import METHODS
-from ..healing.strategies import STRATEGIES
+from ..healing.strategies import STRATEGIES, strategy_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,6 @@ def versions_of(arguments):
     if not arguments.corruption.spec().intact:
         method = arguments.corruption.corrupt_method
         found[f"method {method}"] = METHODS[method].version
-    found[f"healing {arguments.run.healing}"] = STRATEGIES[arguments.run.healing].version
+    found |= {f"healing {name}": STRATEGIES[name].version for name in strategy_names(arguments.run.healing)}
     found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
     return {part: version for part, version in found.items() if version > 1}

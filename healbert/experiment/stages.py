@@ -8,6 +8,7 @@ import pickle
 from transformers import set_seed
 
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
+from ..healing.cost import Cost
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
 from ..utils.errors import UserError
@@ -30,6 +31,7 @@ class Experiment:
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
         self.strategy, self.kind = arguments.run.strategy(), task.type
+        self.strategy.seed = arguments.training.seed
         self.inside = Inside(arguments, task, tokenizer, model)
         self.metric_names = list(task.type.describe_metrics())
         self.metrics = {"damaged": None, "healed": None, "last": None}
@@ -42,6 +44,7 @@ class Experiment:
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
         clock.lap("evaluate_damaged")
+        cost = Cost(self.trainer, self.model)
         status, checkpoint = self._heal()
         clock.lap("heal")
         best, collapsed = self._evaluate_healed()
@@ -54,14 +57,18 @@ class Experiment:
             "metrics": self.metrics,
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
+            "healing": self._describe_healing() | cost.describe(),
             **({"error": self._describe_divergence()} if status == "diverged" else {}),
             **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
         }
 
+    def _describe_healing(self):
+        return {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+
     def _make_trainer(self):
         parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, self.inside.read)
         trainer = HealingTrainer(
-            args=_without_services(self.arguments.training),
+            args=self.strategy.adjusted(_without_services(self.arguments.training)),
             train_dataset=splits["train"],
             eval_dataset=splits.get("dev", splits["evaluation"]),
             last_dataset=splits["evaluation"] if "dev" in splits else None,
@@ -91,6 +98,7 @@ class Experiment:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
+        self.strategy.finish(self.model)
         return status, checkpoint
 
     def _checkpoint(self, training):

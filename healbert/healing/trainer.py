@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import warnings
 
 import numpy as np
 import torch
@@ -19,13 +20,46 @@ class Diverged(Exception):
     """The loss became NaN or infinite."""
 
 
+class Phases:
+    """What of a model trains when, as a strategy's `opens` says.
+
+    Args:
+        strategy: a `Strategy`.
+        model: the model, in which everything is marked that trains at some time.
+        steps: steps of the whole training, as planned.
+
+    Attributes:
+        starts: the steps at which something begins to train, 0 among them, those that never come left out.
+        late: {name: step} of what never trains, as its step does not come.
+    """
+
+    def __init__(self, strategy, model, steps):
+        opens = strategy.opens(model, steps)
+        trains = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.parameters = [(parameter, opens[name]) for name, parameter in trains.items() if name in opens]
+        self.late = {name: opens[name] for name in trains if opens.get(name, 0) >= steps}
+        self.starts = sorted({0, *(start for _, start in self.parameters if start < steps)})
+
+    def enter(self, step):
+        """Freezes what does not train at a step, and lets the rest train."""
+        for parameter, start in self.parameters:
+            parameter.requires_grad_(start <= step)
+
+
 class _Hooks(TrainerCallback):
-    """Tells a strategy of steps and epochs."""
+    """Tells a strategy of steps and epochs, and keeps frozen what does not train yet."""
 
     def __init__(self, trainer):
-        self.trainer = trainer
+        self.trainer, self.phases = trainer, None
 
     def on_train_begin(self, args, state, control, **_):
+        self.phases = self.phases or Phases(self.trainer.strategy, self.trainer.model, state.max_steps)
+        if self.phases.late:
+            warnings.warn(
+                f"{len(self.phases.late)} tensors never train: the last would begin to at step "
+                f"{max(self.phases.late.values())}, and there are {state.max_steps}",
+                stacklevel=2,
+            )
         # What a checkpoint says of the best one is a path, which is another one in a folder that was moved.
         best = pathlib.Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
         if state.best_global_step and best.is_dir():
@@ -35,6 +69,7 @@ class _Hooks(TrainerCallback):
         self.trainer.strategy.on_epoch(self.trainer, round(state.epoch))  # a sum of fractions of an epoch
 
     def on_step_begin(self, args, state, control, **_):
+        self.phases.enter(state.global_step)
         self.trainer.strategy.on_step(self.trainer, state.global_step)
 
 
@@ -91,6 +126,13 @@ class HealingTrainer(Trainer):
             write_manifest(folder)
             limit = self._limit and max(self._limit, LEAST)
             prune(folder.parent, limit, [folder, self.state.best_model_checkpoint])
+
+    def _run_epoch(self, *args, **kwargs):
+        # Before an epoch and not after one: a run that is taken up after its last epoch must not train another.
+        if self.strategy.stops(self):
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
 
     def _load_best_model(self):
         # The last moment at which the last epoch's weights are there. A model that diverged has no last epoch.

@@ -170,7 +170,7 @@ def _what_was_done(results, background):
 
 
 def _healing(name):
-    return escape((name in STRATEGIES and STRATEGIES[name].says) or name)
+    return "; ".join(escape((part in STRATEGIES and STRATEGIES[part].says) or part) for part in name.split(","))
 
 
 def _scores(results, intact):

@@ -23,6 +23,8 @@ RUN_FILES = (
 # What a model is kept in. Exact names: a file that only looks alike, such as vocab_notes.docx, is somebody's own.
 MODEL_FILES = (
     "model.safetensors",
+    "adapter_config.json",
+    "adapter_model.safetensors",
     "model.safetensors.index.json",
     "config.json",
     "tokenizer.json",

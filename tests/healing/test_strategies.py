@@ -7,17 +7,16 @@ import pytest
 import torch
 from helpers.architectures import build
 from helpers.classifiers import classifier, every_architecture, every_head
+from helpers.healing import STILL, changed_by_healing, trainable
 from helpers.small import ROOT, save_bare_gpt2
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoTokenizer, set_seed
 
-from healbert import UserError, corrupt, make_arguments, run_experiment
+from healbert import UserError, make_arguments, run_experiment
 from healbert.healing.head import classification_layer
 from healbert.healing.strategies import STRATEGIES, make_strategy
 from healbert.healing.strategies.base import Strategy
 from healbert.healing.strategies.full import Full
-from healbert.models.loading import load_model
 from healbert.publish.card import _healing
 from healbert.utils.options import Option
 from healbert.utils.registry import Table, register, table
@@ -29,10 +28,6 @@ def plugin(monkeypatch):
     monkeypatch.setattr(STRATEGIES, "_registered", dict(STRATEGIES._registered))
     monkeypatch.setattr(STRATEGIES, "_made", dict(STRATEGIES._made))
     return lambda name, **attributes: register("strategy", name, **attributes)
-
-
-def trainable(model):
-    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 @every_head
@@ -104,24 +99,6 @@ def models(tiny_bert, tmp_path_factory):
     return {"bert": tiny_bert, "gpt2": save_bare_gpt2(tmp_path_factory.mktemp("gpt2"))}
 
 
-def damaged_state(arguments):
-    """The state dict of the model as it is before healing, made without the experiment."""
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model.model_name_or_path)
-    set_seed(arguments.training.seed)
-    model = load_model(arguments.model, ["bad", "good"], tokenizer.pad_token_id or tokenizer.eos_token_id)
-    corrupt(model, arguments.corruption.spec())
-    return {key: value.clone() for key, value in model.state_dict().items()}
-
-
-def changed_by_healing(settings):
-    """The tensors that a run changed in any bit, and all that it saved."""
-    arguments = make_arguments(**settings)
-    run_experiment(arguments)
-    before, after = damaged_state(arguments), load_file(f"{settings['output_dir']}/model.safetensors")
-    assert set(after) <= set(before)
-    return {key for key, value in after.items() if not torch.equal(value, before[key])}, set(after)
-
-
 @pytest.fixture
 def settings(run_flags):
     return run_flags | {"save_model": True, "disable_tqdm": True, "num_train_epochs": 1}
@@ -139,10 +116,6 @@ def test_linear_probe_changes_the_classification_layer_alone(settings, models, m
     settings |= {"healing": "linear_probe", "model_name_or_path": models[model], "pooling": pooling}
     changed, every = changed_by_healing(settings | {"learning_rate": 0.05})
     assert changed == HEADS[model, pooling] < every
-
-
-# A key's bias adds the same to all of a query's scores, which softmax takes away: its gradient is rounding at most.
-STILL = ".attention.self.key.bias"
 
 
 def test_full_healing_changes_every_tensor(settings):
@@ -171,7 +144,7 @@ def test_strategy_that_leaves_nothing_to_train_is_refused(settings, plugin):
         def prepare(self, model, receipt):
             model.requires_grad_(False)
 
-    with pytest.raises(UserError, match="strategy Nothing leaves no parameter to train"):
+    with pytest.raises(UserError, match="strategy nothing leaves no parameter to train"):
         run_experiment(make_arguments(**settings, healing="nothing"))
 
 

@@ -7,20 +7,14 @@ import pathlib
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
 from helpers.small import make_rows
+from helpers.training import tokenized
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainingArguments
 
 from healbert import HealingTrainer
 from healbert.healing.checkpoints import last_complete_checkpoint, prune, write_manifest
 from healbert.healing.samplers import FixedOrder, GroupedByLength, token_lengths
 from healbert.healing.trainer import Diverged
-
-
-def tokenized(folder, rows):
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    columns = dict(tokenizer([text for text, _ in rows]))
-    return Dataset.from_dict(columns | {"label": [int(label == "good") for _, label in rows], "id": range(len(rows))})
 
 
 @pytest.fixture

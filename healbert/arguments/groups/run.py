@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import field
 
-from ...healing.strategies import STRATEGIES, make_strategy
+from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
 from ...utils.errors import UserError, check_choice
 from ...utils.options import list_options
@@ -17,11 +17,17 @@ class RunArguments:
 
     healing: str = field(
         default="full",
-        metadata={"help": f"One of: {', '.join(STRATEGIES)}. A linear probe trains the classification layer alone."},
+        metadata={
+            "help": f"What trains, and how, one of: {', '.join(STRATEGIES)}; or several with commas between them "
+            "(lora,damaged_only)."
+        },
     )
     healing_options: str | None = field(
         default=None,
-        metadata={"help": f"Options of --healing, name=value with commas between them. {list_options(STRATEGIES)}"},
+        metadata={
+            "help": "Options of --healing, name=value with commas between them; of several strategies lora.rank=8. "
+            f"{list_options(STRATEGIES)}"
+        },
     )
     selection: str = field(
         default="best_eval",
@@ -52,7 +58,7 @@ class RunArguments:
     )
 
     def __post_init__(self):
-        check_choice("healing", self.healing, STRATEGIES)
+        self.healing = ",".join(strategy_names(self.healing))  # the same ones in another order are the same run
         self.strategy()
         check_choice("selection", self.selection, SELECTIONS)
         if not 0 < self.dev_fraction < 1:

@@ -12,6 +12,10 @@ class Strategy:
         options: {name: `Option`} of ``--healing_options``.
         version: raised by a change that alters figures, which renames the runs of this strategy and no others.
         fixed_features: what the classification layer sees never changes, so that it is computed once.
+        contradicts: {name of a strategy: why it cannot go with it}; see `contradiction`.
+        adapts: `prepare` marks all and then calls `adapt`; of a combination, `adapt` alone is called, after the others.
+        sharded: it works where processes share out each parameter (FSDP, DeepSpeed).
+        seed: of its random draws; a run sets it to ``--seed``.
 
     Args:
         settings: values of its options by name; the others have their defaults. They are in ``self.settings``.
@@ -21,10 +25,33 @@ class Strategy:
     """
 
     says, options, version, fixed_features = None, {}, 1, False
+    contradicts, adapts, sharded, seed = {}, False, True, 0
 
     def __init__(self, **settings):
-        name = type(self).__name__
-        self.settings = read_options(name, settings, {name: self.options})[name]
+        self.called = type(self).__name__
+        self.settings = read_options(self.called, settings, {self.called: self.options})[self.called]
+
+    def contradiction(self, name, other):
+        """Why it cannot go with another strategy, in words; None if it can.
+
+        Args:
+            name: the other's name.
+            other: the other, a `Strategy`.
+        """
+        return self.contradicts.get(name)
+
+    def adjusted(self, training):
+        """The settings that it trains with: those given, or a changed copy.
+
+        Args:
+            training: `transformers.TrainingArguments`.
+
+        Raises:
+            UserError: if it cannot train with them.
+        """
+        if not self.sharded and (training.fsdp or training.deepspeed):
+            raise UserError(f"--healing {self.called} needs whole parameters; leave out --fsdp and --deepspeed")
+        return training
 
     def prepare(self, model, receipt):
         """Marks the parameters that train (``requires_grad``), in place, before anything is trained.
@@ -33,7 +60,10 @@ class Strategy:
             model: the damaged model, with its head.
             receipt: `CorruptionReceipt` of the damage: it names the tensors that were hit.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say which parameters train")
+        raise NotImplementedError(f"{self.called} does not say which parameters train")
+
+    def adapt(self, model, receipt):
+        """Where ``adapts``: what it does to a model in which what trains is marked; arguments as of `prepare`."""
 
     def trainer_parts(self, model, tokenizer, splits, read):
         """What `HealingTrainer` trains, and on which rows.
@@ -51,7 +81,7 @@ class Strategy:
             UserError: if no parameter trains.
         """
         if not any(parameter.requires_grad for parameter in model.parameters()):
-            raise UserError(f"strategy {type(self).__name__} leaves no parameter to train; choose another --healing")
+            raise UserError(f"strategy {self.called} leaves no parameter to train; choose another --healing")
         if not self.fixed_features:
             return {"model": model, "processing_class": tokenizer, "strategy": self}, splits
         from transformers import default_data_collator
@@ -60,6 +90,10 @@ class Strategy:
 
         parts = {"model": ClassificationLayer(model), "data_collator": default_data_collator, "strategy": self}
         return parts, {name: _with_features(rows, read(rows)) for name, rows in splits.items()}
+
+    def rate_factors(self, model):
+        """{name of a parameter: what its learning rate is multiplied by}; of those left out, 1."""
+        return {}
 
     def optimizer_groups(self, model, training):
         """The optimizer's parameter groups: a list of dict with ``params`` and, where they differ, ``lr`` and so on.
@@ -71,6 +105,21 @@ class Strategy:
         Returns:
             list, or None for Trainer's own: all that trains, with weight decay on neither norms nor biases.
         """
+        factors = self.rate_factors(model)
+        return groups_by_rate(model, training, factors) if factors else None
+
+    def opens(self, model, steps):
+        """{name of a parameter: the step of the optimizer before which it does not train}; of those left out, 0.
+
+        Args:
+            model: what is trained.
+            steps: steps of the whole training, as planned.
+        """
+        return {}
+
+    def stops(self, trainer):
+        """Whether training ends here; asked before each epoch. It may depend on ``trainer.state`` alone."""
+        return False
 
     def on_epoch(self, trainer, epoch):
         """Called before each epoch; the first is 0. What it does may depend on ``epoch`` alone: runs are resumed."""
@@ -90,6 +139,9 @@ class Strategy:
         """
         return loss
 
+    def finish(self, model):
+        """Called after training, with the chosen epoch's weights: what it leaves is scored as healed, and saved."""
+
     def save(self, trainer, model, tokenizer, folder):
         """Writes the healed model so that ``from_pretrained`` alone opens it. Called on every process."""
         if trainer.model is model:
@@ -97,6 +149,31 @@ class Strategy:
         elif trainer.is_world_process_zero():  # only a part of the model was in the trainer
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
+
+
+def groups_by_rate(model, training, factors):
+    """Parameter groups, one for each rate, with and without weight decay: a list of dict, the lowest rate first.
+
+    Args:
+        model: what is trained.
+        training: `transformers.TrainingArguments`.
+        factors: {name of a parameter: what its learning rate is multiplied by}.
+    """
+    from transformers import Trainer
+
+    decayed = set(Trainer.get_decay_parameter_names(None, model))  # a method that reads nothing of a trainer
+    groups = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((factors.get(name, 1.0), name in decayed), []).append(parameter)
+    return [
+        {
+            "params": groups[factor, decays],
+            "lr": training.learning_rate * factor,
+            "weight_decay": training.weight_decay if decays else 0.0,
+        }
+        for factor, decays in sorted(groups)
+    ]
 
 
 def _with_features(rows, features):

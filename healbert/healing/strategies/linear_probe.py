@@ -11,6 +11,9 @@ class LinearProbe(Strategy):
     says = "Only its last linear layer was trained, on the frozen, damaged encoder"
     fixed_features = True
 
+    def contradiction(self, name, other):
+        return None if name == "longer" else "a linear probe trains one layer, on features that are computed once"
+
     def prepare(self, model, receipt):
         from ..head import classification_layer
 

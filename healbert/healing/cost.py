@@ -1,0 +1,141 @@
+"""What a way of healing costs: what trains, what the optimizer keeps, and time and arithmetic of a step."""
+
+import math
+import statistics
+import time
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+from transformers import TrainerCallback
+
+from .samplers import token_lengths
+from .trainer import Phases
+
+
+def _attention(query, key, value, *_, **__):
+    return sdpa_flop_count(query, key, value)
+
+
+def _attention_backward(gradient, query, key, value, *_, **__):
+    return sdpa_backward_flop_count(gradient, query, key, value)
+
+
+# PyTorch's counter knows the attention kernels of GPUs; on a CPU it would leave attention out. By shapes.
+CPU_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
+
+
+class Cost(TrainerCallback):
+    """Measures what healing costs: what can be counted at once, time while it trains.
+
+    Args:
+        trainer: a `HealingTrainer` that has not trained yet, in which everything is marked that will train.
+        model: the whole model; the trainer may have a part of it.
+    """
+
+    def __init__(self, trainer, model):
+        self.trainer, self.seconds, self._began = trainer, [], None
+        counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+        self.trainable = sum(count for count, trains in counts if trains)
+        self.share = self.trainable / sum(count for count, _ in counts)
+        self.flops = _flops_by_phase(trainer)
+        trainer.add_callback(self)
+
+    def on_step_begin(self, *_, **__):
+        self._began = time.perf_counter()
+
+    def on_step_end(self, *_, **__):
+        self.seconds.append(time.perf_counter() - self._began)
+
+    def describe(self):
+        """What results.json says of it, after training: a dict."""
+        steps = self.trainer.state.global_step
+        return {
+            "trainable_parameters": self.trainable,
+            "trainable_share": self.share,
+            "optimizer_bytes": _optimizer_bytes(self.trainer.optimizer),
+            "steps": steps,
+            "seconds_per_step": round(statistics.median(self.seconds), 6) if self.seconds else None,
+            "flops_per_step": _mean_flops(self.flops, steps),
+        }
+
+
+def _optimizer_bytes(optimizer):
+    """Bytes of all tensors that an optimizer keeps of its parameters, on this process; None where there is none."""
+    if optimizer is None:
+        return None
+    tensors = [value for kept in optimizer.state.values() for value in kept.values() if torch.is_tensor(value)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _mean_flops(by_start, steps):
+    """The mean over the steps that were done; ``by_start`` is {first step of a phase: FLOPs of a step}, or None."""
+    if not by_start:
+        return None
+    starts = sorted(by_start)
+    ends = [*starts[1:], math.inf]
+    done = {start: max(0, min(end, steps) - start) for start, end in zip(starts, ends, strict=True)}
+    return round(sum(by_start[start] * count for start, count in done.items()) / steps) if steps else None
+
+
+def planned_steps(trainer):
+    """Steps of the optimizer in a whole training, as Trainer will count them."""
+    args = trainer.args
+    if args.max_steps > 0:
+        return args.max_steps
+    batches = math.ceil(len(trainer.train_dataset) / (args.train_batch_size * args.world_size))
+    return math.ceil(args.num_train_epochs * math.ceil(batches / args.gradient_accumulation_steps))
+
+
+def _flops_by_phase(trainer):
+    """{first step of a phase: FLOPs of a step in it, of all processes}; None where parameters are shared out."""
+    args = trainer.args
+    if args.fsdp or args.deepspeed:
+        return None
+    phases = Phases(trainer.strategy, trainer.model, planned_steps(trainer))
+    inputs = typical_batch(trainer)
+    batches = args.gradient_accumulation_steps * args.world_size
+    found = {}
+    for start in phases.starts:
+        phases.enter(start)
+        found[start] = flops_of_batch(trainer, inputs) * batches
+    phases.enter(math.inf)
+    return found
+
+
+def typical_batch(trainer):
+    """A batch of the training examples of middling length, as the trainer would make it: a dict of tensors."""
+    rows = trainer.train_dataset
+    size = min(trainer.args.train_batch_size, len(rows))
+    if "input_ids" in rows.column_names:
+        order = np.argsort(token_lengths(rows), kind="stable")
+        rows = rows.select(order[(len(order) - size) // 2 :][:size])
+    rows = trainer._remove_unused_columns(rows.select(range(size)), "training")
+    return trainer._prepare_inputs(trainer.data_collator([rows[position] for position in range(size)]))
+
+
+def flops_of_batch(trainer, inputs):
+    """FLOPs of one batch, forward and backward, counted while it is done (2 for each multiplication and addition).
+
+    What PyTorch's counter counts are matrix products, convolutions and attention. Nothing that follows is changed:
+    neither weights nor random generators, nor buffers that training updates.
+    """
+    model, device = trainer.model, trainer.args.device
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    was_training = model.training
+    devices = [device] if device.type == "cuda" else []
+    counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
+    with torch.random.fork_rng(devices), counter:
+        model.train()
+        with trainer.compute_loss_context_manager():
+            loss = trainer.compute_loss(model, inputs)
+        loss.backward()
+    model.zero_grad(set_to_none=True)
+    model.train(was_training)
+    with torch.no_grad():
+        for buffer, value in buffers:
+            buffer.copy_(value)
+    return counter.get_total_flops()

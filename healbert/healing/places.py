@@ -1,0 +1,107 @@
+"""Where the parameters of a model are: in its head or in its encoder, how deep, hit by the damage or not.
+
+Names are those of `named_parameters`. An adapter belongs to the tensor that it adapts.
+"""
+
+import hashlib
+import re
+
+# What PEFT puts into the path of a tensor that it adapts, and of the adapter itself.
+ADAPTER = re.compile(r"\.(base_layer|lora_\w+\.default)(?=\.|$)")
+
+
+def own_name(name):
+    """The name of a tensor as it was before adapters; an adapter's is that of the weight that it adapts."""
+    found = ADAPTER.search(name)
+    if not found:
+        return name
+    rest = name[found.end() :]
+    return name[: found.start()] + (rest if found[1] == "base_layer" else ".weight")
+
+
+def is_adapter(name):
+    """Whether a tensor was added by an adapter."""
+    found = ADAPTER.search(name)
+    return bool(found) and found[1] != "base_layer"
+
+
+def hit_paths(receipt):
+    """The paths inside the base model that a `CorruptionReceipt` names; none of None, which stands for no damage."""
+    return frozenset(tensor["name"] for tensor in receipt.tensors) if receipt is not None else frozenset()
+
+
+def head_names(model):
+    """The names of the parameters that are not the base model's; of a model that is one, its last linear layer's."""
+    from .head import classification_layer
+
+    base = getattr(model, "base_model", model)
+    if base is model:
+        head = {id(parameter) for parameter in classification_layer(model).parameters()}
+        return {name for name, parameter in model.named_parameters() if id(parameter) in head}
+    inside = {id(parameter) for parameter in base.parameters()}
+    return {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
+
+
+def hit_names(model, paths):
+    """The names of the parameters that were hit, their adapters among them.
+
+    Args:
+        model: a model, with its head, adapters or not.
+        paths: as of `hit_paths`.
+    """
+    base = getattr(model, "base_model", model)
+    # With all names of a parameter that has several: the receipt has one of them.
+    hit = {id(p) for path, p in base.named_parameters(remove_duplicate=False) if own_name(path) in paths}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in hit}
+
+
+def depths(model):
+    """How deep each parameter lies, and the depth of the head.
+
+    ELECTRA's count (``_get_layer_lrs`` in its model/optimization.py): the embeddings are 0, the n layers 1 to n from
+    the bottom, the head n + 2. What is of the encoder and neither (a pooler, the last norm) is n + 1.
+
+    Returns:
+        tuple: ({name: depth}, depth of the head).
+    """
+    from ..damage.components import embeddings
+    from ..models.layers import find_layers
+
+    stack = find_layers(model)
+    count, head = len(stack.layers), head_names(model)
+    known = {id(parameter): 0 for _, parameter in embeddings(stack)}
+    for index, layer in enumerate(stack.layers):
+        known |= {id(parameter): index + 1 for parameter in layer.parameters()}
+    found = {
+        name: count + 2 if name in head else known.get(id(parameter), count + 1)
+        for name, parameter in model.named_parameters()
+    }
+    return found, count + 2
+
+
+def linear_maps(model):
+    """The linear maps in the layers of the encoder: {path in the model: module}, of `nn.Linear` or GPT-2's `Conv1D`."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    from ..models.layers import find_layers
+
+    inside = {id(module) for layer in find_layers(model).layers for module in layer.modules()}
+    return {
+        path: module
+        for path, module in model.named_modules()
+        if id(module) in inside and isinstance(module, (nn.Linear, Conv1D))
+    }
+
+
+def generator_for(device, *names):
+    """A random generator of its own for a draw, seeded by what it is called, so that no other draw shifts it.
+
+    Args:
+        device: where it draws.
+        names: what it is for: a word, a seed, a path, a step.
+    """
+    import torch
+
+    digest = hashlib.sha256(":".join(map(str, names)).encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # it takes no more than 63 bits
