@@ -207,7 +207,8 @@ def to_argv(settings, known):
         elif known[key]:
             argv += [f"--{key}", *map(str, value)]
         else:
-            raise UserError(f"setting '{key}' takes one value, not the list {value}")
+            shown = "a list" if "token" in key.split("_") else f"the list {value}"
+            raise UserError(f"setting '{key}' takes one value, not {shown}")
     return argv
 
 

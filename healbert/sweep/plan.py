@@ -9,6 +9,7 @@ from ..arguments.parser import make_arguments, typed
 from ..results.read import is_locked, read_sound
 from ..results.schema import source_name
 from ..utils.errors import UserError
+from .tokens import TOKENS
 
 NAMED = 3  # runs that an error names
 
@@ -133,7 +134,7 @@ def _matches(settings, exclude):
 
 
 def _describe_refused(refused, sweep):
-    varying = {*sweep.grid, *(key for entry in sweep.include for key in entry)}
+    varying = {*sweep.grid, *(key for entry in sweep.include for key in entry)} - {*TOKENS}
     named = [", ".join(f"{k}={v}" for k, v in settings.items() if k in varying) for settings, _ in refused[:NAMED]]
     more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
     return f"{len(refused)} runs cannot run ({'; '.join(named)}{more}): {refused[0][1]}"

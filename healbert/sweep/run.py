@@ -15,6 +15,7 @@ from .engines import LAUNCHERS, Job, Options, start_engine
 from .plan import make_plan
 from .progress import Progress, count_runs
 from .sweep_file import check_size, read_sweep
+from .tokens import token_files, without_tokens
 
 MAX_RUNS = 100_000  # of one sweep; more is most likely a mistake
 
@@ -68,14 +69,16 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
         if not run.results["config"].get("save_model"):
             remove_checkpoints(run.folder)  # a kill may have come between the results and this
     check_runs(todo, options.processes_per_run)
-    runner = _Runner(plan, options, start_engine(engine, options), progress)
-    try:
-        runner.run(todo)
-    except KeyboardInterrupt as stopped:
-        done = len(plan.in_state("completed", "diverged"))
-        raise SweepStopped(f"{done} of {count_runs(len(plan.runs))} finished; the same command goes on") from stopped
-    finally:
-        runner.close()
+    with token_files(output_dir, {run.arguments.model.token for run in todo}) as tokens:
+        runner = _Runner(plan, options, start_engine(engine, options), progress, tokens)
+        try:
+            runner.run(todo)
+        except KeyboardInterrupt as stopped:
+            done = len(plan.in_state("completed", "diverged"))
+            how = f"{done} of {count_runs(len(plan.runs))} finished; the same command goes on"
+            raise SweepStopped(how) from stopped
+        finally:
+            runner.close()
 
 
 def _require_writable(folder):
@@ -91,8 +94,9 @@ def _require_writable(folder):
 class _Runner:
     """The loop of a sweep: gives runs to the engine and takes note of how they ended."""
 
-    def __init__(self, plan, options, engine, progress):
+    def __init__(self, plan, options, engine, progress, tokens=None):
         self.plan, self.options, self.engine, self.progress = plan, options, engine, progress
+        self.tokens = tokens or {}  # from a token to the file that it is handed over in
         self.waiting, self.running, self.elsewhere = collections.deque(), {}, []
 
     def run(self, runs):
@@ -132,7 +136,7 @@ class _Runner:
         options = self.options
         return Job(
             settings={
-                **run.settings,
+                **without_tokens(run.settings),
                 "plugin": run.arguments.run.plugin,
                 "output_dir": str(run.folder.resolve()),
                 "disable_tqdm": True,
@@ -142,6 +146,7 @@ class _Runner:
             launcher=options.run_launcher,
             processes=options.processes_per_run,
             plugins=run.arguments.plugins,
+            token_file=self.tokens.get(run.arguments.model.token),
         )
 
     def _collect(self):

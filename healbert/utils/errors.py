@@ -6,7 +6,8 @@ import signal
 import sys
 import time
 
-from .text import clean, without_password
+from .output import guard_output
+from .text import clean, without_secrets
 
 GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
 
@@ -46,6 +47,7 @@ def exit_codes(main):
     A `UserError` becomes one ``error:`` line and status 2 (with ``HEALBERT_DEBUG=1``, its traceback);
     Ctrl-C becomes status 130. Any other exception is a bug of ours and keeps its traceback.
     """
+    guard_output()
     try:
         main()
     except UserError as error:
@@ -55,7 +57,7 @@ def exit_codes(main):
         # and speak themselves if it is well.
         if not is_main_rank():
             time.sleep(GRACE)
-        print("error: " + without_password(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
+        print("error: " + without_secrets(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as stopped:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into what is put away at the end

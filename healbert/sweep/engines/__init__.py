@@ -38,7 +38,8 @@ class Job:
 
     ``settings`` are flags as `make_arguments` takes them, ``output_dir`` among them; paths in them start from
     ``directory``. ``timeout`` is in seconds. With ``processes`` above 1, or ``launcher`` "accelerate", it runs
-    through ``accelerate launch``. ``plugins`` are the hashes of its plugins when the sweep was planned.
+    through ``accelerate launch``. ``plugins`` are the hashes of its plugins when the sweep was planned. ``token_file``
+    holds its Hub token, which stands nowhere else.
     """
 
     settings: dict
@@ -47,6 +48,7 @@ class Job:
     launcher: str = "python"
     processes: int = 1
     plugins: dict = dataclasses.field(default_factory=dict)
+    token_file: str | None = None
 
 
 @dataclasses.dataclass
