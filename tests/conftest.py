@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import subprocess
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -79,6 +80,18 @@ def run_flags(tiny_bert, csv_files, tmp_path):
         "use_cpu": True,
         "torch_num_threads": 1,
     }
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 1.5 MiB, and a function that gives it more."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

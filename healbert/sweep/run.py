@@ -3,8 +3,9 @@
 import collections
 import pathlib
 import time
+import warnings
 
-from ..experiment.folder import remove_checkpoints
+from ..experiment.folder import tidy_finished
 from ..results.read import load_results, log_tail
 from ..results.schema import LOG_NAME, SCHEMA_VERSION, error_message
 from ..utils.errors import UserError, check_choice
@@ -66,8 +67,7 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
         return
     _require_writable(pathlib.Path(output_dir))
     for run in plan.in_state("completed", "diverged"):
-        if not run.results["config"].get("save_model"):
-            remove_checkpoints(run.folder)  # a kill may have come between the results and this
+        _tidy(run)
     check_runs(todo, options.processes_per_run)
     with token_files(output_dir, {run.arguments.model.token for run in todo}) as tokens:
         runner = _Runner(plan, options, start_engine(engine, options), progress, tokens)
@@ -79,6 +79,13 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
             raise SweepStopped(how) from stopped
         finally:
             runner.close()
+
+
+def _tidy(run):
+    try:
+        tidy_finished(run.folder, keep_checkpoints=run.results["config"].get("save_model"))
+    except UserError as error:  # the others do not wait for it
+        warnings.warn(str(error), stacklevel=2)
 
 
 def _require_writable(folder):

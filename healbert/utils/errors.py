@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from .output import guard_output
+from .output import end_progress_bars, guard_output
 from .text import clean, without_secrets
 
 GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
@@ -57,10 +57,12 @@ def exit_codes(main):
         # and speak themselves if it is well.
         if not is_main_rank():
             time.sleep(GRACE)
+        end_progress_bars()
         print("error: " + without_secrets(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as stopped:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into what is put away at the end
+        end_progress_bars()
         if is_main_rank():
             how = str(stopped) or "the same command continues from the last finished epoch"
             print(f"interrupted: {how}", file=sys.stderr)

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import stat
 import tempfile
 
@@ -21,9 +22,15 @@ def atomic_path(path):
         sync(name)
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        pathlib.Path(name).unlink(missing_ok=True)  # its folder may have been removed
         raise
     sync(path.parent)  # without it a power cut may take the new name back
+
+
+def is_left_over(name, files):
+    """Whether ``name`` is what a process that was killed in `atomic_path` left beside one of ``files`` (names)."""
+    suffixes = {file: re.escape(pathlib.PurePath(file).suffix) for file in files if name.startswith(f".{file}.")}
+    return any(re.fullmatch(rf"\.{re.escape(file)}\.[a-z0-9_]{{8}}{end}", name) for file, end in suffixes.items())
 
 
 def sync(path):

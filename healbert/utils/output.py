@@ -15,6 +15,13 @@ def guard_output():
     logging.setLogRecordFactory(_record)
 
 
+def end_progress_bars():
+    """Ends the bars of a training that broke off, so that what is said next stands on a line of its own."""
+    tqdm = sys.modules.get("tqdm")
+    for bar in list(getattr(tqdm and tqdm.tqdm, "_instances", ())):
+        bar.close()
+
+
 _plain_warning, _plain_record = warnings.formatwarning, logging.getLogRecordFactory()
 
 
