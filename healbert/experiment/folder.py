@@ -11,7 +11,7 @@ from ..utils.errors import UserError
 from ..utils.files import atomic_path, is_left_over, read_file, read_json, write_json
 from .disk import require_free_places
 
-LOCK = ".lock"
+LOCK, SETTINGS = ".lock", ("settings.json", SETTINGS_COPY)
 
 
 def finished_results(output_dir, arguments):
@@ -148,7 +148,7 @@ def _write_start(output_dir, arguments, receipt):
         _remove_run(output_dir)
     try:
         (output_dir / "results.json").unlink(missing_ok=True)  # of a failed run that is tried again
-        for name in (SETTINGS_COPY, "settings.json"):
+        for name in reversed(SETTINGS):
             write_json(output_dir / name, marker(arguments))
         write_json(output_dir / "corruption.json", receipt.to_dict())
     except OSError as error:
@@ -181,6 +181,7 @@ def tidy_finished(output_dir, keep_checkpoints):
     """
     output_dir = pathlib.Path(output_dir)
     try:
+        _restore_settings(output_dir)
         if any(path.name == LOCK or is_left_over(path.name, RUN_FILES) for path in output_dir.iterdir()):
             with contextlib.suppress(RunBusy), _lock(output_dir):  # it goes with the lock
                 _remove_left_over(output_dir)
@@ -188,6 +189,12 @@ def tidy_finished(output_dir, keep_checkpoints):
             remove_checkpoints(output_dir)
     except OSError as error:
         raise UserError(f"{output_dir} cannot be put in order: {error.strerror}") from error
+
+
+def _restore_settings(output_dir):
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in map(output_dir.joinpath, SETTINGS)]
+    if sizes[0] < sizes[1] and is_marker(found := read_marker(output_dir)):
+        write_json(output_dir / "settings.json", found)
 
 
 def _remove_left_over(output_dir):

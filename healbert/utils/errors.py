@@ -2,10 +2,10 @@
 
 import difflib
 import os
-import signal
 import sys
 import time
 
+from .interrupts import ignore_interrupts, interrupt_once, was_interrupted
 from .output import end_progress_bars, guard_output
 from .text import clean, without_secrets
 
@@ -48,22 +48,37 @@ def exit_codes(main):
     Ctrl-C becomes status 130. Any other exception is a bug of ours and keeps its traceback.
     """
     guard_output()
+    interrupt_once()
     try:
         main()
+    except KeyboardInterrupt as stopped:
+        _end_interrupted(str(stopped))
     except UserError as error:
         if os.environ.get("HEALBERT_DEBUG") == "1":
             raise
-        # A launcher ends all processes with the first that fails: the others give the main one time to speak,
-        # and speak themselves if it is well.
-        if not is_main_rank():
-            time.sleep(GRACE)
-        end_progress_bars()
-        print("error: " + without_secrets(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
-        sys.exit(2)
-    except KeyboardInterrupt as stopped:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into what is put away at the end
-        end_progress_bars()
-        if is_main_rank():
-            how = str(stopped) or "the same command continues from the last finished epoch"
-            print(f"interrupted: {how}", file=sys.stderr)
-        sys.exit(130)
+        if was_interrupted():
+            _end_interrupted()
+        _end_with_error(error)
+    except Exception:
+        if was_interrupted():  # which libraries turn into errors of their own while they are imported
+            _end_interrupted()
+        raise
+
+
+def _end_with_error(error):
+    # A launcher ends all processes with the first that fails: the others give the main one time to speak,
+    # and speak themselves if it is well.
+    if not is_main_rank():
+        time.sleep(GRACE)
+    end_progress_bars()
+    print("error: " + without_secrets(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
+    sys.exit(2)
+
+
+def _end_interrupted(how=""):
+    ignore_interrupts()
+    end_progress_bars()
+    if is_main_rank():
+        how = how or "the same command continues from the last finished epoch"
+        print(f"interrupted: {how}", file=sys.stderr, flush=True)
+    sys.exit(130)

@@ -174,3 +174,13 @@ def test_what_cannot_be_read_is_one_line(run_flags, tmp_path, what, named):
     finally:
         place[what].chmod(0o755)
     assert any(part in one_error(done) for part in named.split("|"))
+
+
+@pytest.mark.parametrize("length", [None, 0, 200])
+def test_settings_of_a_finished_run_are_restored(run_copy, settings, length):
+    path = run_copy / "settings.json"
+    content = path.read_text()
+    path.unlink() if length is None else path.write_text(content[:length])
+    results = read(run_copy)
+    assert run_with(settings, output_dir=str(run_copy)) == results
+    assert path.read_text() == content

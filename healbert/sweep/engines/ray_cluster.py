@@ -5,7 +5,9 @@ node goes down is tried again by Ray, and continues from its last epoch.
 """
 
 import os
+import signal
 import socket
+import threading
 
 from ...utils.errors import UserError
 from ..engines import Failure, with_threads
@@ -32,9 +34,12 @@ def start(options):
 def _connect(ray, address):
     where = {"include_dashboard": False} if address is None else {"address": address}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a study goes to anybody unasked
+    ends = signal.getsignal(signal.SIGTERM)
     try:
         _require_listener(address)
         ray.init(log_to_driver=False, configure_logging=False, **where)
+        if ends is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ends)  # Ray's own dumps the stack of every thread
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"no Ray cluster answers at {address}: {' '.join(str(error).split())[:200]}; start one with "
