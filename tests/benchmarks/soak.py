@@ -200,7 +200,7 @@ class Soak:
             for part in ("status", "metrics", "best_epoch", "corruption"):
                 if not results or results.get(part) != read(calm / "results.json")[part]:
                     self._fault(folder, f"{name}: {part} differs")
-            here, there = ({p.relative_to(f).as_posix() for p in f.rglob("*")} for f in (wild, calm))
+            here, there = ({p.relative_to(f).as_posix() for p in f.rglob("*")} - {"log.txt"} for f in (wild, calm))
             if here != there:
                 self._fault(folder, f"{name}: files left {sorted(here - there)}, missing {sorted(there - here)}")
         more = {path.name for path in folder.iterdir()} ^ {path.name for path in self.calm.iterdir()}
