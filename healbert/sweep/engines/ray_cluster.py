@@ -4,6 +4,7 @@ Ray keeps the processes that ran a task for the next one, so that they keep what
 node goes down is tried again by Ray, and continues from its last epoch.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -34,17 +35,26 @@ def start(options):
 def _connect(ray, address):
     where = {"include_dashboard": False} if address is None else {"address": address}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a study goes to anybody unasked
-    ends = signal.getsignal(signal.SIGTERM)
     try:
         _require_listener(address)
-        ray.init(log_to_driver=False, configure_logging=False, **where)
-        if ends is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, ends)  # Ray's own dumps the stack of every thread
+        with _own_sigterm():
+            ray.init(log_to_driver=False, configure_logging=False, **where)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"no Ray cluster answers at {address}: {' '.join(str(error).split())[:200]}; start one with "
             "'ray start --head', or leave out --ray_address to use this machine alone"
         ) from error
+
+
+@contextlib.contextmanager
+def _own_sigterm():
+    """Keeps our handler of SIGTERM: Ray puts its own there when it starts, which dumps, and none at its end."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)
 
 
 def _require_listener(address, timeout=10.0):
@@ -89,4 +99,5 @@ class RayEngine:
         return None
 
     def stop(self):
-        self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own
+        with _own_sigterm():
+            self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own
