@@ -51,6 +51,14 @@ def plugins_stay_in_their_module():
         table._registered, table._made = kept.get(kind, {}), {}
 
 
+@pytest.fixture(autouse=True, scope="session")
+def machine_of_its_own(tmp_path_factory):
+    """Sweeps of the tests share the machine with each other, and not with those that somebody runs beside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("machine")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     return save_tiny_bert(tmp_path_factory.mktemp("model") / "tiny-bert")

@@ -1,6 +1,7 @@
 """Running a sweep: what is not done goes to an engine, what happens is written down."""
 
 import collections
+import contextlib
 import pathlib
 import time
 import warnings
@@ -12,9 +13,10 @@ from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
 from ..utils.text import duration, one_line
 from .check import check_runs
-from .engines import LAUNCHERS, Job, Options, start_engine
+from .engines import LAUNCHERS, Job, Options, is_of_this_machine, start_engine
 from .plan import make_plan
 from .progress import Progress, count_runs
+from .share import Share, at_work, keep_threads, threads_of
 from .sweep_file import check_size, read_sweep
 from .tokens import token_files, without_tokens
 
@@ -69,8 +71,10 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
     for run in plan.in_state("completed", "diverged"):
         _tidy(run)
     check_runs(todo, options.processes_per_run)
-    with token_files(output_dir, {run.arguments.model.token for run in todo}) as tokens:
-        runner = _Runner(plan, options, start_engine(engine, options), progress, tokens)
+    needed = {run.arguments.model.token for run in todo}
+    with _share(engine, options) as share, token_files(output_dir, needed) as tokens:
+        options.sweeps = share.sweeps()
+        runner = _Runner(plan, options, _start(engine, options, plan), progress, tokens, share)
         try:
             runner.run(todo)
         except KeyboardInterrupt as stopped:
@@ -79,6 +83,21 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
             raise SweepStopped(how) from stopped
         finally:
             runner.close()
+
+
+def _share(engine, options):
+    return at_work() if is_of_this_machine(engine, options) else contextlib.nullcontext(Share(None))
+
+
+def _start(name, options, plan):
+    """The engine, whose runs have the number of threads that the folder's have."""
+    options.threads = threads_of(options.folder, [run.results for run in plan.in_state("completed", "diverged")])
+    engine = start_engine(name, options)
+    threads = getattr(engine, "threads", None)
+    if threads and keep_threads(options.folder, threads) != threads:  # another sweep has just begun here with others
+        engine.stop()
+        return _start(name, options, plan)
+    return engine
 
 
 def _tidy(run):
@@ -101,10 +120,11 @@ def _require_writable(folder):
 class _Runner:
     """The loop of a sweep: gives runs to the engine and takes note of how they ended."""
 
-    def __init__(self, plan, options, engine, progress, tokens=None):
+    def __init__(self, plan, options, engine, progress, tokens=None, share=None):
         self.plan, self.options, self.engine, self.progress = plan, options, engine, progress
         self.tokens = tokens or {}  # from a token to the file that it is handed over in
         self.waiting, self.running, self.elsewhere = collections.deque(), {}, []
+        self.share, self.sweeps = share or Share(None), 1
 
     def run(self, runs):
         self.waiting.extend(runs)
@@ -119,8 +139,8 @@ class _Runner:
         self.engine.stop()
 
     def _fill(self):
-        batch = []
-        while self.waiting and len(self.running) + len(batch) < self.engine.capacity:
+        batch, most = [], self._at_a_time()
+        while self.waiting and len(self.running) + len(batch) < most:
             run = self.waiting.popleft()
             if self._settled(run):
                 self._show("finished", run)
@@ -133,6 +153,15 @@ class _Runner:
         for handle, run in zip(handles, batch, strict=True):
             self.running[handle] = run
             self._show("running", run)
+
+    def _at_a_time(self):
+        """How many runs this sweep may make at a time: fewer while others are at work on the machine."""
+        sweeps = self.share.sweeps()
+        most = max(1, self.engine.capacity // sweeps)
+        if sweeps != self.sweeps:
+            self.sweeps = sweeps
+            self._show("shared", sweeps, most)
+        return most
 
     def _settled(self, run):
         """Whether another sweep has dealt with the run since the plan was made."""

@@ -4,10 +4,9 @@ A job, a command line or a pickle shows what is in it to whoever may look at pro
 """
 
 import contextlib
-import fcntl
-import os
 import pathlib
-import tempfile
+
+from ..utils.alive import alive_file, alive_files
 
 PREFIX = ".token-"  # of a file in the sweep's folder, which all nodes see
 TOKENS = ("token", "hub_token")  # settings; nothing in a sweep pushes, so nothing needs the second
@@ -31,46 +30,12 @@ def token_files(folder, tokens):
     Yields:
         dict from token to path.
     """
-    folder, files = pathlib.Path(folder), {}
-    _remove_left(folder)
+    files = {}
+    alive_files(folder, PREFIX)  # removes the others
     with contextlib.ExitStack() as stack:
         for token in sorted({token for token in tokens if token}):
-            files[token] = stack.enter_context(_token_file(folder, token))
+            files[token] = stack.enter_context(alive_file(folder, PREFIX, token.encode()))
         yield files
-
-
-@contextlib.contextmanager
-def _token_file(folder, token):
-    handle, name = _locked_file(folder)
-    try:
-        os.write(handle, token.encode())
-        yield name
-    finally:
-        pathlib.Path(name).unlink(missing_ok=True)
-        os.close(handle)
-
-
-def _locked_file(folder):
-    while True:
-        handle, name = tempfile.mkstemp(prefix=PREFIX, dir=folder)  # mode 0600
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # another sweep is looking whether it was left behind, and removes it
-            os.close(handle)
-            continue
-        if os.fstat(handle).st_nlink:
-            return handle, name
-        os.close(handle)
-
-
-def _remove_left(folder):
-    for path in folder.glob(PREFIX + "*"):
-        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            path.unlink(missing_ok=True)
 
 
 def read_token(path):

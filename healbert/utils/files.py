@@ -67,6 +67,22 @@ def write_json(path, value):
         )
 
 
+def write_json_once(path, value):
+    """Writes ``value`` as JSON unless there is a file that is JSON; of two processes at once, one does."""
+    path = pathlib.Path(path)
+    if read_json(path) is not None:
+        return
+    path.unlink(missing_ok=True)  # cut short
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        write_json(name, value)
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        pathlib.Path(name).unlink(missing_ok=True)
+
+
 def file_state(path):
     """What changes when a file does: (size in bytes, time of change, time of the inode's change), both in ns."""
     found = pathlib.Path(path).stat()

@@ -75,7 +75,7 @@ class RayEngine:
         self.capacity = options.workers or max(1, int(gpus / per_run) if gpus else min(cores, len(ray.nodes()) * 4))
         cpus = max(1, cores // self.capacity)
         needs = {"num_cpus": cpus, **({"num_gpus": per_run} if gpus else {})}
-        self.threads = max(1, cpus // options.processes_per_run)
+        self.threads = options.threads or max(1, cpus // options.processes_per_run)
         self._task = ray.remote(max_retries=RETRIES, **needs)(run_one)
 
     def submit(self, jobs):

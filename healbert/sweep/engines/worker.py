@@ -40,6 +40,8 @@ def prepare(parent, threads, device=None):
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # Where others are at work, too, a thread that spins while it waits keeps the one it waits for from the core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
     tqdm.tqdm.set_lock(threading.RLock())  # its own has a semaphore, which a worker that is ended may leave behind
