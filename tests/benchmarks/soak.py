@@ -47,6 +47,7 @@ class Soak:
         self.faults, self.sweep_file, self.spoiled = [], folder / "sweep.yaml", set()
         (folder / "tmp").mkdir()
         self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp"), MARK: str(folder)}
+        self.environment["XDG_RUNTIME_DIR"] = str(folder / "tmp")
         self.environment |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         self.base = {
             "model_name_or_path": save_tiny_bert(folder / "model"),
@@ -65,7 +66,7 @@ class Soak:
         self.runs = {path.parent.name: read(path)["config"] for path in self.calm.glob("*/results.json")}
 
     def start_sweep(self, output_dir):
-        options = ["--workers", "2", "--retry_failed"]
+        options = ["--workers", "3", "--retry_failed"]
         return self._start(output_dir, "sweep", str(self.sweep_file), "--output_dir", str(output_dir), *options)
 
     def start_run(self, output_dir, name):
@@ -89,13 +90,14 @@ class Soak:
     def attack(self, number, kills, until):
         """One sweep, killed and damaged until it is done, or until there were enough kills; then its comparison."""
         folder, known = self.folder / f"round{number}", {}
-        while sum(self.counts[kind] for kind in KILLS) < kills and time.monotonic() < until:
+        while self.kills() < kills and time.monotonic() < until:
             if self._done(folder) == self.runs.keys():
                 break
             (self._attack_run if self.random.random() < 0.2 else self._attack_sweep)(folder)
             self._wait_for_the_end(folder)
             known = self._look_at_finished(folder, known)
             self._damage(folder, known)
+            print(f"{self.kills()} kills, {len(known)} of {len(self.runs)} runs finished", flush=True)
         process = self.start_sweep(folder)
         if process.wait() != 0:
             self._fault(folder, f"the sweep ended with status {process.returncode}")
@@ -107,11 +109,13 @@ class Soak:
     def _attack_sweep(self, folder):
         process = self.start_sweep(folder)
         self.counts["sweeps started"] += 1
-        for _ in range(self.random.choice((1, 2, 3, 4, 6, 8))):
-            if not self._wait(process, self.random.expovariate(1 / 5)):
+        for _ in range(self.random.choice((2, 4, 8, 12))):
+            # While a worker imports, or some time into its runs.
+            seconds = self.random.uniform(0, 2) if self.random.random() < 0.5 else self.random.uniform(5, 25)
+            if not self._wait(process, seconds):
                 break
             workers = workers_of(process)
-            for worker in self.random.sample(workers, min(len(workers), self.random.choice((1, 1, 2)))):
+            for worker in self.random.sample(workers, min(len(workers), self.random.choice((1, 2, 3)))):
                 self._kill(worker, "worker killed")
         if process.poll() is None:
             self._kill(psutil.Process(process.pid), "sweep killed")
@@ -140,10 +144,13 @@ class Soak:
             return
         self.counts[kind] += 1
 
+    def kills(self):
+        return sum(self.counts[kind] for kind in KILLS)
+
     # ---------------------------------------------------------------- damage
 
     def _damage(self, folder, known):
-        for _ in range(self.random.choice((0, 1, 1, 2))):
+        for _ in range(self.random.choice((0, 1, 2, 4))):
             places = sorted(path for path in folder.glob("*") if path.is_dir())
             going = [path for path in places if any(path.glob("checkpoint-*"))]
             places = going if going and self.random.random() < 0.7 else places
@@ -274,7 +281,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="healbert-soak-"))
     soak, rounds = Soak(folder, options.seed), 0
     try:
-        while sum(soak.counts[kind] for kind in KILLS) < options.kills and time.monotonic() < until:
+        while soak.kills() < options.kills and time.monotonic() < until:
             faults = len(soak.faults)
             soak.attack(rounds, options.kills, until)
             if len(soak.faults) == faults:
