@@ -50,8 +50,11 @@ class PlannedRun:
         return self.state
 
     def runs_elsewhere(self):
-        """Whether some process is at work on the run."""
-        return is_locked(self.folder)
+        """Whether some process is at work on the run; of a folder that cannot be read, the run itself will say so."""
+        try:
+            return is_locked(self.folder)
+        except OSError:
+            return False
 
 
 @dataclasses.dataclass
@@ -149,7 +152,10 @@ def _grouped(runs):
 
 
 def _look_at_all(runs, output_dir):
-    names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
+    try:
+        names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
+    except OSError as error:
+        raise UserError(f"results folder {output_dir} cannot be read: {error.strerror}") from error
     present = {name.rpartition("-")[2]: name for name in names}
     for run in runs:
         name = present.get(run.name.rpartition("-")[2])

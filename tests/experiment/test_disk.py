@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from helpers.runs import STEPS, read, rewind, run_with, same_outcome
-from helpers.small import ROOT, run_script, to_flags
+from helpers.small import ROOT, run_script, to_flags, without_privileges
 
 from healbert import UserError
 
@@ -129,15 +129,6 @@ def test_what_a_kill_left_of_a_finished_run_goes(run_copy, settings, name):
 
 
 # ---------------------------------------------------------------- what may not be read
-
-
-def without_privileges(*command):
-    """A command for which permissions count, also where tests run as root."""
-    if os.geteuid():
-        return [*command]
-    if not shutil.which("setpriv"):
-        pytest.skip("root is let in everywhere, and setpriv is not here")
-    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
 
 
 def closed(path):
