@@ -279,4 +279,9 @@ def _check_training(values):
 
 
 def _pick(values, group):
-    return {f.name: values[f.name] for f in dataclasses.fields(group) if f.init}
+    return {name: values[name] for name in _names(group)}
+
+
+@functools.cache  # a sweep asks 100,000 times
+def _names(group):
+    return [field.name for field in dataclasses.fields(group) if field.init]
