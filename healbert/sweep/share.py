@@ -46,7 +46,9 @@ def at_work():
 
 
 def _machine_folder():
-    folder = pathlib.Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"healbert-{os.getuid()}"
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    parent = own if os.access(own, os.W_OK) else tempfile.gettempdir()  # that of a login may be gone, or another's
+    folder = pathlib.Path(parent) / f"healbert-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if found.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():

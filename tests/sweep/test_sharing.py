@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from helpers.small import ROOT
@@ -50,6 +51,13 @@ def test_folder_of_somebody_else_is_not_used(machine, tmp_path):
     with pytest.warns(UserWarning, match="other sweeps on this machine are not seen"), at_work() as share:
         assert share.sweeps() == 1
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_place_of_a_login_that_is_gone_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with at_work() as share:
+        assert share.folder == tmp_path / f"healbert-{os.getuid()}"
 
 
 def test_file_is_held_as_long_as_its_block(tmp_path):
