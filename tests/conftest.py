@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import subprocess
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -50,6 +51,14 @@ def plugins_stay_in_their_module():
         table._registered, table._made = kept.get(kind, {}), {}
 
 
+@pytest.fixture(autouse=True, scope="session")
+def machine_of_its_own(tmp_path_factory):
+    """Sweeps of the tests share the machine with each other, and not with those that somebody runs beside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("machine")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     return save_tiny_bert(tmp_path_factory.mktemp("model") / "tiny-bert")
@@ -79,6 +88,18 @@ def run_flags(tiny_bert, csv_files, tmp_path):
         "use_cpu": True,
         "torch_num_threads": 1,
     }
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 1.5 MiB, and a function that gives it more."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1536k", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

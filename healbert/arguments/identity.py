@@ -1,5 +1,6 @@
 """All settings of one run, and which of them make it the run that it is."""
 
+import copy
 import dataclasses
 import functools
 import hashlib
@@ -55,7 +56,7 @@ class Arguments:
         """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""
         flat = self.training.to_dict()
         for part in (self.model, self.data, self.corruption, self.run, self.features):
-            flat.update(dataclasses.asdict(part))
+            flat.update({name: copy.copy(value) for name, value in vars(part).items()})  # asdict takes longer
         return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
 
     def identity(self, processes=None):
@@ -105,7 +106,7 @@ class Arguments:
 
     def name(self, processes=None):
         """A readable folder name that differs whenever `identity` does; its last part is a hash of that."""
-        damage, source = self.corruption, source_name(dataclasses.asdict(self.data))
+        damage, source = self.corruption, source_name(vars(self.data))
         parts = [_last_part(self.model.model_name_or_path), _last_part(source)]
         if damage.corrupt_layers and damage.corrupt_level is None:
             parts += [f"layers{damage.corrupt_layers.replace(',', '+')}"]

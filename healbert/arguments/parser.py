@@ -207,7 +207,8 @@ def to_argv(settings, known):
         elif known[key]:
             argv += [f"--{key}", *map(str, value)]
         else:
-            raise UserError(f"setting '{key}' takes one value, not the list {value}")
+            shown = "a list" if "token" in key.split("_") else f"the list {value}"
+            raise UserError(f"setting '{key}' takes one value, not {shown}")
     return argv
 
 
@@ -279,4 +280,9 @@ def _check_training(values):
 
 
 def _pick(values, group):
-    return {f.name: values[f.name] for f in dataclasses.fields(group) if f.init}
+    return {name: values[name] for name in _names(group)}
+
+
+@functools.cache  # a sweep asks 100,000 times
+def _names(group):
+    return [field.name for field in dataclasses.fields(group) if field.init]

@@ -9,6 +9,10 @@ class CommandParser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all others are, in place of the usage text."""
 
     def error(self, message):
+        known, unknown, words = message.partition("unrecognized arguments: ")
+        if unknown:  # without the values of flags, which may be a token
+            flags = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
+            message = known + unknown + (" ".join(flags) or words)
         raise UserError(f"{message} (see {self.prog} --help)")
 
 

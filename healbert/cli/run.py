@@ -1,6 +1,9 @@
 """`healbert run`, and what run_corrupt_glue.py does: one run, its closing table, and the push if one is asked for."""
 
+import contextlib
 import os
+
+from ..utils.errors import is_main_rank
 
 
 def run(argv):
@@ -21,8 +24,17 @@ def run(argv):
     from ..utils.text import clean
 
     check_push(arguments)
-    results = run_experiment(arguments)
+    with _counted():
+        results = run_experiment(arguments)
     if arguments.training.process_index == 0:
         print(clean(format_results(results, arguments.training.output_dir)))
         if arguments.training.push_to_hub:
             print(f"pushed to {push_experiment(arguments)}")
+
+
+def _counted():
+    """Lets sweeps on this machine know of a run that is none of theirs."""
+    from ..sweep.share import at_work
+
+    alone = "HEALBERT_PARENT" not in os.environ and is_main_rank()
+    return at_work() if alone else contextlib.nullcontext()

@@ -6,6 +6,7 @@ import signal
 import sys
 
 from ..utils.errors import UserError
+from ..utils.interrupts import interrupt_once
 from .parser import command_parser
 
 
@@ -32,7 +33,7 @@ def sweep(argv):
         "--slurm", action="append", default=[], metavar="KEY=VALUE", help="submitit's, such as slurm_partition=gpu"
     )
     options = vars(parser.parse_args(argv))
-    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
+    interrupt_once(signal.SIGINT, signal.SIGTERM)
     sys.exit(_sweep(**options))
 
 
@@ -56,11 +57,6 @@ def _parameter(text):
     if not separator:
         raise UserError(f"--slurm {text} is not KEY=VALUE, such as --slurm slurm_partition=gpu")
     return key, int(value) if value.isdecimal() else value
-
-
-def _end_as_ctrl_c_does(*_):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has set to be ignored in a background job
-    signal.raise_signal(signal.SIGINT)
 
 
 def _count(text):

@@ -6,9 +6,12 @@ import shutil
 
 from ..arguments.marker import differences, is_marker, marker
 from ..results.read import read_results, read_sound
-from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SHARD
+from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD
 from ..utils.errors import UserError
-from ..utils.files import atomic_path, read_json, write_json
+from ..utils.files import atomic_path, is_left_over, read_file, read_json, write_json
+from .disk import require_free_places
+
+LOCK, SETTINGS = ".lock", ("settings.json", SETTINGS_COPY)
 
 
 def finished_results(output_dir, arguments):
@@ -25,11 +28,15 @@ def finished_results(output_dir, arguments):
         return None
     if not output_dir.is_dir():
         raise UserError(f"--output_dir {output_dir} is a file; name a folder")
-    if _never_began(output_dir):
-        return None
-    settings = read_json(output_dir / "settings.json")
+    try:
+        if _never_began(output_dir):
+            return None
+    except OSError as error:
+        raise UserError(f"--output_dir {output_dir} cannot be read: {error.strerror}") from error
+    settings = read_marker(output_dir)
     if not is_marker(settings):
         _refuse_foreign(output_dir, arguments.run.overwrite_output_dir)
+    require_free_places(output_dir)
     if arguments.run.overwrite_output_dir:
         return None
     differing = differences(settings, arguments)
@@ -47,6 +54,19 @@ def finished_results(output_dir, arguments):
     if arguments.run.save_model and not (output_dir / "config.json").exists():
         raise UserError(f"{output_dir} was finished without --save_model; run it again with --overwrite_output_dir")
     return results
+
+
+def read_marker(output_dir):
+    """What marks the folder as a run's: settings.json, or its copy where a disk has lost the end or all of it."""
+    settings = read_json(output_dir / "settings.json")
+    if settings is not None:
+        return settings
+    try:
+        written = (output_dir / "settings.json").exists() and read_file(output_dir / "settings.json") or b""
+        is_ours = read_file(output_dir / SETTINGS_COPY).startswith(written)  # somebody's own, in its place, is not
+    except (OSError, ValueError):
+        return None
+    return read_json(output_dir / SETTINGS_COPY) if is_ours else None
 
 
 def _never_began(output_dir):
@@ -97,6 +117,7 @@ def open_run(output_dir, arguments, receipt):
         return
     with _lock(output_dir):
         finished = finished_results(output_dir, arguments)
+        _remove_left_over(output_dir)
         if not finished:
             _write_start(output_dir, arguments, receipt)
         yield finished
@@ -106,7 +127,7 @@ def open_run(output_dir, arguments, receipt):
 def _lock(output_dir):
     import filelock
 
-    path = output_dir / ".lock"
+    path = output_dir / LOCK
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(path, timeout=1)  # `is_locked` holds it for a moment
@@ -127,7 +148,8 @@ def _write_start(output_dir, arguments, receipt):
         _remove_run(output_dir)
     try:
         (output_dir / "results.json").unlink(missing_ok=True)  # of a failed run that is tried again
-        write_json(output_dir / "settings.json", marker(arguments))
+        for name in reversed(SETTINGS):
+            write_json(output_dir / name, marker(arguments))
         write_json(output_dir / "corruption.json", receipt.to_dict())
     except OSError as error:
         raise UserError(f"--output_dir {output_dir} cannot be written: {error.strerror}") from error
@@ -135,7 +157,7 @@ def _write_start(output_dir, arguments, receipt):
 
 def _remove_run(output_dir):
     """Removes what a run wrote, by exact name, from a folder that its settings.json marks as ours."""
-    if not is_marker(read_json(output_dir / "settings.json")):
+    if not is_marker(read_marker(output_dir)):
         return  # nothing that a run writes is there: see `_refuse_foreign`
     for path in output_dir.iterdir():
         if path.name in (*RUN_FILES, *MODEL_FILES) or SHARD.fullmatch(path.name):
@@ -147,8 +169,38 @@ def _remove_run(output_dir):
 def remove_checkpoints(output_dir):
     """Deletes a run's checkpoints, by exact name; another process may be at it, too."""
     for folder in pathlib.Path(output_dir).iterdir():
-        if CHECKPOINT.fullmatch(folder.name):
+        if CHECKPOINT.fullmatch(folder.name) and folder.is_dir():
             shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def tidy_finished(output_dir, keep_checkpoints):
+    """Removes from the folder of a finished run what a kill between its results and its end has left there.
+
+    Raises:
+        UserError: if it cannot be removed.
+    """
+    output_dir = pathlib.Path(output_dir)
+    try:
+        _restore_settings(output_dir)
+        if any(path.name == LOCK or is_left_over(path.name, RUN_FILES) for path in output_dir.iterdir()):
+            with contextlib.suppress(RunBusy), _lock(output_dir):  # it goes with the lock
+                _remove_left_over(output_dir)
+        if not keep_checkpoints:
+            remove_checkpoints(output_dir)
+    except OSError as error:
+        raise UserError(f"{output_dir} cannot be put in order: {error.strerror}") from error
+
+
+def _restore_settings(output_dir):
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in map(output_dir.joinpath, SETTINGS)]
+    if sizes[0] < sizes[1] and is_marker(found := read_marker(output_dir)):
+        write_json(output_dir / "settings.json", found)
+
+
+def _remove_left_over(output_dir):
+    for path in output_dir.iterdir():
+        if is_left_over(path.name, RUN_FILES):
+            path.unlink(missing_ok=True)
 
 
 def _unless_gone(_, path, raised):

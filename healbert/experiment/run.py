@@ -12,7 +12,8 @@ from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
 from ..utils.machine import cpu_cores
-from .folder import finished_results, open_run, remove_checkpoints
+from .disk import faults_of_the_disk, mark_of, require_same_folder
+from .folder import finished_results, open_run, tidy_finished
 from .loading import LoadCache, load
 from .offline import require_hub_or_cache
 from .provenance import environment
@@ -35,8 +36,8 @@ def run_experiment(arguments, cache=None):
     output_dir = pathlib.Path(arguments.training.output_dir)
     finished = finished_results(output_dir, arguments)
     if finished:
-        if not finished["config"]["save_model"] and arguments.training.process_index == 0:
-            remove_checkpoints(output_dir)  # a kill may have come between the results and this
+        if arguments.training.process_index == 0:
+            tidy_finished(output_dir, keep_checkpoints=finished["config"]["save_model"])
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     _set_threads(arguments)
@@ -50,10 +51,13 @@ def run_experiment(arguments, cache=None):
         if finished:
             return finished
         experiment.strategy.prepare(experiment.model, receipt)
-        with Tracking(arguments) as tracking:
+        mark = mark_of(output_dir)
+        with faults_of_the_disk(output_dir), Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)
             outcome = experiment.damage_and_heal(clock, tracking)
             results = _results(arguments, experiment, receipt, outcome, clock)
+            if arguments.training.process_index == 0:
+                require_same_folder(output_dir, mark)
             experiment.finish(results)  # first: a tracker that fails at the end must not cost the run
             tracking.table(table_rows(results, output_dir), experiment.trainer.state.global_step)
         return results

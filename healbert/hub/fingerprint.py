@@ -3,6 +3,7 @@
 import functools
 import pathlib
 
+from ..utils.errors import UserError
 from ..utils.files import file_state
 from .reach import resolve_commit
 
@@ -14,8 +15,15 @@ def of_commit(*what):
 
 
 def of_files(paths):
-    """``files:...``, a hash of the names and contents of files, in the order given."""
-    return "files:" + _digest(tuple((str(path), *file_state(path)) for path in paths))
+    """``files:...``, a hash of the names and contents of files, in the order given.
+
+    Raises:
+        UserError: if one cannot be read.
+    """
+    try:
+        return "files:" + _digest(tuple((str(path), *file_state(path)) for path in paths))
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 @functools.lru_cache(maxsize=256)  # a sweep asks for the same files thousands of times

@@ -1,9 +1,11 @@
 """A report's folder: every format's files, put in place when all of them are made."""
 
 import pathlib
+import shutil
 import tempfile
 
 from ..results.read import check_folder
+from ..utils.alive import alive_file, alive_files
 from ..utils.errors import UserError
 from ..utils.files import read_json, write_json
 from .content import make_content
@@ -12,6 +14,7 @@ from .content import make_content
 MARKER, SCHEMA = "report.json", 1
 TITLE = "<title>Healing report: "  # by which a page of before the marker is known
 UNFINISHED = ".report-"  # where the next report is made; a killed one leaves it behind
+ALIVE = ".at-work-"  # the file in it that says that its report is alive
 
 
 def make_report(directory, output=None, seed=0):
@@ -100,11 +103,13 @@ def _write(content, output, earlier):
     """Writes everything beside its place first, so that a broken-off report replaces nothing."""
     from .formats import FORMATS
 
-    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output) as name:
+    _remove_killed(output)
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output) as name, alive_file(name, ALIVE) as alive:
         folder = pathlib.Path(name)
         for write in FORMATS.values():
             write(content, folder)
-        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        paths = [path for path in folder.rglob("*") if path.is_file() and str(path) != alive]
+        files = sorted(path.relative_to(folder).as_posix() for path in paths)
         known = set(files) if earlier is None else earlier
         _refuse_foreign(output, set(files) - known)
         _mark(output, known | set(files))  # first: what a kill leaves is known to the next report
@@ -114,6 +119,13 @@ def _write(content, output, earlier):
         for file in known - set(files):
             (output / file).unlink(missing_ok=True)
         _mark(output, files)
+
+
+def _remove_killed(output):
+    """Removes what killed reports left, which the file in it proves to be ours; not that of one that is at work."""
+    for folder in output.glob(UNFINISHED + "*"):
+        if any(folder.glob(ALIVE + "*")) and not alive_files(folder, ALIVE):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_foreign(output, new):

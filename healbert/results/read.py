@@ -7,6 +7,7 @@ import warnings
 
 from ..utils.errors import UserError
 from ..utils.files import read_file, read_json
+from ..utils.text import without_secrets
 from .schema import (
     LOG_NAME,
     SCHEMA_VERSION,
@@ -235,8 +236,9 @@ def is_locked(output_dir):
 
 
 def log_tail(output_dir):
-    """The last lines of what a sweep's worker printed; an empty text if there is no log."""
-    log = pathlib.Path(output_dir) / LOG_NAME
-    if not log.is_file():
+    """The last lines of what a sweep's worker printed; an empty text if there is no log that can be read."""
+    try:
+        text = read_file(pathlib.Path(output_dir) / LOG_NAME).decode(errors="replace")
+    except (OSError, ValueError):
         return ""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])[-4000:]
+    return without_secrets("\n".join(text.splitlines()[-20:]))[-4000:]

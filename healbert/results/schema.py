@@ -8,10 +8,12 @@ STATUSES = ("completed", "diverged", "failed")
 LOG_NAME = "log.txt"  # what a sweep's worker printed
 STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
+SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
 # settings.json is written before training, so that a restart knows what the folder is of.
 RUN_FILES = (
     "results.json",
     "settings.json",
+    SETTINGS_COPY,
     "corruption.json",
     "predictions.parquet",
     "predictions_test.parquet",

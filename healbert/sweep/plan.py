@@ -1,14 +1,16 @@
 """From a sweep to its runs: expanded, checked, each experiment once, and what of it is done."""
 
 import dataclasses
+import functools
 import pathlib
 import statistics
+import sys
 
-from ..arguments.identity import Arguments
 from ..arguments.parser import make_arguments, typed
 from ..results.read import is_locked, read_sound
 from ..results.schema import source_name
 from ..utils.errors import UserError
+from .tokens import TOKENS
 
 NAMED = 3  # runs that an error names
 
@@ -17,13 +19,13 @@ NAMED = 3  # runs that an error names
 class PlannedRun:
     """One run of a sweep.
 
-    ``settings`` are the flags that the sweep gives it, ``arguments`` all that follow from them, ``folder`` its
-    results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells one writing of
-    its ``results.json`` from another.
+    ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
+    ``folder`` its results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells
+    one writing of its ``results.json`` from another.
     """
 
     settings: dict
-    arguments: Arguments
+    kind: tuple | None
     folder: pathlib.Path
     state: str = "todo"
     results: dict | None = None
@@ -33,10 +35,10 @@ class PlannedRun:
     def name(self):
         return self.folder.name
 
-    @property
-    def kind(self):
-        """What runs share that load the same: (model, task)."""
-        return (self.arguments.model.model_name_or_path, source_name(dataclasses.asdict(self.arguments.data)))
+    @functools.cached_property
+    def arguments(self):
+        """All that follows from the settings: `Arguments`; made when asked for, as those of 100,000 runs weigh."""
+        return make_arguments(**self.settings, output_dir=str(self.folder.parent))
 
     def look(self):
         """Reads the state from disk; what cannot be read is to be done again."""
@@ -49,8 +51,11 @@ class PlannedRun:
         return self.state
 
     def runs_elsewhere(self):
-        """Whether some process is at work on the run."""
-        return is_locked(self.folder)
+        """Whether some process is at work on the run; of a folder that cannot be read, the run itself will say so."""
+        try:
+            return is_locked(self.folder)
+        except OSError:
+            return False
 
 
 @dataclasses.dataclass
@@ -92,9 +97,11 @@ def make_plan(sweep, output_dir, processes=1):
     """
     output_dir, runs, refused, total = pathlib.Path(output_dir), {}, [], 0
     exclude = [{key: _typed_values(key, value) for key, value in entry.items()} for entry in sweep.exclude]
+    sources = {}
     for settings, from_grid in sweep.settings():
         try:
             arguments = make_arguments(**settings, output_dir=str(output_dir))
+            _share_sources(arguments, sources)
             if from_grid and _is_excluded(arguments, exclude):
                 continue
             name = arguments.name(processes)
@@ -104,7 +111,7 @@ def make_plan(sweep, output_dir, processes=1):
             continue
         total += 1
         # The hash at the end: what is asked for in other words may hit the same, and is then the same run.
-        runs.setdefault(name.rpartition("-")[2], PlannedRun(settings, arguments, output_dir / name))
+        runs.setdefault(name.rpartition("-")[2], PlannedRun(settings, _kind(arguments), output_dir / name))
     if refused:
         raise UserError(_describe_refused(refused, sweep))
     if not runs:
@@ -112,6 +119,18 @@ def make_plan(sweep, output_dir, processes=1):
     plan = Plan(_grouped(runs.values()), total - len(runs))
     _look_at_all(plan.runs, output_dir)
     return plan
+
+
+def _share_sources(arguments, known):
+    """Has runs of one model and one data set share what those are, which takes longer to find out than all the rest."""
+    key = repr((arguments.model, arguments.data))
+    if key not in known:
+        known[key] = arguments.sources
+    vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
+
+
+def _kind(arguments):
+    return sys.intern(arguments.model.model_name_or_path), sys.intern(source_name(vars(arguments.data)))
 
 
 def _typed_values(key, value):
@@ -133,7 +152,7 @@ def _matches(settings, exclude):
 
 
 def _describe_refused(refused, sweep):
-    varying = {*sweep.grid, *(key for entry in sweep.include for key in entry)}
+    varying = {*sweep.grid, *(key for entry in sweep.include for key in entry)} - {*TOKENS}
     named = [", ".join(f"{k}={v}" for k, v in settings.items() if k in varying) for settings, _ in refused[:NAMED]]
     more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
     return f"{len(refused)} runs cannot run ({'; '.join(named)}{more}): {refused[0][1]}"
@@ -148,7 +167,10 @@ def _grouped(runs):
 
 
 def _look_at_all(runs, output_dir):
-    names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
+    try:
+        names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
+    except OSError as error:
+        raise UserError(f"results folder {output_dir} cannot be read: {error.strerror}") from error
     present = {name.rpartition("-")[2]: name for name in names}
     for run in runs:
         name = present.get(run.name.rpartition("-")[2])

@@ -28,7 +28,7 @@ class Progress:
         self.plan = plan
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self.began, self.finished_here, self.running_since, self.workers = time.monotonic(), 0, {}, 1
-        self.live = None
+        self.live, self.beside = None, ""
 
     def start(self, workers):
         self.began, self.workers = time.monotonic(), max(1, min(workers, len(self.plan.in_state("todo", "failed"))))
@@ -37,6 +37,16 @@ class Progress:
             self.live.start()
         else:
             self.console.print(f"{count_runs(len(self.plan.runs))}, {self._done()} done; {self.workers} at a time")
+
+    def shared(self, sweeps, workers):
+        """Notes that so many sweeps and runs use this machine now, so that this one makes ``workers`` at a time."""
+        self.workers = max(1, min(workers, len(self.plan.in_state("todo", "failed"))))
+        others = sweeps - 1
+        self.beside = f"; {others} more at work on this machine" if others else ""
+        if self.live is None:
+            text = f"shares this machine with {others} more" if others else "has this machine to itself again"
+            self.console.print(f"this sweep {text}: {workers} at a time")
+        self._update()
 
     def running(self, run):
         self.running_since[run.name] = time.monotonic()
@@ -82,7 +92,8 @@ class Progress:
         """The live display: progress, a row per task, the running runs."""
         done, total = self._done(), len(self.plan.runs)
         failed = len(self.plan.in_state("failed"))
-        head = f"{done} of {count_runs(total)}" + (f", {failed} failed" if failed else "") + f"; {self._pace()}"
+        head = f"{done} of {count_runs(total)}" + (f", {failed} failed" if failed else "")
+        head += f"; {self._pace()}{self.beside}"
         bar = Table.grid()  # by itself it does not end its line
         bar.add_row(ProgressBar(total=total, completed=done, width=60))
         best_run = Column("best run", overflow="fold")  # a name that is cut short names nothing

@@ -1,20 +1,24 @@
 """Running a sweep: what is not done goes to an engine, what happens is written down."""
 
 import collections
+import contextlib
 import pathlib
 import time
+import warnings
 
-from ..experiment.folder import remove_checkpoints
+from ..experiment.folder import tidy_finished
 from ..results.read import load_results, log_tail
 from ..results.schema import LOG_NAME, SCHEMA_VERSION, error_message
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
 from ..utils.text import duration, one_line
 from .check import check_runs
-from .engines import LAUNCHERS, Job, Options, start_engine
+from .engines import LAUNCHERS, Job, Options, is_of_this_machine, start_engine
 from .plan import make_plan
 from .progress import Progress, count_runs
+from .share import Share, at_work, keep_threads, threads_of
 from .sweep_file import check_size, read_sweep
+from .tokens import token_files, without_tokens
 
 MAX_RUNS = 100_000  # of one sweep; more is most likely a mistake
 
@@ -65,17 +69,42 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
         return
     _require_writable(pathlib.Path(output_dir))
     for run in plan.in_state("completed", "diverged"):
-        if not run.results["config"].get("save_model"):
-            remove_checkpoints(run.folder)  # a kill may have come between the results and this
+        _tidy(run)
     check_runs(todo, options.processes_per_run)
-    runner = _Runner(plan, options, start_engine(engine, options), progress)
+    needed = {run.arguments.model.token for run in todo}
+    with _share(engine, options) as share, token_files(output_dir, needed) as tokens:
+        options.sweeps = share.sweeps()
+        runner = _Runner(plan, options, _start(engine, options, plan), progress, tokens, share)
+        try:
+            runner.run(todo)
+        except KeyboardInterrupt as stopped:
+            done = len(plan.in_state("completed", "diverged"))
+            how = f"{done} of {count_runs(len(plan.runs))} finished; the same command goes on"
+            raise SweepStopped(how) from stopped
+        finally:
+            runner.close()
+
+
+def _share(engine, options):
+    return at_work() if is_of_this_machine(engine, options) else contextlib.nullcontext(Share(None))
+
+
+def _start(name, options, plan):
+    """The engine, whose runs have the number of threads that the folder's have."""
+    options.threads = threads_of(options.folder, [run.results for run in plan.in_state("completed", "diverged")])
+    engine = start_engine(name, options)
+    threads = getattr(engine, "threads", None)
+    if threads and keep_threads(options.folder, threads) != threads:  # another sweep has just begun here with others
+        engine.stop()
+        return _start(name, options, plan)
+    return engine
+
+
+def _tidy(run):
     try:
-        runner.run(todo)
-    except KeyboardInterrupt as stopped:
-        done = len(plan.in_state("completed", "diverged"))
-        raise SweepStopped(f"{done} of {count_runs(len(plan.runs))} finished; the same command goes on") from stopped
-    finally:
-        runner.close()
+        tidy_finished(run.folder, keep_checkpoints=run.results["config"].get("save_model"))
+    except UserError as error:  # the others do not wait for it
+        warnings.warn(str(error), stacklevel=2)
 
 
 def _require_writable(folder):
@@ -91,9 +120,11 @@ def _require_writable(folder):
 class _Runner:
     """The loop of a sweep: gives runs to the engine and takes note of how they ended."""
 
-    def __init__(self, plan, options, engine, progress):
+    def __init__(self, plan, options, engine, progress, tokens=None, share=None):
         self.plan, self.options, self.engine, self.progress = plan, options, engine, progress
+        self.tokens = tokens or {}  # from a token to the file that it is handed over in
         self.waiting, self.running, self.elsewhere = collections.deque(), {}, []
+        self.share, self.sweeps = share or Share(None), 1
 
     def run(self, runs):
         self.waiting.extend(runs)
@@ -108,8 +139,8 @@ class _Runner:
         self.engine.stop()
 
     def _fill(self):
-        batch = []
-        while self.waiting and len(self.running) + len(batch) < self.engine.capacity:
+        batch, most = [], self._at_a_time()
+        while self.waiting and len(self.running) + len(batch) < most:
             run = self.waiting.popleft()
             if self._settled(run):
                 self._show("finished", run)
@@ -123,6 +154,15 @@ class _Runner:
             self.running[handle] = run
             self._show("running", run)
 
+    def _at_a_time(self):
+        """How many runs this sweep may make at a time: fewer while others are at work on the machine."""
+        sweeps = self.share.sweeps()
+        most = max(1, self.engine.capacity // sweeps)
+        if sweeps != self.sweeps:
+            self.sweeps = sweeps
+            self._show("shared", sweeps, most)
+        return most
+
     def _settled(self, run):
         """Whether another sweep has dealt with the run since the plan was made."""
         known, state = run.written, run.look()
@@ -132,7 +172,7 @@ class _Runner:
         options = self.options
         return Job(
             settings={
-                **run.settings,
+                **without_tokens(run.settings),
                 "plugin": run.arguments.run.plugin,
                 "output_dir": str(run.folder.resolve()),
                 "disable_tqdm": True,
@@ -142,6 +182,7 @@ class _Runner:
             launcher=options.run_launcher,
             processes=options.processes_per_run,
             plugins=run.arguments.plugins,
+            token_file=self.tokens.get(run.arguments.model.token),
         )
 
     def _collect(self):

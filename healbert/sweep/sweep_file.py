@@ -10,6 +10,7 @@ from ..arguments.parser import known_flags, read_config
 from ..arguments.spellings import meant
 from ..arguments.yaml_text import load_yaml
 from ..utils.errors import UserError, check_choice
+from .tokens import TOKENS
 
 SECTIONS = ("base", "grid", "include", "exclude")
 
@@ -51,7 +52,8 @@ class Sweep:
             raise UserError(f"'{both[0]}' stands in base and in grid; leave it in one of them")
         for key, values in self.grid.items():
             if not isinstance(values, list):
-                raise UserError(f"grid: '{key}' is no list of values; write [{values}], or move it to base")
+                shown = "..." if key in TOKENS else values
+                raise UserError(f"grid: '{key}' is no list of values; write [{shown}], or move it to base")
             if not values:
                 raise UserError(f"grid: '{key}' is an empty list; give it values or leave it out")
 
@@ -134,4 +136,5 @@ def _parse_assignment(text):
     try:
         return key.strip(), load_yaml(value)
     except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"--set {text}: the value is not YAML ({' '.join(str(error).split())})") from error
+        why = "" if key.strip() in TOKENS else f" ({' '.join(str(error).split())})"
+        raise UserError(f"--set {key}: the value is not YAML{why}") from error

@@ -2,11 +2,12 @@
 
 import difflib
 import os
-import signal
 import sys
 import time
 
-from .text import clean, without_password
+from .interrupts import ignore_interrupts, interrupt_once, was_interrupted
+from .output import end_progress_bars, guard_output
+from .text import clean, without_secrets
 
 GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
 
@@ -46,20 +47,38 @@ def exit_codes(main):
     A `UserError` becomes one ``error:`` line and status 2 (with ``HEALBERT_DEBUG=1``, its traceback);
     Ctrl-C becomes status 130. Any other exception is a bug of ours and keeps its traceback.
     """
+    guard_output()
+    interrupt_once()
     try:
         main()
+    except KeyboardInterrupt as stopped:
+        _end_interrupted(str(stopped))
     except UserError as error:
         if os.environ.get("HEALBERT_DEBUG") == "1":
             raise
-        # A launcher ends all processes with the first that fails: the others give the main one time to speak,
-        # and speak themselves if it is well.
-        if not is_main_rank():
-            time.sleep(GRACE)
-        print("error: " + without_password(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
-        sys.exit(2)
-    except KeyboardInterrupt as stopped:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into what is put away at the end
-        if is_main_rank():
-            how = str(stopped) or "the same command continues from the last finished epoch"
-            print(f"interrupted: {how}", file=sys.stderr)
-        sys.exit(130)
+        if was_interrupted():
+            _end_interrupted()
+        _end_with_error(error)
+    except Exception:
+        if was_interrupted():  # which libraries turn into errors of their own while they are imported
+            _end_interrupted()
+        raise
+
+
+def _end_with_error(error):
+    # A launcher ends all processes with the first that fails: the others give the main one time to speak,
+    # and speak themselves if it is well.
+    if not is_main_rank():
+        time.sleep(GRACE)
+    end_progress_bars()
+    print("error: " + without_secrets(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
+    sys.exit(2)
+
+
+def _end_interrupted(how=""):
+    ignore_interrupts()
+    end_progress_bars()
+    if is_main_rank():
+        how = how or "the same command continues from the last finished epoch"
+        print(f"interrupted: {how}", file=sys.stderr, flush=True)
+    sys.exit(130)

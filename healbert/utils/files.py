@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import stat
 import tempfile
 
@@ -21,9 +22,15 @@ def atomic_path(path):
         sync(name)
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        pathlib.Path(name).unlink(missing_ok=True)  # its folder may have been removed
         raise
     sync(path.parent)  # without it a power cut may take the new name back
+
+
+def is_left_over(name, files):
+    """Whether ``name`` is what a process that was killed in `atomic_path` left beside one of ``files`` (names)."""
+    suffixes = {file: re.escape(pathlib.PurePath(file).suffix) for file in files if name.startswith(f".{file}.")}
+    return any(re.fullmatch(rf"\.{re.escape(file)}\.[a-z0-9_]{{8}}{end}", name) for file, end in suffixes.items())
 
 
 def sync(path):
@@ -58,6 +65,22 @@ def write_json(path, value):
         pathlib.Path(name).write_text(
             json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
+
+
+def write_json_once(path, value):
+    """Writes ``value`` as JSON unless there is a file that is JSON; of two processes at once, one does."""
+    path = pathlib.Path(path)
+    if read_json(path) is not None:
+        return
+    path.unlink(missing_ok=True)  # cut short
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        write_json(name, value)
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        pathlib.Path(name).unlink(missing_ok=True)
 
 
 def file_state(path):

@@ -5,6 +5,7 @@ import re
 
 # C0 and C1 controls (but tab and newline), line and paragraph separators, and what turns the reading direction.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
 
@@ -16,6 +17,11 @@ def clean(text):
 def without_password(text):
     """Text in which no address has a user's name or password: https://user:secret@host becomes https://host."""
     return re.sub(r"(\w://)[^/\s]*@", r"\1", text)
+
+
+def without_secrets(text):
+    """`without_password`, and without tokens of the Hub."""
+    return HUB_TOKEN.sub("hf_...", without_password(text))
 
 
 def one_line(text):

@@ -8,6 +8,7 @@
    (the second with two workers), as starting is paid once. Rounds alternate; medians are compared. The larger the
    runs, the less a second worker brings: the matrix products of one run keep all cores busy, too.
 3. 10,000 runs, half of them on disk: expanded, hashed and checked in at most 20 s.
+4. `sweep --dry_run` of 100,000 runs: at most 60 s and 1 GB.
 Exit status 1 if a target is missed.
 """
 
@@ -98,6 +99,18 @@ def large_plan(folder):
     return seconds > 20 or runs != 10_000 or done != 5_000
 
 
+def largest_plan(folder):
+    axes = {"corrupt_region": ["bottom", "top"], "learning_rate": [1e-5 * k for k in range(1, 11)]}
+    path = write_sweep(folder / "largest.yaml", {"corrupt_level": 0.5}, **axes, seed=list(range(5000)))
+    command = [sys.executable, "-m", "healbert", "sweep", str(path), "--output_dir", str(folder / "none"), "--dry_run"]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds, cpu, memory = time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+    print(f"100000 runs: planned in {seconds:.1f} s ({cpu:.1f} CPU s) and {memory:.2f} GB (at most 60 s and 1 GB)")
+    return bool(status) or seconds > 60 or memory > 1
+
+
 def plan(path, folder, half=False):
     if half:
         from healbert.sweep.plan import make_plan
@@ -128,7 +141,12 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        missed = [large_plan(folder), own_cost(folder), second_worker(folder, options.rounds, options.runs)]
+        missed = [
+            large_plan(folder),
+            largest_plan(folder),
+            own_cost(folder),
+            second_worker(folder, options.rounds, options.runs),
+        ]
     sys.exit(int(any(missed)))
 
 

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import shutil
 import string
 import subprocess
 import sys
@@ -93,6 +94,17 @@ def run_module(*arguments, timeout=120, cwd=None, **environment):
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
+
+
+def without_privileges(*command):
+    """A command for which permissions count, also where tests run as root."""
+    if os.geteuid():
+        return [*command]
+    if not shutil.which("setpriv"):
+        import pytest
+
+        pytest.skip("root is let in everywhere, and setpriv is not here")
+    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
 
 
 def folder_files(folder):

@@ -1,6 +1,7 @@
-"""Ways to spoil a model folder, and what the error must name."""
+"""Ways to spoil the folders of models, and what the error must name; and the results of runs."""
 
 import json
+import os
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -63,4 +64,44 @@ SPOILED = {
     "no embeddings": (_without_embeddings, ["lacks 1 weights", "word_embeddings"]),
     "weights of another width": (_another_width, ["lacks"]),
     "weights of fewer layers": (_another_depth, ["lacks 16 weights", "layer.4."]),
+}
+
+
+# ---------------------------------------------------------------- results.json
+
+
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def loop(path):
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def deep(levels):
+    return lambda path: path.write_text("[" * levels + "]" * levels)
+
+
+def with_value(**values):
+    return lambda path: path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+SPOILED_RUNS = {
+    "deep": deep(100_000),
+    "deep, yet read": lambda path: with_value(config=json.loads(f'{{"a": {"[" * 200 + "]" * 200}}}'))(path),
+    "400 digits": lambda path: path.write_text(path.read_text().replace("{", '{"seed": ' + "9" * 400 + ",", 1)),
+    "5,000 digits": lambda path: path.write_text(path.read_text().replace("{", '{"seed": ' + "9" * 5000 + ",", 1)),
+    "pipe": pipe,
+    "folder": folder,
+    "loop": loop,
+    "unknown status": with_value(status="resting"),
+    "status in a list": with_value(status=["completed"]),
+    "error in a list": with_value(status="failed", error=[1]),
 }

@@ -11,7 +11,9 @@ from helpers.runs import state_of
 from healbert.report.formats.csv import as_written, csv
 from healbert.report.tables.base import Table
 from healbert.report.write import make_report
+from healbert.utils.alive import alive_file
 from healbert.utils.errors import UserError
+from healbert.utils.text import CONTROL
 
 
 @pytest.fixture
@@ -95,11 +97,26 @@ def test_leftover_of_a_killed_report_does_not_block_the_next(runs, tmp_path):
     assert (output / "report.html").is_file()
 
 
+def test_leftover_of_a_killed_report_goes_and_that_of_one_at_work_stays(runs, tmp_path):
+    output = tmp_path / "out"
+    make_report(runs, output)
+    for name in (".report-a1b2c3d4", ".report-mine"):
+        put(output, f"{name}/figures/x.png")
+    put(output, ".report-a1b2c3d4/.at-work-12345678")
+    (output / ".report-e5f6g7h8").mkdir()
+    with alive_file(output / ".report-e5f6g7h8", ".at-work-"):
+        make_report(runs, output)
+        assert {path.name for path in output.glob(".report-*")} == {".report-mine", ".report-e5f6g7h8"}
+    assert not [name for name in list_in_marker(output) if ".at-work" in name]
+
+
 def test_no_field_of_a_csv_table_is_a_formula_and_all_read_back(tmp_path):
-    formulas = ["=1+1", "+1", "-1", "@sum", "'quoted", "plain", ""]
+    formulas = ["=1+1", "+1", "-1", "@sum", "'quoted", "plain", "", "a\\b", "=a\\u001b", "'\\\\"]
+    formulas += ["red\x1b[31m\u202e", "\x00", "\r\n", 'two\nlines\tand, a "comma"', "\\\x07\\u0007"]
     content = types.SimpleNamespace(tables=[Table("t", "", "", [], [], [{"text": f, "=name": -1.5} for f in formulas])])
     csv(content, tmp_path)
     frame = pandas.read_csv(tmp_path / "tables" / "t.csv", dtype={"text": str}, keep_default_na=False)
     assert not any(text.startswith(("=", "+", "-", "@")) for text in [*frame["text"], *frame.columns])
+    assert not CONTROL.search((tmp_path / "tables" / "t.csv").read_text(encoding="utf-8"))
     assert [as_written(text) for text in frame["text"]] == formulas
     assert [as_written(name) for name in frame.columns] == ["text", "=name"] and set(frame["'=name"]) == {-1.5}

@@ -2,66 +2,91 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from helpers.results import write_results
 from helpers.runs import read
+from helpers.small import ROOT, without_privileges
+from helpers.spoiled import SPOILED_RUNS, deep, folder, loop, pipe
 
+from healbert.cli.ls import ls
 from healbert.report.write import make_report
 from healbert.results.read import list_runs, load_results, read_runs
 from healbert.sweep.plan import Plan, PlannedRun
-from healbert.sweep.run import describe_plan
+from healbert.sweep.run import describe_plan, prepare
 
 
-def pipe(path):
-    path.unlink()
-    os.mkfifo(path)
-
-
-def folder(path):
-    path.unlink()
-    path.mkdir()
-
-
-def loop(path):
-    path.unlink()
-    path.symlink_to(path.name)
-
-
-def deep(levels):
-    return lambda path: path.write_text("[" * levels + "]" * levels)
-
-
-def with_value(**values):
-    return lambda path: path.write_text(json.dumps(json.loads(path.read_text()) | values))
-
-
-BAD = {
-    "deep": deep(100_000),
-    "deep, yet read": lambda path: with_value(config=json.loads(f'{{"a": {"[" * 200 + "]" * 200}}}'))(path),
-    "400 digits": lambda path: path.write_text(path.read_text().replace("{", '{"seed": ' + "9" * 400 + ",", 1)),
-    "5,000 digits": lambda path: path.write_text(path.read_text().replace("{", '{"seed": ' + "9" * 5000 + ",", 1)),
-    "pipe": pipe,
-    "folder": folder,
-    "loop": loop,
-    "unknown status": with_value(status="resting"),
-    "status in a list": with_value(status=["completed"]),
-    "error in a list": with_value(status="failed", error=[1]),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", SPOILED_RUNS)
 def test_bad_results_are_named_and_the_others_read(tmp_path, name):
     write_results(tmp_path / "good")
     bad = write_results(tmp_path / "bad")
     (bad / "settings.json").write_text("{}")
-    BAD[name](bad / "results.json")
+    SPOILED_RUNS[name](bad / "results.json")
     runs, unusable = read_runs(tmp_path)
     assert [path.name for path, _ in runs] == ["good"] and [path.name for path, _ in unusable] == ["bad"]
     assert {row["run"]: row["status"] for row in list_runs(tmp_path)} == {"bad": "damaged", "good": "completed"}
     with pytest.warns(UserWarning, match="bad left out"):
         assert len(load_results(tmp_path)) == 1
     assert PlannedRun({}, None, bad).look() == "todo"
+
+
+def sweep_of(base):
+    return {"base": base, "grid": {"seed": [1, 2, 3]}}
+
+
+@pytest.mark.parametrize("name", SPOILED_RUNS)
+def test_every_reader_goes_on_beside_a_spoiled_run(run_flags, tmp_path, name, capsys):
+    folder = tmp_path / "results"
+    sweep = sweep_of({key: value for key, value in run_flags.items() if key != "output_dir"})
+    for run in prepare(sweep, folder).runs[:2]:
+        write_results(run.folder)
+        last = run.folder
+    SPOILED_RUNS[name](last / "results.json")
+    plan = prepare(sweep, folder)
+    assert [run.state for run in plan.runs] == ["completed", "todo", "todo"]
+    assert "1 completed, 2 todo" in describe_plan(plan, folder, 1)
+    ls([str(folder)])
+    assert "damaged" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="left out"):
+        assert load_results(folder)["status"].tolist() == ["completed"]
+    _, output = make_report(folder, tmp_path / "report")
+    assert last.name in (output / "report.html").read_text()
+
+
+CLOSED = """
+import json, sys, warnings
+from healbert.cli.ls import ls
+from healbert.report.write import make_report
+from healbert.results.read import load_results
+from healbert.sweep.run import describe_plan, prepare
+
+sweep, folder = json.loads(sys.argv[1]), sys.argv[2]
+plan = prepare(sweep, folder)
+print([(run.state, run.runs_elsewhere()) for run in plan.runs])
+ls([folder])
+warnings.simplefilter("ignore")
+print(len(load_results(folder)))
+make_report(folder, folder + "-report")
+"""
+
+
+def test_every_reader_goes_on_beside_a_folder_that_it_may_not_read(run_flags, tmp_path):
+    sweep = sweep_of({key: value for key, value in run_flags.items() if key != "output_dir"})
+    for run in prepare(sweep, tmp_path / "results").runs[:2]:
+        write_results(run.folder)
+        last = run.folder
+    (last / ".lock").write_text("")
+    command = without_privileges(sys.executable, "-c", CLOSED, json.dumps(sweep), str(tmp_path / "results"))
+    last.chmod(0)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=200)
+    finally:
+        last.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert "[('completed', False), ('todo', False), ('todo', False)]" in done.stdout
+    assert "cannot be read: Permission denied" in done.stdout
 
 
 def test_bad_settings_of_a_run_that_is_not_finished(tmp_path):

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import types
 
 import psutil
 import pytest
@@ -23,6 +24,7 @@ from helpers.sweeps import (
 from healbert.results.read import load_results
 from healbert.sweep.engines import Job, Options, start_engine
 from healbert.sweep.engines.local import slots
+from healbert.sweep.engines.ray_cluster import _connect
 from healbert.sweep.engines.slurm import SlurmEngine
 from healbert.utils.errors import UserError
 
@@ -183,3 +185,16 @@ def test_python_api_returns_the_table(write_sweep, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, timeout=300)
     assert done.stdout.splitlines()[-1] == "['completed']", done.stderr
+
+
+def test_ray_sends_no_usage_statistics(monkeypatch):
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    from ray._common.usage.usage_lib import usage_stats_enabled
+
+    enabled = []
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "")  # so that it is taken back
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
+    assert usage_stats_enabled()
+    fake = types.SimpleNamespace(init=lambda **options: enabled.append(usage_stats_enabled()))
+    _connect(fake, None)
+    assert enabled == [False]

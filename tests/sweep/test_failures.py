@@ -93,3 +93,31 @@ def test_killed_and_hanging_runs_fail_and_workers_are_replaced(write_sweep, tmp_
     assert process.returncode == 1
     assert (table.loc[1, "status"], table.loc[2, "status"]) == ("failed", "completed"), output
     assert "SIGKILL" in table.loc[1, "error"]
+
+
+def test_sweep_on_a_full_disk_says_which_runs_failed_and_goes_on_later(write_sweep, small_disk):
+    folder, make_room = small_disk
+    path = write_sweep(grid={"seed": [1, 2]}, base={"corrupt_level": 0.5, "num_train_epochs": 2})
+    (folder / "ballast").write_bytes(b"0" * 900_000)
+    status, output = sweep(path, folder / "runs", "--workers", "1")
+    assert status == 1 and "disk is full" in output and "Traceback" not in output, output
+    make_room()
+    status, output = sweep(path, folder / "runs", "--workers", "1", "--retry_failed")
+    assert status == 0, output
+    assert load_results(folder / "runs")["status"].tolist() == ["completed"] * 2
+
+
+def test_run_whose_folder_is_removed_has_failed(write_sweep, tmp_path):
+    path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": 60}]), tmp_path / "results"
+    process = start_sweep(path, folder, "--workers", "1")
+    try:
+        wait_for(lambda: training_in(folder, "seed1") and list(folder.glob("*/checkpoint-*")))
+        (run,) = folder.iterdir()
+        (run / "settings.json").unlink()  # the checkpoints may be in the middle of being written
+        shutil.rmtree(run, ignore_errors=True)
+        output, _ = process.communicate(timeout=120)
+    finally:
+        kill_group(process)
+    assert process.returncode == 1, output
+    (row,) = load_results(folder).to_dict("records")
+    assert row["status"] == "failed" and ("was removed" in row["error"] or "cannot be written" in row["error"])

@@ -111,3 +111,54 @@ def test_sweep_killed_ten_times_gives_what_an_undisturbed_one_gives(write_sweep,
     assert status == 0, output
     assert seen.items() <= finished(folder).items()
     assert metrics(folder) == metrics(tmp_path / "calm")
+
+
+def test_ctrl_c_twice_during_start_up_shows_no_traceback(write_sweep, tmp_path):
+    path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = start_sweep(path, folder, "--workers", "1")
+    signal.signal(signal.SIGINT, before)
+    try:
+        wait_for(lambda: "libtorch_python" in maps_of(process))  # in the middle of the imports
+        for _ in range(5):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        kill_group(process)
+    assert process.returncode == 130 and "Traceback" not in output, output
+    assert [line for line in output.splitlines() if line.startswith("interrupted: ")] == output.splitlines()[-1:]
+
+
+def maps_of(process):
+    try:
+        with open(f"/proc/{process.pid}/maps") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_signals_during_the_end_do_not_break_into_it(write_sweep, tmp_path, engine, stop):
+    if engine == "ray":
+        pytest.importorskip("ray", reason="the ray extra is not installed")
+    path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = start_sweep(path, folder, "--workers", "1", "--engine", engine)
+    signal.signal(signal.SIGINT, before)
+    try:
+        wait_for(lambda: training_in(folder, "seed1"))
+        children = psutil.Process(process.pid).children(recursive=True)
+        while process.poll() is None:  # as somebody does who has no patience
+            process.send_signal(stop)
+            stop = signal.SIGINT  # at its end, Ray takes away whatever handles SIGTERM for a moment
+            time.sleep(0.2)
+        output, _ = process.communicate(timeout=60)
+        _, alive = psutil.wait_procs(children, timeout=15)
+    finally:
+        kill_group(process)
+    expected = ("1 run, 0 done", "Token authentication is enabled")  # the second is Ray's
+    said = [line for line in output.splitlines() if not line.startswith(expected)]
+    assert process.returncode == 130 and not alive, output
+    assert said == ["interrupted: 0 of 1 run finished; the same command goes on"]

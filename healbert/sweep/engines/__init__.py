@@ -38,7 +38,8 @@ class Job:
 
     ``settings`` are flags as `make_arguments` takes them, ``output_dir`` among them; paths in them start from
     ``directory``. ``timeout`` is in seconds. With ``processes`` above 1, or ``launcher`` "accelerate", it runs
-    through ``accelerate launch``. ``plugins`` are the hashes of its plugins when the sweep was planned.
+    through ``accelerate launch``. ``plugins`` are the hashes of its plugins when the sweep was planned. ``token_file``
+    holds its Hub token, which stands nowhere else.
     """
 
     settings: dict
@@ -47,6 +48,7 @@ class Job:
     launcher: str = "python"
     processes: int = 1
     plugins: dict = dataclasses.field(default_factory=dict)
+    token_file: str | None = None
 
 
 @dataclasses.dataclass
@@ -62,6 +64,8 @@ class Options:
         ray_address: of a running cluster; default: one of this machine alone.
         slurm: dict of submitit parameters (``slurm_partition``, ``timeout_min``, ...), and ``cluster``.
         folder: the sweep's results folder.
+        threads: CPU threads of each run, in a folder that has such a number; else the engine chooses.
+        sweeps: how many are at work on this machine, this one among them.
     """
 
     folder: str
@@ -72,6 +76,8 @@ class Options:
     processes_per_run: int = 1
     ray_address: str | None = None
     slurm: dict = dataclasses.field(default_factory=dict)
+    threads: int | None = None
+    sweeps: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +94,15 @@ def with_threads(job, threads):
     return dataclasses.replace(job, settings=settings | job.settings)
 
 
+def is_of_this_machine(name, options):
+    """Whether an engine's runs use this machine, so that they share it with other sweeps'."""
+    return (
+        name == "local"
+        or (name == "ray" and options.ray_address is None)
+        or (name == "slurm" and options.slurm.get("cluster", "slurm") != "slurm")
+    )
+
+
 def start_engine(name, options):
     """Starts an engine.
 
@@ -98,7 +113,7 @@ def start_engine(name, options):
     Returns:
         an object with ``capacity`` (runs at a time), ``submit(jobs)`` -> list of handles,
         ``wait(handles, timeout)`` -> list of finished handles, ``failure(handle)`` -> `Failure` or None, and
-        ``stop()``, which ends what still runs.
+        ``stop()``, which ends what still runs; and ``threads``, the CPU threads of a run, if it sets them.
 
     Raises:
         UserError: for an unknown name, a library that is not installed, or a cluster out of reach.

@@ -40,9 +40,15 @@ def slots(options):
     elif devices:  # a run of several processes takes all of them
         places = [",".join(map(str, devices))]
     else:
-        places = [None] * (options.workers or min(cores, MOST_CPU_WORKERS))
-    threads = max(1, cores // len(places) // options.processes_per_run)
+        places = [None] * (options.workers or min(max(1, cores // (options.threads or 1)), MOST_CPU_WORKERS))
+    threads = options.threads or threads_of_new(len(places), options)
     return [(threads, place) for place in places]
+
+
+def threads_of_new(workers, options):
+    """The CPU threads of each run of a new sweep: its share of this machine's cores, over those it makes at a time."""
+    cores, at_once = cpu_cores(), max(1, workers // options.sweeps)
+    return max(1, min(cores // workers, cores // options.sweeps // at_once) // options.processes_per_run)
 
 
 def _gpus():
@@ -58,7 +64,7 @@ class LocalEngine:
 
     def __init__(self, options):
         self.slots = slots(options)
-        self.capacity = len(self.slots)
+        self.capacity, self.threads = len(self.slots), self.slots[0][0]
         self._idle = dict.fromkeys(range(self.capacity))  # slot -> its pool, once it has one
         self._busy = {}  # handle -> (slot, pool)
 

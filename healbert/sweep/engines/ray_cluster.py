@@ -4,8 +4,11 @@ Ray keeps the processes that ran a task for the next one, so that they keep what
 node goes down is tried again by Ray, and continues from its last epoch.
 """
 
+import contextlib
 import os
+import signal
 import socket
+import threading
 
 from ...utils.errors import UserError
 from ..engines import Failure, with_threads
@@ -34,12 +37,24 @@ def _connect(ray, address):
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a study goes to anybody unasked
     try:
         _require_listener(address)
-        ray.init(log_to_driver=False, configure_logging=False, **where)
+        with _own_sigterm():
+            ray.init(log_to_driver=False, configure_logging=False, **where)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"no Ray cluster answers at {address}: {' '.join(str(error).split())[:200]}; start one with "
             "'ray start --head', or leave out --ray_address to use this machine alone"
         ) from error
+
+
+@contextlib.contextmanager
+def _own_sigterm():
+    """Keeps our handler of SIGTERM: Ray puts its own there when it starts, which dumps, and none at its end."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)
 
 
 def _require_listener(address, timeout=10.0):
@@ -60,7 +75,7 @@ class RayEngine:
         self.capacity = options.workers or max(1, int(gpus / per_run) if gpus else min(cores, len(ray.nodes()) * 4))
         cpus = max(1, cores // self.capacity)
         needs = {"num_cpus": cpus, **({"num_gpus": per_run} if gpus else {})}
-        self.threads = max(1, cpus // options.processes_per_run)
+        self.threads = options.threads or max(1, cpus // options.processes_per_run)
         self._task = ray.remote(max_retries=RETRIES, **needs)(run_one)
 
     def submit(self, jobs):
@@ -84,4 +99,5 @@ class RayEngine:
         return None
 
     def stop(self):
-        self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own
+        with _own_sigterm():
+            self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own

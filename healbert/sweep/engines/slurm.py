@@ -4,8 +4,8 @@ import pathlib
 import time
 
 from ...utils.errors import UserError
-from ...utils.machine import cpu_cores
 from ..engines import Failure, with_threads
+from .local import threads_of_new
 from .worker import run_one
 
 POLL = 1.0  # seconds between looks at the jobs
@@ -37,7 +37,7 @@ def start(options):
     if cluster == "slurm":
         return SlurmEngine(executor, capacity=10**6)  # Slurm has the queue
     workers = options.workers or 1
-    return SlurmEngine(executor, workers, threads=max(1, cpu_cores() // workers))
+    return SlurmEngine(executor, workers, threads=options.threads or threads_of_new(workers, options))
 
 
 class SlurmEngine:

@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 import threading
-import traceback
 
 import tqdm
 
 from ...utils.errors import UserError
+from ...utils.output import format_exception, guard_output, safe
 from ...utils.processes import end_with
+from ..tokens import read_token
 
 _shared = {}
 
@@ -39,6 +40,8 @@ def prepare(parent, threads, device=None):
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(threads)
+    # Where others are at work, too, a thread that spins while it waits keeps the one it waits for from the core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
     tqdm.tqdm.set_lock(threading.RLock())  # its own has a semaphore, which a worker that is ended may leave behind
@@ -90,7 +93,8 @@ def _run_here(job):
         _shared["cache"] = LoadCache()
         gc.freeze()  # what was imported stays: each collection would walk through all of it
     try:
-        return run_experiment(make_arguments(**job.settings), _shared["cache"])["status"]
+        settings = job.settings | {"token": read_token(job.token_file)}
+        return run_experiment(make_arguments(**settings), _shared["cache"])["status"]
     except RunBusy:
         return "busy"
 
@@ -103,9 +107,10 @@ def _launch(job):
     several = ["--multi_gpu"] if job.processes > 1 else []
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(job.processes), *several]
     launch += ["--main_process_port", "0", "--module", "healbert", "run"]
-    process = subprocess.Popen(
-        [*launch, *to_argv(job.settings, known_flags())], env={**os.environ, "HEALBERT_PARENT": str(os.getpid())}
-    )
+    environment = {**os.environ, "HEALBERT_PARENT": str(os.getpid())}
+    if job.token_file:
+        environment["HF_TOKEN"] = read_token(job.token_file)
+    process = subprocess.Popen([*launch, *to_argv(job.settings, known_flags())], env=environment)
     try:
         code = process.wait()
     except BaseException:
@@ -165,6 +170,7 @@ class _log_to:  # noqa: N801 - reads as a context manager
         self.path = path
 
     def __enter__(self):
+        guard_output()
         sys.stdout.flush()
         sys.stderr.flush()
         self.kept = [os.dup(1), os.dup(2)]
@@ -176,7 +182,7 @@ class _log_to:  # noqa: N801 - reads as a context manager
     def __exit__(self, kind, error, trace):
         sys.stdout.flush()
         if error is not None:
-            traceback.print_exception(kind, error, trace, file=sys.stderr)
+            print(format_exception(error), end="", file=sys.stderr)
         sys.stderr.flush()
         for target, kept in zip((1, 2), self.kept, strict=True):
             os.dup2(kept, target)
@@ -188,4 +194,4 @@ class _log_to:  # noqa: N801 - reads as a context manager
 def describe_error(error):
     """An exception as one line; of a `UserError`, its message alone."""
     kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return kind + " ".join(str(error).split())
+    return safe(kind + " ".join(str(error).split()))
