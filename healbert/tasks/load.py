@@ -2,11 +2,14 @@
 
 import dataclasses
 import hashlib
+import warnings
 
 from ..results.schema import source_name
 from .reading import load_raw
 from .source import DataSource
 from .types import TaskType, task_type
+
+SHOWN = 20  # labels in a warning
 
 
 @dataclasses.dataclass
@@ -73,6 +76,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     kind = task_type(task.type)
     columns = kind.find_columns(raw, task, data)
     splits, names = kind.prepare(raw, task, columns)
+    whole = dict(splits)
     if data.validation_fraction:
         parts = kind.hold_out(splits["train"], data.validation_fraction, data.sample_seed, "--validation_fraction")
         splits |= {"train": parts["train"], "evaluation": parts["dev"]}
@@ -80,6 +84,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     if selection == "dev":
         splits |= kind.hold_out(splits["train"], dev_fraction, data.sample_seed)
     kind.check(splits, names)
+    _warn_of_lost_labels(kind, whole, splits, names)
     return TaskData(
         name=source_name(vars(data)),
         source=place,
@@ -123,6 +128,24 @@ def _draw(kind, splits, data):
         if limits[split] is not None and limits[split] < len(rows) and "label" in rows.column_names:
             drawn[split] = rows.select(kind.draw(rows, limits[split], data.sample_seed))
     return drawn
+
+
+def _warn_of_lost_labels(kind, whole, splits, names):
+    """Names, in one line, the labels that a draw took all rows of, in which split.
+
+    Nothing else tells: the model keeps an output for a class without training rows, and macro F1 leaves out a class
+    that nobody evaluates.
+    """
+    said = []
+    for split, rows in splits.items():
+        # What is held out of train has its rows from there.
+        before, now = kind.count(whole.get(split, whole["train"]), names), kind.count(rows, names)
+        lost = [name for name, count in before.items() if count and not now[name]]
+        if lost:
+            more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+            said.append(f"{split} ({len(rows)} rows): {', '.join(map(repr, lost[:SHOWN]))}{more}")
+    if said:
+        warnings.warn(f"the draw leaves no row of these classes in {'; in '.join(said)}", stacklevel=3)
 
 
 def _describe_source(rows, files):
