@@ -33,24 +33,33 @@ def fit_vocabulary(model, tokenizer, highest):
         highest: the highest id in use.
 
     Returns:
-        dict: "from" and "to", the numbers of rows; None where nothing had to change.
+        dict: "from" and "to", the numbers of rows; None where nothing had to change, or there is no such table (CANINE
+        hashes its characters).
 
     Raises:
         UserError: if the embedding cannot hold the id.
     """
-    rows = len(model.get_input_embeddings().weight)
-    if highest < rows:
+    rows = _rows(model)
+    if rows is None or highest < rows:
         return None
     wanted = max(len(tokenizer), highest + 1)
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity_error()
     try:
         model.resize_token_embeddings(wanted)
-    except (NotImplementedError, AttributeError, RuntimeError) as error:
+    except (NotImplementedError, AttributeError, RuntimeError, TypeError) as error:
         raise UserError(
             f"token id {highest} is beyond the {rows} rows of the embedding, which cannot be resized ({error}); "
             "give the tokenizer that goes with the model: --tokenizer_name"
         ) from error
     finally:
         hf_logging.set_verbosity(verbosity)
-    return {"from": rows, "to": len(model.get_input_embeddings().weight)}
+    return {"from": rows, "to": _rows(model)}
+
+
+def _rows(model):
+    """The number of rows of a model's embedding; None if it has none."""
+    try:
+        return len(model.get_input_embeddings().weight)
+    except NotImplementedError:
+        return None
