@@ -149,8 +149,9 @@ def _warn_of_lost_labels(kind, whole, splits, names):
 
 
 def _describe_source(rows, files):
-    found = {"rows": len(rows)}
-    return found | {"files": [file.describe() for file in files]} if files else found
+    if not files:
+        return {"rows": len(rows), "reader": "datasets"}
+    return {"rows": len(rows), "reader": "healbert", "files": [file.describe() for file in files]}
 
 
 def _fingerprint(kind, splits):

@@ -198,7 +198,7 @@ def test_folder_without_files_that_are_read(put, read, tmp_path, name):
 
 def test_file_that_the_caller_knew(put, read, tmp_path):
     put("mine/train.csv", "text,label\na,x\n")
-    files, _ = find_files(tmp_path / "mine")
+    files = find_files(tmp_path / "mine").files
     known = {path: content_hash(path) for path in files["train"]}
     assert len(known) == 1 and len(read("mine", expected=known)[0]["train"]) == 1
     put("mine/train.csv", "text,label\nb,x\n")
@@ -210,3 +210,30 @@ def test_options_hold_for_every_file(put, read):
     put("mine/train.csv", 'text;label\n"a;x\n')
     rows = read("mine", options=ReadOptions(delimiter=";", quoting="none"))[0]["train"]
     assert rows[:] == {"text": ['"a'], "label": ["x"]}
+
+
+def test_settings_of_the_readme_that_are_not_known_are_refused(put, read):
+    put("mine/README.md", "---\nconfigs:\n- config_name: default\n  data_files: a.csv\n  names: [text, label]\n---\n")
+    put("mine/a.csv", "a,x\nb,y\n")
+    with pytest.raises(UserError, match="as its README says: it sets names"):
+        read("mine")
+
+
+def test_settings_of_the_readme_that_are_known_are_followed(put, read):
+    head = "---\nconfigs:\n- config_name: default\n  data_files: a.tsv\n  quoting: 3\n  encoding: cp1252\n---\n"
+    put("mine/README.md", head)
+    put("mine/a.tsv", 'text\tlabel\n"é"\tx\n'.encode("cp1252"))
+    assert read("mine")[0]["train"]["text"][:] == ['"é"']
+
+
+def test_classes_of_one_configuration_are_not_those_of_another(put, read):
+    put(
+        "mine/README.md",
+        README.replace(
+            "---\n", CLASSES.removesuffix("---\n").replace("  features", "  config_name: second\n  features"), 1
+        ),
+    )
+    put("mine/one/a.csv", "text;label\na, b;x\n")
+    put("mine/two.jsonl", '{"text": "c", "label": 1}')
+    assert read("mine", config="first")[0]["train"]["label"][:] == ["x"]
+    assert read("mine", config="second")[0]["train"].features["label"].names == ["nay", "yea"]
