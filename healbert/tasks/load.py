@@ -6,6 +6,7 @@ import warnings
 
 from ..results.schema import source_name
 from .reading import load_raw
+from .rows import BadRowsError
 from .source import DataSource
 from .types import TaskType, task_type
 
@@ -75,7 +76,12 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     task, raw, place, files = load_raw(source, model)
     kind = task_type(task.type)
     columns = kind.find_columns(raw, task, data)
-    splits, names = kind.prepare(raw, task, columns)
+    try:
+        splits, names = kind.prepare(raw, task, columns)
+    except BadRowsError as error:
+        raise error.located(
+            next((of for split, of in files.items() if task.call(split) == error.split), None)
+        ) from error
     whole = dict(splits)
     if data.validation_fraction:
         parts = kind.hold_out(splits["train"], data.validation_fraction, data.sample_seed, "--validation_fraction")

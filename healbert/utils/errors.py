@@ -55,7 +55,9 @@ def exit_codes(main):
         # and speak themselves if it is well.
         if not is_main_rank():
             time.sleep(GRACE)
-        print("error: " + without_password(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
+        # One line, but names keep their spaces: two that differ by one must not look alike.
+        said = " ".join(line.strip() for line in str(error).splitlines())
+        print("error: " + without_password(clean(said)), file=sys.stderr, flush=True)
         sys.exit(2)
     except KeyboardInterrupt as stopped:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break into what is put away at the end

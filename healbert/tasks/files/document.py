@@ -25,6 +25,11 @@ def read(source, write):
     write_records(source, write, lambda: _records(source))
 
 
+def lines_of_rows(source):
+    """Yields the line in which each example begins."""
+    return (line for line, _ in _records(source))
+
+
 def _records(source):
     with source.text() as text:
         scanner = _Scanner(text)

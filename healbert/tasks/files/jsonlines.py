@@ -34,6 +34,11 @@ def lines_of(source):
             yield number, value
 
 
+def lines_of_rows(source):
+    """Yields the line of each example."""
+    return (line for line, _ in lines_of(source))
+
+
 def _explain(error, line, number):
     where = f"no valid JSON: {error.msg} at position {error.pos + 1} of the line"
     if number == 1 and line.lstrip().startswith("["):

@@ -63,19 +63,21 @@ class Classification(TaskType):
             for split, rows in raw.items()
         }
         classes = find_classes(raw["train"], task.call("train"), task.label_names)
+        if len(classes.names) < 2:
+            raise UserError(f"{task.call('train')} holds a single class, {classes.names[0]!r}; two or more are needed")
         splits = {}
         for split, rows in raw.items():
             if "label" not in rows.column_names:
                 splits[split] = rows
                 continue
-            codes = encode_labels(rows, classes, task.call(split))
+            codes = encode_labels(rows, classes, task.call(split), train=task.call("train"))
             splits[split] = rows.remove_columns("label").add_column("label", codes)
         return splits, list(classes.names)
 
     def check(self, splits, label_names):
         found = set(splits["train"]["label"])
         if len(found) < 2:
-            raise UserError(f"train holds a single class, '{label_names[found.pop()]}'; two or more are needed")
+            raise UserError(f"what is left of train holds a single class, {label_names[found.pop()]!r}; use more of it")
 
     def draw(self, rows, size, seed):
         return stratified_sample(rows["label"], size, seed)
