@@ -71,6 +71,14 @@ def named_columns(value):
     return names
 
 
+def written_columns(names):
+    """The text that `named_columns` reads as these names, for example those of a YAML list."""
+    plain = all(
+        isinstance(name, str) and name == name.strip() and "," not in name and name[:1] != "[" for name in names
+    )
+    return ",".join(names) if plain else json.dumps(names, ensure_ascii=False)
+
+
 def _check_column(split, what, column, found, remedy=""):
     if column in found:
         return
