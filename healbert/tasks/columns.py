@@ -161,8 +161,13 @@ def _empty(rows, column):
     import pyarrow
     import pyarrow.compute as pc
 
-    values = rows.select_columns([column]).with_format("arrow")[:].column(0).cast(pyarrow.large_string())
-    return np.flatnonzero(pc.fill_null(pc.equal(pc.binary_length(values), 0), True).to_numpy())
+    def empty(values):
+        lengths = pc.binary_length(values.cast(pyarrow.large_string()))
+        return pc.fill_null(pc.equal(lengths, 0), True).to_numpy(zero_copy_only=False)
+
+    # Chunk by chunk: a cast copies.
+    chunks = rows.select_columns([column]).with_format("arrow")[:].column(0).chunks
+    return np.flatnonzero(np.concatenate([empty(chunk) for chunk in chunks])) if chunks else np.array([], int)
 
 
 def text_columns(rows):

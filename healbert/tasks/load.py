@@ -164,6 +164,7 @@ def _fingerprint(kind, splits):
     digest = hashlib.sha256()
     for split, rows in sorted(splits.items()):
         for column in kind.fingerprint_columns(rows):
-            for value in rows[column]:
-                digest.update(f"{split}\0{column}\0{value}\0".encode("utf-8", "surrogatepass"))
+            for batch in rows.select_columns([column]).with_format("arrow").iter(10_000):
+                text = "".join(f"{split}\0{column}\0{value}\0" for value in batch.column(0).to_pylist())
+                digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

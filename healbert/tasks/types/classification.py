@@ -6,7 +6,7 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import find_columns, text_columns, with_text_and_label
 from ..draws import hold_out, stratified_sample
-from ..labels import count_classes, encode_labels, find_classes
+from ..labels import count_classes, encode_labels, find_classes, label_column
 from .base import TaskType
 
 PRIMARY = "f1_weighted"
@@ -75,19 +75,19 @@ class Classification(TaskType):
         return splits, list(classes.names)
 
     def check(self, splits, label_names):
-        found = set(splits["train"]["label"])
+        found = set(np.unique(label_column(splits["train"])).tolist())
         if len(found) < 2:
             raise UserError(f"what is left of train holds a single class, {label_names[found.pop()]!r}; use more of it")
 
     def draw(self, rows, size, seed):
-        return stratified_sample(rows["label"], size, seed)
+        return stratified_sample(label_column(rows), size, seed)
 
     def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = hold_out(train["label"], fraction, seed, flag)
+        kept, held = hold_out(label_column(train), fraction, seed, flag)
         return {"train": train.select(kept), "dev": train.select(held)}
 
     def count(self, rows, label_names):
-        return count_classes(rows["label"], label_names) if "label" in rows.column_names else {}
+        return count_classes(label_column(rows), label_names) if "label" in rows.column_names else {}
 
     def fingerprint_columns(self, rows):
         return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
@@ -112,8 +112,8 @@ class Classification(TaskType):
 
     def baseline(self, splits):
         """The primary metric of always answering the commonest class of train."""
-        majority = np.bincount(splits["train"]["label"]).argmax()
-        labels = splits["evaluation"]["label"]
+        majority = np.bincount(label_column(splits["train"])).argmax()
+        labels = label_column(splits["evaluation"])
         return self.primary_score(np.full(len(labels), majority), labels)
 
     def prediction_columns(self, ids, labels, outputs):
