@@ -55,3 +55,10 @@ def test_many_classes_are_counted(warned):
 def test_a_draw_that_keeps_every_class_says_nothing(warned):
     rows = COMMON + [(f"other {i}", "other") for i in range(40)]
     assert warned(rows, "dev", 0.2, max_train_samples=20, max_eval_samples=10) == []
+
+
+def test_classes_that_are_nearly_alike_are_named(warned):
+    rows = [("a", "pos"), ("b", "pos "), ("c", "Neg"), ("d", "neg")]
+    (line,) = warned(rows)
+    assert line.startswith("classes of --train_file that are nearly alike")
+    assert "'pos' and 'pos ' (by white space)" in line and "'Neg' and 'neg' (by case)" in line

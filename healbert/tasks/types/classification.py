@@ -1,15 +1,19 @@
 """One label for each text, or for each pair of texts."""
 
+import warnings
+
 import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import find_columns, text_columns, with_text_and_label
 from ..draws import hold_out, stratified_sample
-from ..labels import count_classes, encode_labels, find_classes, label_column
+from ..labels import count_classes, encode_labels, find_classes, label_column, near_names
 from .base import TaskType
 
 PRIMARY = "f1_weighted"
+
+SHOWN = 5  # pairs of classes in a warning
 
 
 HUB_F1 = {"metric_type": "f1", "metric_name": "Weighted F1"}
@@ -63,6 +67,7 @@ class Classification(TaskType):
             for split, rows in raw.items()
         }
         classes = find_classes(raw["train"], task.call("train"), task.label_names)
+        _warn_of_near_names(task.call("train"), classes.names)
         if len(classes.names) < 2:
             raise UserError(f"{task.call('train')} holds a single class, {classes.names[0]!r}; two or more are needed")
         splits = {}
@@ -133,6 +138,14 @@ class Classification(TaskType):
         if self.primary_metric != PRIMARY:  # of a type derived from this one
             return super().resampled(labels, predictions, classes, counts)
         return _resampled_f1(labels, predictions, classes, counts)
+
+
+def _warn_of_near_names(train, names):
+    near = [f"{one!r} and {other!r} (by {word})" for one, other, word in near_names(names)]
+    if near:
+        more = f" and {len(near) - SHOWN} more pairs" if len(near) > SHOWN else ""
+        listed = f"{', '.join(near[:SHOWN])}{more}"
+        warnings.warn(f"classes of {train} that are nearly alike, and may be meant to be one: {listed}", stacklevel=4)
 
 
 def _unlabelled(split, rows, label):
