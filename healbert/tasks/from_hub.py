@@ -104,14 +104,22 @@ def _look(listed, source, fetch):
             for path in small if here else ():
                 shutil.copyfile(pathlib.Path(here) / path, root / path)
             found = find_files(root, source.task.config, source.options, allow_unread=True)
-        paths = {split: [str(pathlib.Path(p).relative_to(root)) for p in of] for split, of in found.files.items()}
-    if found.unread or not paths:
+    if found.unread or not found.files or any("://" in path for of in found.files.values() for path in of):
         return None
+    paths = {split: [_inside(path, root, source.task.dataset) for path in of] for split, of in found.files.items()}
     there = fetch([*small, *(path for of in paths.values() for path in of)])
     if not there:
         return None
     files = {split: [str(pathlib.Path(there) / path) for path in of] for split, of in paths.items()}
     return _Found(there, dataclasses.replace(found, files=files))
+
+
+def _inside(path, root, dataset):
+    """A path that was found, as the repository names it; a repository has no say about files outside it."""
+    found = pathlib.Path(path)
+    if not found.is_relative_to(root) or ".." in found.parts:
+        raise UserError(f"dataset '{dataset}' names a file that is not its own: {path}")
+    return str(found.relative_to(root))
 
 
 @contextlib.contextmanager

@@ -117,7 +117,11 @@ class _Column:
     """
 
     def __init__(self, rows, split, column):
+        import pyarrow
+
         values = rows.select_columns([column]).with_format("arrow")[:].column(0).combine_chunks()
+        if _is_text(values.type):  # few functions of Arrow take every type of text
+            values = values.cast(pyarrow.large_string())
         names = _declared(rows, column)
         self.named = names is not None
         _check_missing(values, split)

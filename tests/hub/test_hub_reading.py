@@ -203,6 +203,14 @@ def test_what_is_not_known_here_is_read_by_the_datasets_library(published, files
         load_texts(encoding="cp1252")
 
 
+def test_what_the_datasets_library_read_is_there_offline(published, offline, hub):
+    published(FOREIGN["settings that are not known here"][0])
+    online = load_texts()
+    offline()
+    again = load_texts()
+    assert same(again, online) and again.describe()["read"]["train"]["reader"] == "datasets" and not hub.requests
+
+
 def test_what_save_to_disk_wrote_is_read_from_the_hub(published, tmp_path):
     from datasets import Dataset, DatasetDict
 
@@ -218,3 +226,13 @@ def test_names_that_lead_out_of_the_repository_are_left_alone(hub, published, tm
     published({"train.csv": as_csv(), "validation.csv": as_csv(), "../../../outside-of-it/README.md": b"x"})
     assert len(load_texts().splits["train"]) == 4
     assert not list(tmp_path.parent.rglob("outside-of-it"))
+
+
+@pytest.mark.parametrize("place", ["../../outside.csv", "{outside}"])
+def test_files_of_this_machine_are_none_of_a_repository(published, tmp_path, place):
+    (tmp_path / "outside.csv").write_bytes(as_csv())
+    path = place.format(outside=tmp_path / "outside.csv")
+    head = f"---\nconfigs:\n- config_name: default\n  data_files: [{{split: train, path: '{path}'}}]\n---\n"
+    published({"README.md": head.encode(), "train.csv": as_csv()})
+    with pytest.raises(UserError, match="someone/texts"):
+        load_texts()

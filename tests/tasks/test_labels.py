@@ -197,3 +197,9 @@ def test_near_names():
 
 def test_count_of_classes():
     assert count_classes(np.array([0, 2, 2]), ("a", "b", "c")) == {"a": 1, "b": 0, "c": 2}
+
+
+@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()], ids=str)
+def test_every_type_of_text(kind):
+    rows = Dataset(pyarrow.table({"label": pyarrow.array(["b", "a", "b"], kind)}))
+    assert both(rows) == (["a", "b"], [1, 0, 1])

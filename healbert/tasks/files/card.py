@@ -53,14 +53,15 @@ def read_config(folder, name=None):
     card = _card(folder)
     try:
         configs = MetadataConfigs.from_dataset_card_data(card) if card else {}
-        if not configs:
-            return Config()
+        if not configs and name in (None, "default", *_infos(folder)):
+            return Config(name)
         name = name or configs.get_default_config_name()
     except ValueError as error:
         raise UserError(f"the head of {folder / 'README.md'} cannot be used: {error}") from error
     if name not in configs:
         found = f"'{name}' is not among" if name else "name one of"
-        raise UserError(f"--dataset_config_name: {found} the configurations of {folder}: {', '.join(configs)}")
+        listed = ", ".join(configs) or "its README names none"
+        raise UserError(f"--dataset_config_name: {found} the configurations of {folder}: {listed}")
     return _sorted_out(name, configs[name])
 
 
@@ -78,14 +79,25 @@ def _sorted_out(name, settings):
 def declared_classes(folder, name=None):
     """{column: `datasets.ClassLabel`} that the README (or the file that it replaced) declares of a configuration."""
     import datasets
-    from datasets.info import DatasetInfosDict
 
-    card = _card(folder)
-    infos = _legacy_infos(folder) | (DatasetInfosDict.from_dataset_card_data(card) if card else {})
+    infos = _infos(folder)
     # The only one may go by any name, but what is said of one configuration holds for no other.
     info = next(iter(infos.values())) if name is None and len(infos) == 1 else infos.get(name or "default")
     features = (info.features if info else None) or {}
     return {name: feature for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
+
+
+def _infos(folder):
+    """{configuration: `datasets.DatasetInfo`}."""
+    from datasets.info import DatasetInfosDict
+
+    card = _card(folder)
+    try:
+        return _legacy_infos(folder) | (DatasetInfosDict.from_dataset_card_data(card) if card else {})
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"dataset_info in the head of {folder / 'README.md'} cannot be used: {error}") from error
 
 
 def _legacy_infos(folder):

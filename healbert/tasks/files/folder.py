@@ -158,7 +158,7 @@ def _saved_parts(folder):
 def _saved(folder, name):
     try:
         yield json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / name}, written by save_to_disk, cannot be read: {error!r}") from error
 
 

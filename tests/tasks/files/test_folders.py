@@ -237,3 +237,33 @@ def test_classes_of_one_configuration_are_not_those_of_another(put, read):
     put("mine/two.jsonl", '{"text": "c", "label": 1}')
     assert read("mine", config="first")[0]["train"]["label"][:] == ["x"]
     assert read("mine", config="second")[0]["train"].features["label"].names == ["nay", "yea"]
+
+
+BROKEN = {
+    "features that are a number": ("README.md", "---\ndataset_info:\n  features: 3\n---\n", "dataset_info in the head"),
+    "infos that are a list of texts": ("README.md", "---\ndataset_info:\n- a\n---\n", "dataset_info in the head"),
+    "older infos": ("dataset_infos.json", "[]", "dataset_infos.json cannot be read"),
+    "saved splits that are a list": ("dataset_dict.json", "[]", "written by save_to_disk, cannot be read"),
+    "a saved state that is a list": ("state.json", "[]", "written by save_to_disk, cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name, content, message", BROKEN.values(), ids=BROKEN)
+def test_a_file_beside_the_examples_that_cannot_be_used_is_named(put, read, name, content, message):
+    put("mine/train.csv", "text,label\na,x\n")
+    put(f"mine/{name}", content)
+    with pytest.raises(UserError, match=message):
+        read("mine")
+
+
+def test_names_of_classes_in_the_older_file(put, read):
+    feature = {"_type": "ClassLabel", "names": ["nay", "yea"]}
+    put("mine/dataset_infos.json", json.dumps({"someone--mine": {"features": {"label": feature}}}))
+    put("mine/train.csv", "text,label\na,1\nb,0\n")
+    assert read("mine")[0]["train"].features["label"].names == ["nay", "yea"]
+
+
+def test_a_configuration_where_none_is_named(put, read):
+    put("mine/train.csv", "text,label\na,1\n")
+    with pytest.raises(UserError, match="'other' is not among the configurations of .*: its README names none"):
+        read("mine", config="other")
