@@ -56,6 +56,8 @@ def read_config(folder, name=None):
         if not configs and name in (None, "default", *_infos(folder)):
             return Config(name)
         name = name or configs.get_default_config_name()
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"the head of {folder / 'README.md'} cannot be used: {error}") from error
     if name not in configs:
@@ -94,9 +96,9 @@ def _infos(folder):
     card = _card(folder)
     try:
         return _legacy_infos(folder) | (DatasetInfosDict.from_dataset_card_data(card) if card else {})
+    except UserError:
+        raise
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"dataset_info in the head of {folder / 'README.md'} cannot be used: {error}") from error
 
 

@@ -158,6 +158,8 @@ def _saved_parts(folder):
 def _saved(folder, name):
     try:
         yield json.loads((folder / name).read_text(encoding="utf-8"))
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / name}, written by save_to_disk, cannot be read: {error!r}") from error
 
