@@ -9,6 +9,7 @@ import pathlib
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
+from ..tasks.columns import written_columns
 from ..tasks.table import EMBEDDED_TASK, TASKS, Task
 from ..tasks.types import task_type
 from ..tracking import check_trackers
@@ -198,6 +199,8 @@ def to_argv(settings, known):
     for key, value in settings.items():
         if key not in known:
             raise UserError(f"unknown setting '{key}'{meant(key, known)}")
+        if key == "text_column_names" and isinstance(value, list) and value:
+            value = written_columns(value)
         if isinstance(value, list) and len(value) < 2 and not (known[key] and value):
             value = value[0] if value else None
         if value is None:

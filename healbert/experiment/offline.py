@@ -2,9 +2,10 @@
 
 import shlex
 
-from ..hub.cache import cached_dataset, model_is_cached
+from ..hub.cache import model_is_cached
 from ..hub.reach import hub_is_off, work_offline_if_unreachable
 from ..models.source import EMBEDDED_MODEL
+from ..tasks.from_hub import is_cached
 from ..utils.errors import UserError
 
 
@@ -50,7 +51,7 @@ def _missing_dataset(arguments, source):
     if not source.is_on_hub:
         return []
     task = source.task
-    if cached_dataset(task.dataset, task.config, source.commit, arguments.model.cache_dir):
+    if is_cached(source, arguments.model):
         return []
     return [("dataset", task.dataset, _download(task.dataset, source.revision, None, "--repo-type", "dataset"))]
 

@@ -46,6 +46,7 @@ def run_experiment(arguments, cache=None):
     experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
     clock.lap("load")
     receipt = corrupt(experiment.model, arguments.corruption.spec())
+    receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
     clock.lap("corrupt")
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:

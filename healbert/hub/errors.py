@@ -39,7 +39,8 @@ def explain(error):
             return STATUS.get(status, f"the Hub answered with status {status}; try again later")
         if isinstance(cause, httpx2.TransportError):
             return f"the connection to the Hub broke off ({type(cause).__name__}); try again"
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(map(str.strip, lines[:2])) if lines[0].endswith(":") else lines[0]
 
 
 def _chain(error):

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 
 import transformers
-from huggingface_hub.errors import HTTPError, StrictDataclassError
+from huggingface_hub.errors import HFValidationError, HTTPError, StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers import logging as hf_logging
@@ -12,8 +12,10 @@ from transformers import logging as hf_logging
 from ..hub.errors import explain
 from ..hub.reach import hub_is_off
 from ..utils.errors import UserError
+from .faults import check_values, check_weights_hold, find_fault
 from .source import EMBEDDED_MODEL, ModelSource
 
+FROM = {"model": "config.json", "tokenizer": "tokenizer.json, tokenizer_config.json and special_tokens_map.json"}
 GIVE_A_MODEL = "give a Hub id or a folder that save_pretrained wrote"
 
 
@@ -39,9 +41,11 @@ def load_tokenizer(arguments, source=None):
     if tokenizer.pad_token is None:
         raise UserError(f"tokenizer '{files.name}' has no padding and no end token; give another --tokenizer_name")
     most, positions = tokenizer.model_max_length, _positions(config, source.name)
-    if not isinstance(most, (int, float)) or most < 1:
+    if isinstance(most, bool) or not isinstance(most, (int, float)) or most < 1 or most % 1:
         raise UserError(f"model_max_length of tokenizer '{files.name}' is {most!r}, not a number of tokens")
-    tokenizer.model_max_length = min(most, positions or most)
+    if "input_ids" not in tokenizer.model_input_names:
+        raise UserError(f"model_input_names of tokenizer '{files.name}' lack input_ids: {tokenizer.model_input_names}")
+    tokenizer.model_max_length = min(int(most), positions or int(most))
     return tokenizer
 
 
@@ -58,7 +62,9 @@ def _positions(config, name):
 def _load_config(source):
     files = source.config
     with _load_errors("model", files):
-        return AutoConfig.from_pretrained(files.place, **files.hub_options())
+        config = AutoConfig.from_pretrained(files.place, **files.hub_options())
+    check_values(config, files.name)
+    return config
 
 
 def longest_text(model):
@@ -79,7 +85,8 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     Args:
         arguments: `ModelArguments`.
         label_names: list of str, kept in the model's configuration.
-        pad_token_id: set where the configuration has none (decoders need it to find the last real token).
+        pad_token_id: set where the configuration has none, or a negative one (decoders need it to find the last real
+            token).
         source: the `ModelSource` of the model, where it is known already.
         auto_class: the name in transformers of the class that loads it; the task's type says which.
 
@@ -89,10 +96,12 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     source = source or ModelSource(arguments)
     labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
     config = _load_config(source)
-    if getattr(config, "pad_token_id", None) is None:
+    padding = getattr(config, "pad_token_id", None)
+    if padding is None or padding < 0:  # -1 in early LLaMA: none
         config.pad_token_id = pad_token_id
     config.problem_type = None  # the head is ours, and so is what it is trained for
     with _load_errors("model", source), _quiet_load_report():
+        check_weights_hold(config, source)
         options = dict(
             config=config,
             dtype="float32",
@@ -187,23 +196,33 @@ LOAD_ERRORS = (
     AttributeError,
     RuntimeError,
     ZeroDivisionError,
+    AssertionError,
 )
+OF_OTHER_FILES = (OSError, SafetensorError, HTTPError, HFValidationError)
+# And `Exception` itself, which is all that the tokenizers library raises.
 
 
 @contextlib.contextmanager
 def _load_errors(what, source):
     try:
         yield
-    except UserError:  # what is wrong is said already
+    except UserError:
         raise
-    except LOAD_ERRORS as error:
+    except Exception as error:
+        if type(error) is not Exception and not isinstance(error, LOAD_ERRORS):
+            raise
+        fault = find_fault(what, source)
         if hub_is_off() and source.folder is None:
             message = (
                 f"{what} '{source.name}' is not on this machine and the Hub cannot be reached; "
                 f"give a folder, or go on without the Hub with --model_name_or_path {EMBEDDED_MODEL}"
             )
+        elif fault:
+            message = f"{what} '{source.name}' cannot be loaded: its {fault}; {GIVE_A_MODEL}"
         else:
-            message = f"{what} '{source.name}' cannot be loaded: {explain(error)} ({GIVE_A_MODEL})"
+            # What is raised for a value says nothing of the file that it stands in.
+            place = "" if isinstance(error, OF_OTHER_FILES) else f" with its {FROM[what]}"
+            message = f"{what} '{source.name}' cannot be loaded{place}: {explain(error)} ({GIVE_A_MODEL})"
         raise UserError(message) from error
 
 

@@ -34,7 +34,8 @@ def fit_vocabulary(model, tokenizer, highest):
         highest: the highest id in use.
 
     Returns:
-        dict: "from" and "to", the numbers of rows; None where nothing had to change.
+        dict: "from" and "to", the numbers of rows; None where nothing had to change, or there is no such table (CANINE
+        hashes its characters).
 
     Raises:
         UserError: if the embedding cannot hold the id.
@@ -47,7 +48,7 @@ def fit_vocabulary(model, tokenizer, highest):
     hf_logging.set_verbosity_error()
     try:
         model.resize_token_embeddings(wanted)
-    except (NotImplementedError, AttributeError, RuntimeError) as error:
+    except (NotImplementedError, AttributeError, RuntimeError, TypeError) as error:
         raise UserError(
             f"token id {highest} is beyond the {rows} rows of the embedding, which cannot be resized ({error}); "
             "give the tokenizer that goes with the model: --tokenizer_name"

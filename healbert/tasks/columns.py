@@ -7,6 +7,7 @@ import numpy as np
 
 from ..utils.errors import UserError
 from .labels import near_names
+from .rows import BadRowsError, counted
 
 TEXT_COLUMNS = ("text", "text_pair")  # their names from here on, whatever the source calls them
 
@@ -38,15 +39,15 @@ def find_columns(raw, task, data):
     Raises:
         UserError: if a column is missing, or what the texts are is not certain.
     """
-    found = raw["train"].column_names
+    found, train = raw["train"].column_names, task.call("train")
     label = data.label_column_name or task.label
-    _check_column("label", label, found, "--label_column_name")
+    _check_column(train, "label", label, found, "; name it with --label_column_name")
     text = named_columns(data.text_column_names) or list(task.text)
     text = text or _guess_text_column(raw["train"], label)
     for column in text:
-        _check_column("text", column, found, "--text_column_names")
+        _check_column(train, "text", column, found, "; name it with --text_column_names")
     if len({*text, label}) <= len(text):
-        raise UserError(f"columns {', '.join([*text, label])}: text and label columns must differ from each other")
+        raise UserError(f"columns {_quoted([*text, label])}: text and label columns must differ from each other")
     if len(text) > 2:
         raise UserError(f"--text_column_names names {len(text)} columns; one, or two for pairs, are supported")
     return text, label
@@ -70,12 +71,24 @@ def named_columns(value):
     return names
 
 
-def _check_column(what, column, found, flag):
+def written_columns(names):
+    """The text that `named_columns` reads as these names, for example those of a YAML list."""
+    plain = all(
+        isinstance(name, str) and name == name.strip() and "," not in name and name[:1] != "[" for name in names
+    )
+    return ",".join(names) if plain else json.dumps(names, ensure_ascii=False)
+
+
+def _check_column(split, what, column, found, remedy=""):
     if column in found:
         return
     near = [(name, word) for other, name, word in near_names([column, *found]) if other == column]
-    hint = "".join(f"; '{column}' and '{name}' differ only by {word}" for name, word in near)
-    raise UserError(f"no {what} column '{column}' (found: {', '.join(found)}){hint}; name it with {flag}")
+    hint = "".join(f"; {column!r} and {name!r} differ only by {word}" for name, word in near)
+    raise UserError(f"{split} has no {what} column {column!r} (found: {_quoted(found)}){hint}{remedy}")
+
+
+def _quoted(names):
+    return ", ".join(map(repr, names))
 
 
 def _guess_text_column(rows, label):
@@ -84,12 +97,12 @@ def _guess_text_column(rows, label):
         return strings
     usual = next((name for name in USUAL_TEXT_COLUMNS if name in strings), None)
     if usual is None:
-        held = ", ".join(f"{name}: {_type_of(feature)}" for name, feature in rows.features.items())
+        held = ", ".join(f"{name!r}: {_type_of(feature)}" for name, feature in rows.features.items())
         raise UserError(f"no text column recognised (found: {held}); give --text_column_names")
     also = [name for name in strings if name != usual and (PARTNERS.fullmatch(name) or _holds_sentences(rows, name))]
     if also:
         pair = ",".join(name for name in strings if name in (usual, also[0]))
-        listed = " and ".join(f"'{name}'" for name in strings if name == usual or name in also)
+        listed = " and ".join(repr(name) for name in strings if name == usual or name in also)
         raise UserError(
             f"columns {listed} may all be texts; say which to use, for example --text_column_names {usual}, "
             f"or --text_column_names {pair} for pairs"
@@ -128,17 +141,15 @@ def with_text_and_label(rows, split, texts, label):
     """
     labels = () if label is None else (label,)
     for column in (*texts, *labels):
-        if column not in rows.column_names:
-            raise UserError(f"{split} has no column '{column}' (found: {', '.join(rows.column_names)})")
+        _check_column(split, "text" if column in texts else "label", column, rows.column_names)
     for column in texts:
         if not _is_string(rows.features[column]):
-            raise UserError(f"column '{column}' of {split} holds {rows.features[column]}, not text")
+            raise UserError(f"column {column!r} of {split} holds {_type_of(rows.features[column])}, not text")
         empty = _empty(rows, column)
         if len(empty):
-            raise UserError(
-                f"{len(empty)} texts of {split} are empty or null in column '{column}', the first in row {empty[0]}; "
-                "remove or fill these rows"
-            )
+            texts, are = counted(len(empty), "text", "is", "are")
+            what = f"{texts} of {split} {are} empty or null in column {column!r}"
+            raise BadRowsError(what, split, empty, "remove or fill these rows")
     rows = rows.select_columns([*texts, *labels])
     names = dict(zip(texts, TEXT_COLUMNS, strict=False)) | dict.fromkeys(labels, "label")
     rows = rows.rename_columns(names)
@@ -150,8 +161,13 @@ def _empty(rows, column):
     import pyarrow
     import pyarrow.compute as pc
 
-    values = rows.select_columns([column]).with_format("arrow")[:].column(0).cast(pyarrow.large_string())
-    return np.flatnonzero(pc.fill_null(pc.equal(pc.binary_length(values), 0), True).to_numpy())
+    def empty(values):
+        lengths = pc.binary_length(values.cast(pyarrow.large_string()))
+        return pc.fill_null(pc.equal(lengths, 0), True).to_numpy(zero_copy_only=False)
+
+    # Chunk by chunk: a cast copies.
+    chunks = rows.select_columns([column]).with_format("arrow")[:].column(0).chunks
+    return np.flatnonzero(np.concatenate([empty(chunk) for chunk in chunks])) if chunks else np.array([], int)
 
 
 def text_columns(rows):

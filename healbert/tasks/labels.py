@@ -8,6 +8,7 @@ import unicodedata
 import numpy as np
 
 from ..utils.errors import UserError
+from .rows import BadRowsError, counted
 
 WHOLE = re.compile(r"0|-?[1-9][0-9]*")  # "01" is a word: as a number it would lose its zero
 WHOLE_FLOAT = re.compile(r"(0|-?[1-9][0-9]*)\.0*")
@@ -57,7 +58,7 @@ def find_classes(rows, split="train", known=(), column="label"):
     return Classes(tuple(sorted(names, key=(lambda name: (int(name), name)) if numbers else None)))
 
 
-def encode_labels(rows, classes, split, column="label"):
+def encode_labels(rows, classes, split, column="label", train="train"):
     """The class index of every row.
 
     A label is first looked for as it is written, then as the whole number that it is (1.0 is 1), then, where the
@@ -66,7 +67,7 @@ def encode_labels(rows, classes, split, column="label"):
     Args:
         rows: a `datasets.Dataset`.
         classes: `Classes`.
-        split: its name, for messages.
+        split, train: what messages call this split and that of training.
         column: the label column.
 
     Returns:
@@ -78,10 +79,16 @@ def encode_labels(rows, classes, split, column="label"):
     found = _Column(rows, split, column)
     index = {name: position for position, name in enumerate(classes.names)}
     positions = [_position(value, index, classes, found.named) for value in found.values]
-    unknown = [value for value, position in zip(found.values, positions, strict=True) if position is None]
-    if unknown:
-        raise UserError(_explain_unknown(sorted(unknown), classes, split))
+    if None in positions:
+        unknown = [value for value, position in zip(found.values, positions, strict=True) if position is None]
+        where = np.flatnonzero(np.array([position is None for position in positions])[found.codes])
+        raise BadRowsError(*_explain_unknown(sorted(unknown), classes, split, train, where))
     return np.array(positions, dtype=np.int64)[found.codes]
+
+
+def label_column(rows):
+    """The column ``label`` as a numpy array (rows,), without going through its rows one by one."""
+    return rows.select_columns(["label"]).with_format("arrow")[:].column(0).to_numpy()
 
 
 def count_classes(codes, names):
@@ -95,7 +102,7 @@ def near_names(names):
     groups = collections.defaultdict(list)
     for name in names:
         groups[_plain(name)].append(name)
-    return [(one, other, _difference(one, other)) for one, *others in groups.values() for other in others]
+    return [(one, other, difference(one, other)) for one, *others in groups.values() for other in others]
 
 
 def _declared(rows, column):
@@ -110,7 +117,11 @@ class _Column:
     """
 
     def __init__(self, rows, split, column):
+        import pyarrow
+
         values = rows.select_columns([column]).with_format("arrow")[:].column(0).combine_chunks()
+        if _is_text(values.type):  # few functions of Arrow take every type of text
+            values = values.cast(pyarrow.large_string())
         names = _declared(rows, column)
         self.named = names is not None
         _check_missing(values, split)
@@ -131,12 +142,8 @@ def _check_missing(values, split):
         missing = pc.or_(missing, pc.equal(pc.fill_null(values, ""), ""))
     where = np.flatnonzero(missing.to_numpy(zero_copy_only=False))
     if len(where):
-        listed = ", ".join(map(str, where[:SHOWN]))
-        more = "" if len(where) <= SHOWN else ", ..."
-        raise UserError(
-            f"{len(where)} labels of {split} are missing, the first in row {where[0]} (rows {listed}{more}, counted "
-            "from 0); remove the rows"
-        )
+        labels, are = counted(len(where), "label", "is", "are")
+        raise BadRowsError(f"{labels} of {split} {are} missing", split, where, "remove the rows")
 
 
 def _is_text(kind):
@@ -223,16 +230,18 @@ def _plain(name, but=None):
     return name
 
 
-def _difference(one, other):
+def difference(one, other):
     """What two names that look alike differ by."""
     found = [aspect for aspect in LOOKS if _plain(one, aspect) != _plain(other, aspect)]
     return " and ".join(found or LOOKS)
 
 
-def _explain_unknown(unknown, classes, split):
+def _explain_unknown(unknown, classes, split, train, where):
+    """The arguments of `BadRowsError`."""
     listed = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
     known = ", ".join(map(repr, classes.names[:20])) + (", ..." if len(classes.names) > 20 else "")
     alike = {_plain(name): name for name in classes.names}
     near = [(value, alike[_plain(value)]) for value in unknown if _plain(value) in alike]
-    hints = "".join(f"; {one!r} and {two!r} differ only by {_difference(one, two)}" for one, two in near[:SHOWN])
-    return f"{split} has labels that train lacks: {listed}; train knows [{known}]{hints}"
+    hints = "".join(f"; {one!r} and {two!r} differ only by {difference(one, two)}" for one, two in near[:SHOWN])
+    what = f"{split} has labels that {train} lacks: {listed}"
+    return what, split, where, f"{train} knows [{known}]{hints}"

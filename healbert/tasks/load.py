@@ -2,11 +2,15 @@
 
 import dataclasses
 import hashlib
+import warnings
 
 from ..results.schema import source_name
 from .reading import load_raw
+from .rows import BadRowsError
 from .source import DataSource
 from .types import TaskType, task_type
+
+SHOWN = 20  # labels in a warning
 
 
 @dataclasses.dataclass
@@ -72,7 +76,13 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     task, raw, place, files = load_raw(source, model)
     kind = task_type(task.type)
     columns = kind.find_columns(raw, task, data)
-    splits, names = kind.prepare(raw, task, columns)
+    try:
+        splits, names = kind.prepare(raw, task, columns)
+    except BadRowsError as error:
+        raise error.located(
+            next((of for split, of in files.items() if task.call(split) == error.split), None)
+        ) from error
+    whole = dict(splits)
     if data.validation_fraction:
         parts = kind.hold_out(splits["train"], data.validation_fraction, data.sample_seed, "--validation_fraction")
         splits |= {"train": parts["train"], "evaluation": parts["dev"]}
@@ -80,6 +90,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     if selection == "dev":
         splits |= kind.hold_out(splits["train"], dev_fraction, data.sample_seed)
     kind.check(splits, names)
+    _warn_of_lost_labels(kind, whole, splits, names)
     return TaskData(
         name=source_name(vars(data)),
         source=place,
@@ -125,15 +136,35 @@ def _draw(kind, splits, data):
     return drawn
 
 
+def _warn_of_lost_labels(kind, whole, splits, names):
+    """Names, in one line, the labels that a draw took all rows of, in which split.
+
+    Nothing else tells: the model keeps an output for a class without training rows, and macro F1 leaves out a class
+    that nobody evaluates.
+    """
+    said = []
+    for split, rows in splits.items():
+        # What is held out of train has its rows from there.
+        before, now = kind.count(whole.get(split, whole["train"]), names), kind.count(rows, names)
+        lost = [name for name, count in before.items() if count and not now[name]]
+        if lost:
+            more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+            said.append(f"{split} ({len(rows)} rows): {', '.join(map(repr, lost[:SHOWN]))}{more}")
+    if said:
+        warnings.warn(f"the draw leaves no row of these classes in {'; in '.join(said)}", stacklevel=3)
+
+
 def _describe_source(rows, files):
-    found = {"rows": len(rows)}
-    return found | {"files": [file.describe() for file in files]} if files else found
+    if not files:
+        return {"rows": len(rows), "reader": "datasets"}
+    return {"rows": len(rows), "reader": "healbert", "files": [file.describe() for file in files]}
 
 
 def _fingerprint(kind, splits):
     digest = hashlib.sha256()
     for split, rows in sorted(splits.items()):
         for column in kind.fingerprint_columns(rows):
-            for value in rows[column]:
-                digest.update(f"{split}\0{column}\0{value}\0".encode("utf-8", "surrogatepass"))
+            for batch in rows.select_columns([column]).with_format("arrow").iter(10_000):
+                text = "".join(f"{split}\0{column}\0{value}\0" for value in batch.column(0).to_pylist())
+                digest.update(text.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

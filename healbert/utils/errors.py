@@ -71,7 +71,9 @@ def _end_with_error(error):
     if not is_main_rank():
         time.sleep(GRACE)
     end_progress_bars()
-    print("error: " + without_secrets(clean(" ".join(str(error).split()))), file=sys.stderr, flush=True)
+    # One line, but names keep their spaces: two that differ by one must not look alike.
+    said = " ".join(line.strip() for line in str(error).splitlines())
+    print("error: " + without_secrets(clean(said)), file=sys.stderr, flush=True)
     sys.exit(2)
 
 

@@ -47,7 +47,7 @@ def test_positions_that_make_no_sense_are_named(changed, value):
 
 @pytest.mark.parametrize("values", [{"hidden_size": "wide"}, {"hidden_size": -8}, {"num_attention_heads": 0}])
 def test_sizes_that_make_no_sense_are_named(changed, values):
-    with pytest.raises(UserError, match="cannot be loaded"):
+    with pytest.raises(UserError, match="cannot be loaded|is no size"):
         load_model(ModelArguments(model_name_or_path=changed("config.json", **values)), ["a", "b"], 0)
 
 

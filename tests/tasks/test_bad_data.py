@@ -22,24 +22,44 @@ def logged_errors():
 
 
 BAD_FILES = {
-    "no label column": ("csv", "text,kind\na,x\nb,y\n", {}, ["'label'", "text, kind", "--label_column_name"]),
-    "named label column missing": ("csv", GOOD, {"label_column_name": "topic"}, ["'topic'", "text, label"]),
-    "named text column missing": ("csv", GOOD, {"text_column_names": "body"}, ["'body'", "text, label"]),
+    "no label column": ("csv", "text,kind\na,x\nb,y\n", {}, ["'label'", "'text', 'kind'", "--label_column_name"]),
+    "named label column missing": ("csv", GOOD, {"label_column_name": "topic"}, ["'topic'", "'text', 'label'"]),
+    "named text column missing": ("csv", GOOD, {"text_column_names": "body"}, ["'body'", "'text', 'label'"]),
     "no text column recognised": (
         "csv",
         "a,b,label\nq,r,x\ns,t,y\n",
         {},
-        ["a: string, b: string", "--text_column_names"],
+        ["'a': string, 'b': string", "--text_column_names"],
     ),
     "three text columns": ("csv", "a,b,c,label\n1,2,3,x\n", {"text_column_names": "a,b,c"}, ["3 columns"]),
     "the same text column twice": ("csv", GOOD, {"text_column_names": "text,text"}, ["text"]),
     "text and label are one column": ("csv", GOOD, {"text_column_names": "label"}, ["label"]),
-    "empty text": ("csv", 'text,label\na,x\n"",y\nb,y\n', {}, ["1 texts", "'text'", "row 1"]),
-    "null text": ("jsonl", '{"text": null, "label": "x"}\n{"text": "b", "label": "y"}', {}, ["1 texts", "row 0"]),
-    "empty label": ("csv", "text,label\na,x\nb,y\nc,\n", {}, ["1 labels", "row 2"]),
-    "empty integer label": ("csv", "text,label\na,0\nb,1\nc,\n", {}, ["1 labels", "row 2"]),
-    "null label": ("jsonl", '{"text": "a", "label": null}\n{"text": "b", "label": "y"}', {}, ["1 labels", "row 0"]),
-    "null integer label": ("jsonl", '{"text": "a", "label": 1}\n{"text": "b", "label": null}', {}, ["labels", "row 1"]),
+    "empty text": (
+        "csv",
+        'text,label\na,x\n"",y\nb,y\n',
+        {},
+        ["1 text of --train_file is", "'text'", "bad.csv, line 3)"],
+    ),
+    "null text": (
+        "jsonl",
+        '{"text": null, "label": "x"}\n{"text": "b", "label": "y"}',
+        {},
+        ["1 text of", "bad.jsonl, line 1)"],
+    ),
+    "empty label": ("csv", "text,label\na,x\nb,y\nc,\n", {}, ["1 label of", "bad.csv, line 4)"]),
+    "empty integer label": ("csv", "text,label\na,0\nb,1\nc,\n", {}, ["1 label of", "bad.csv, line 4)"]),
+    "null label": (
+        "jsonl",
+        '{"text": "a", "label": null}\n{"text": "b", "label": "y"}',
+        {},
+        ["1 label of", "bad.jsonl, line 1)"],
+    ),
+    "null integer label": (
+        "jsonl",
+        '{"text": "a", "label": 1}\n{"text": "b", "label": null}',
+        {},
+        ["label", "bad.jsonl, line 2)"],
+    ),
     "single class": ("csv", "text,label\na,x\nb,x\n", {}, ["single class", "'x'"]),
     "float labels": (
         "csv",
@@ -86,12 +106,12 @@ def test_bad_file_is_named(load, put, kind, content, settings, named):
 
 
 BAD_VALIDATION = {
-    "label that train lacks": ("text,label\na,x\nb,zebra\n", ["zebra", "train lacks", "['x', 'y']"]),
-    "no label column": ("text,kind\na,x\n", ["'label'", "text, kind"]),
-    "no text column": ("body,label\na,x\n", ["'text'", "body, label"]),
-    "empty text": ('text,label\na,x\n"",y\n', ["evaluation", "row 1"]),
-    "empty label": ('text,label\na,x\nb,""\n', ["evaluation", "row 1"]),
-    "integers where train has names": ("text,label\na,5\n", ["5", "train lacks"]),
+    "label that train lacks": ("text,label\na,x\nb,zebra\n", ["zebra", "--train_file lacks", "['x', 'y']"]),
+    "no label column": ("text,kind\na,x\n", ["'label'", "'text', 'kind'"]),
+    "no text column": ("body,label\na,x\n", ["'text'", "'body', 'label'"]),
+    "empty text": ('text,label\na,x\n"",y\n', ["evaluation", "bad.csv, line 3)"]),
+    "empty label": ('text,label\na,x\nb,""\n', ["evaluation", "bad.csv, line 3)"]),
+    "integers where train has names": ("text,label\na,5\n", ["5", "--train_file lacks"]),
 }
 
 

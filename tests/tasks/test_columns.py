@@ -34,7 +34,7 @@ def test_identifiers_and_dates_are_no_partners(load, put, header, row):
 
 def test_no_text_column_says_what_the_columns_hold(load, put):
     file = put("train.jsonl", '{"text": 1, "label": "x"}\n{"text": 2, "label": "y"}\n')
-    with pytest.raises(UserError, match="no text column recognised .found: text: int64, label: string"):
+    with pytest.raises(UserError, match="no text column recognised .found: 'text': int64, 'label': string"):
         load(train_file=file, validation_file=file)
 
 

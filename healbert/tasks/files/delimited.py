@@ -185,6 +185,14 @@ def _empty_line(source):
     return source.error('an empty line; with one column it may stand for an empty text: write "", or delete it', line)
 
 
+def lines_of_rows(source):
+    """Yields the line in which each row below the header begins."""
+    with _fields_of_any_length():
+        filled = (first for first, _, row in _numbered(source) if row)
+        next(filled)
+        yield from filled
+
+
 def _below_header(source):
     numbered = ((first, row) for first, _, row in _numbered(source) if row)
     next(numbered)

@@ -3,7 +3,7 @@
 import json
 import re
 
-from .jsonlines import lines_of
+from .jsonlines import TOO_DEEP, lines_of
 from .records import RecordError, decoder, write_records
 
 CHUNK = 1 << 20  # characters
@@ -25,6 +25,11 @@ def read(source, write):
     write_records(source, write, lambda: _records(source))
 
 
+def lines_of_rows(source):
+    """Yields the line in which each example begins."""
+    return (line for line, _ in _records(source))
+
+
 def _records(source):
     with source.text() as text:
         scanner = _Scanner(text)
@@ -34,6 +39,8 @@ def _records(source):
             raise source.error(str(error), scanner.line()) from error
         except json.JSONDecodeError as error:
             raise source.error(f"no valid JSON: {error.msg}", scanner.line(error.pos)) from error
+        except RecursionError as error:
+            raise source.error(TOO_DEEP, scanner.line()) from error
 
 
 def _examples(source, scanner):
@@ -89,7 +96,7 @@ def _field(source, scanner, wanted):
         else:
             value = scanner.value()
             if name == wanted:
-                yield from _columns(source, value)
+                yield from _columns(source, value, wanted)
         if scanner.peek() != "}":
             scanner.take(",")
     scanner.take("}")
@@ -97,11 +104,15 @@ def _field(source, scanner, wanted):
         raise source.error(f"has no field '{wanted}' (found: {', '.join(map(str, found))}); see --json_field", 1)
 
 
-def _columns(source, whole):
-    """Yields the rows of an object of columns; the line is that of the document, 1."""
+def _columns(source, whole, field=None):
+    """Yields the rows of an object of columns, which stands in a field or is the whole; its line counts as 1."""
     columns = whole if isinstance(whole, dict) else {}
     lists = {name: values for name, values in columns.items() if isinstance(values, list)}
     of_objects = [name for name, values in lists.items() if values and all(isinstance(row, dict) for row in values)]
+    if of_objects and field:
+        raise source.error(
+            f"the examples are inside the field '{field}', in its field '{of_objects[0]}'; write that list to a file", 1
+        )
     if of_objects and of_objects == list(lists):
         raise source.error(f"the examples are in the field '{of_objects[0]}'; give --json_field {of_objects[0]}", 1)
     if columns and all(isinstance(values, dict) for values in columns.values()):

@@ -1,22 +1,23 @@
 """A folder of files, laid out as on the Hub or written by `save_to_disk`, read by the same readers."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 import pathlib
 
 from ...utils.errors import UserError
+from .card import declared_classes, read_config
 from .options import KINDS, ReadOptions, kind_of, known_kinds
 from .store import read_file
 
 SAVED_DICT, SAVED_STATE = "dataset_dict.json", "state.json"
 
+TEXT_OF_PEOPLE = "harbor"  # the module of the datasets library that takes .md and .toml
+
 
 def read_folder(folder, config=None, options=None, cache_dir=None, expected=None):
     """Reads the splits of a folder.
-
-    Which file belongs to which split is found as `datasets.load_dataset` finds it: by the README's ``configs``, else
-    by the names of files and folders. Where several files make a split, their rows follow one another.
 
     Args:
         folder: the folder.
@@ -32,91 +33,96 @@ def read_folder(folder, config=None, options=None, cache_dir=None, expected=None
         UserError: if the folder holds no files that are read, or one of them cannot be read exactly.
     """
     folder = pathlib.Path(folder)
-    files, options = find_files(folder, config, options or ReadOptions())
-    read = functools.partial(read_file, options=options, cache_dir=cache_dir)
-    splits, described = {}, {}
-    for split, paths in files.items():
-        parts = [read(path, expected=(expected or {}).get(str(path))) for path in paths]
-        splits[split] = _joined(split, parts)
-        described[split] = [found for _, found in parts]
-    names = _declared_classes(folder, config)
-    return {split: _with_classes(rows, names, folder) for split, rows in splits.items()}, described
+    return read_found(folder, find_files(folder, config, options), cache_dir, expected)
 
 
-def find_files(folder, config=None, options=None):
+@dataclasses.dataclass(frozen=True)
+class FoundFiles:
+    """The files of each split, {split: list of paths in order}, how to read them, and the name of the configuration.
+
+    ``unread`` is why they cannot be read here as the datasets library would, or None.
+    """
+
+    files: dict
+    options: ReadOptions
+    config: str | None = None
+    unread: str | None = None
+
+
+def find_files(folder, config=None, options=None, allow_unread=False):
     """The files of each split in a folder, and how to read them.
 
+    Which file belongs to which split is found as `datasets.load_dataset` finds it: by the README's ``configs``, else
+    by the names of files and folders.
+
+    Args:
+        folder, config, options: as for `read_folder`.
+        allow_unread: say what is not read here in ``unread``, in place of an error.
+
     Returns:
-        tuple: {split: list of paths in order}, and the `ReadOptions` with what the README says filled in.
+        FoundFiles.
+
+    Raises:
+        UserError: as for `read_folder`.
     """
     folder, options = pathlib.Path(folder), options or ReadOptions()
     saved = _saved_files(folder)
     if saved:
-        return saved, options
-    settings = _settings(folder, config)
-    found = _resolved(folder, settings)
+        return FoundFiles(saved, options)
+    config = read_config(folder, config)
+    found = _resolved(folder, config.places)
     known = {split: [path for path in paths if kind_of(path)] for split, paths in found.items()}
     known = {split: paths for split, paths in known.items() if paths}
-    if not known:
+    unread = _unread(config, [path for paths in found.values() for path in paths])
+    if config.unknown and not allow_unread:
+        raise UserError(
+            f"{folder} cannot be read as its README says: {unread}; give its files by --train_file and so on"
+        )
+    if not known and not allow_unread:
         raise UserError(f"{folder} holds no files of examples (read are: {known_kinds()})")
-    delimiter = settings.get("sep", settings.get("delimiter"))
-    if delimiter and options.delimiter is None:
-        options = ReadOptions(delimiter, options.encoding, options.quoting, options.json_field)
-    return known, options
+    return FoundFiles(known, config.options(options), config.name, unread)
 
 
-def _resolved(folder, settings):
+def _unread(config, paths):
+    """Why the datasets library would read more of these files, or read them in another way, than is done here."""
+    from datasets.packaged_modules import _EXTENSION_TO_MODULE
+
+    if config.unknown:
+        return f"it sets {', '.join(config.unknown)}"
+    for path in paths:
+        suffixes = pathlib.PurePath(path).suffixes
+        modules = {_EXTENSION_TO_MODULE.get(suffix, (None,))[0] for suffix in suffixes} - {None, TEXT_OF_PEOPLE}
+        if not kind_of(path) and (modules or ".zip" in suffixes):
+            return f"{pathlib.PurePath(path).name} is of another kind"
+    return None
+
+
+def read_found(folder, found, cache_dir=None, expected=None):
+    """Reads the `FoundFiles` of a folder; where several files make a split, their rows follow one another.
+
+    Returns and raises as `read_folder`.
+    """
+    read = functools.partial(read_file, options=found.options, cache_dir=cache_dir)
+    splits, described = {}, {}
+    for split, paths in found.files.items():
+        parts = [read(path, expected=(expected or {}).get(str(path))) for path in paths]
+        splits[split] = _joined(split, parts)
+        described[split] = [one for _, one in parts]
+    names = declared_classes(pathlib.Path(folder), found.config)
+    return {split: _with_classes(rows, names, folder) for split, rows in splits.items()}, described
+
+
+def _resolved(folder, places):
     from datasets.data_files import DataFilesDict, EmptyDatasetError, get_data_patterns, sanitize_patterns
 
-    base = (folder / settings.get("data_dir", "")).resolve().as_posix()
+    base = (folder / places.get("data_dir", "")).resolve().as_posix()
     try:
-        named = settings.get("data_files")
+        named = places.get("data_files")
         patterns = sanitize_patterns(named) if named else get_data_patterns(base)
         found = DataFilesDict.from_patterns(patterns, base_path=base)
     except (EmptyDatasetError, FileNotFoundError, ValueError) as error:
         raise UserError(f"{folder} holds no files of examples ({error}; read are: {', '.join(KINDS)})") from error
     return {str(split): list(paths) for split, paths in found.items()}
-
-
-def _card(folder):
-    import yaml
-    from huggingface_hub import DatasetCard
-
-    readme = folder / "README.md"
-    try:
-        return DatasetCard.load(readme).data if readme.is_file() else None
-    except (ValueError, OSError, yaml.YAMLError) as error:
-        raise UserError(f"the head of {readme} cannot be read: {error}") from error
-
-
-def _settings(folder, config):
-    """What the README says of a configuration: its ``data_files``, ``data_dir`` and the like."""
-    from datasets.utils.metadata import MetadataConfigs
-
-    card = _card(folder)
-    try:
-        configs = MetadataConfigs.from_dataset_card_data(card) if card else {}
-        if not configs:
-            return {}
-        config = config or configs.get_default_config_name()
-    except ValueError as error:
-        raise UserError(f"the head of {folder / 'README.md'} cannot be used: {error}") from error
-    if config not in configs:
-        found = f"'{config}' is not among" if config else "name one of"
-        raise UserError(f"--dataset_config_name: {found} the configurations of {folder}: {', '.join(configs)}")
-    return configs[config]
-
-
-def _declared_classes(folder, config):
-    """{column: `datasets.ClassLabel`} that the README declares."""
-    import datasets
-    from datasets.info import DatasetInfosDict
-
-    card = _card(folder)
-    infos = DatasetInfosDict.from_dataset_card_data(card) if card else {}
-    info = infos.get(config or "default") or (next(iter(infos.values())) if len(infos) == 1 else None)
-    features = (info.features if info else None) or {}
-    return {name: feature for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
 
 
 def _with_classes(rows, names, folder):
@@ -152,7 +158,9 @@ def _saved_parts(folder):
 def _saved(folder, name):
     try:
         yield json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, KeyError) as error:
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / name}, written by save_to_disk, cannot be read: {error!r}") from error
 
 

@@ -27,6 +27,10 @@ def check_header(source, header, delimiter):
     names = [name.strip() for name in header]
     if any("\0" in name for name in names):
         raise source.error("the column names hold NUL bytes; give the file's --encoding (utf-16?)", 1)
+    if names == [""]:
+        raise source.error("the line, which is to hold the column names, is blank", 1)
+    if names[0].lower().startswith("sep="):
+        raise source.error("Excel's line 'sep=', which tells it the delimiter, stands above the header; delete it", 1)
     _check_delimiter(source, names, delimiter)
     _check_unnamed(source, names, delimiter)
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -4,6 +4,8 @@ import json
 
 from .records import RecordError, decoder, write_records
 
+TOO_DEEP = "no JSON that can be read: it is nested too deep"
+
 
 def read(source, write):
     """Reads a file of JSON Lines; empty lines are no rows.
@@ -29,9 +31,16 @@ def lines_of(source):
                 value = decode(line)
             except RecordError as error:
                 raise source.error(str(error), number) from error
+            except RecursionError as error:
+                raise source.error(TOO_DEEP, number) from error
             except json.JSONDecodeError as error:
                 raise source.error(_explain(error, line, number), number) from error
             yield number, value
+
+
+def lines_of_rows(source):
+    """Yields the line of each example."""
+    return (line for line, _ in lines_of(source))
 
 
 def _explain(error, line, number):

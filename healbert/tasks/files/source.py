@@ -24,6 +24,7 @@ MAGIC = {
     b"ARROW1": "an arrow file",
 }
 
+UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -98,8 +99,8 @@ class Source:
         for magic, what in MAGIC.items():
             if first.startswith(magic):
                 raise self.error(f"holds no text, but looks like {what}")
-        if self.options.encoding is None and (hint := _looks_like_utf16(first)):
-            raise self.error(f"is not UTF-8, but looks like UTF-16; give --encoding {hint}")
+        if self.options.encoding is None and (hint := _looks_wide(first)):
+            raise self.error(f"is not UTF-8, but looks like {hint.upper()}; give --encoding {hint}")
 
     def _undecodable(self, error):
         if self.options.encoding not in (None, "utf-8"):
@@ -116,7 +117,10 @@ class Source:
         return self.error("is not UTF-8; give its --encoding")
 
 
-def _looks_like_utf16(first):
+def _looks_wide(first):
+    """The name of UTF-16 or UTF-32, if the first bytes of a file look like it."""
+    if first.startswith(UTF32_MARKS):  # first: the mark of UTF-16 is the beginning of it
+        return "utf-32"
     if first.startswith(UTF16_MARKS):
         return "utf-16"
     # Latin text in UTF-16 has a NUL in every other byte. Texts with a few NULs are left as they are.

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import gc
 import importlib
+import itertools
 import json
 import pathlib
 
@@ -29,12 +30,13 @@ QUOTING = b"healbert.quoting"
 
 @dataclasses.dataclass(frozen=True)
 class FileRead:
-    """What was read: the file, how many rows it holds, the hash of its bytes, the quoting in force (csv, tsv)."""
+    """What was read: the file, how many rows it holds, the hash of its bytes, the quoting in force (csv, tsv), how."""
 
     path: str
     rows: int
     content: str
     quoting: str | None = None
+    options: ReadOptions = ReadOptions()
 
     def describe(self):
         """What ``results.json`` says of the file."""
@@ -72,7 +74,34 @@ def read_file(path, options=None, cache_dir=None, expected=None):
                 reader.read(source, functools.partial(_write_stream, source, name))
                 source.check_unchanged()
         content = source.content
-    return _open_stream(target, path, content)
+    return _open_stream(target, path, content, options)
+
+
+def find_lines(read, rows):
+    """The lines, counted from 1, in which rows of a file begin.
+
+    Args:
+        read: the `FileRead` of the file, which is gone through once more.
+        rows: positions of rows in it, ascending, counted from 0.
+
+    Returns:
+        list of int; None where the file has no lines to speak of: parquet, Arrow, JSON in a single line, or a file
+        that is not there any more.
+    """
+    kind = kind_of(read.path)
+    reader = importlib.import_module(f".{READERS[kind.name]}", __package__)
+    if not hasattr(reader, "lines_of_rows"):
+        return None
+    wanted, lines = set(rows), []
+    try:
+        with opened(read.path, kind, read.options, read.content) as source:
+            source.quoting = read.quoting
+            for row, line in enumerate(itertools.islice(reader.lines_of_rows(source), max(rows) + 1)):
+                if row in wanted:
+                    lines.append(line)
+    except UserError:  # it is another file by now
+        return None
+    return None if kind.name == "json" and lines[-1] == 1 else lines
 
 
 def cache_folder(cache_dir=None):
@@ -143,7 +172,7 @@ def _check_types(schema, source):
         raise source.error(f"holds a column of a type that is not supported: {error}") from error
 
 
-def _open_stream(target, path, content):
+def _open_stream(target, path, content, options):
     """What `read_file` returns, for an Arrow stream in the cache.
 
     The dataset's fingerprint, by which the datasets library keeps what is computed from it, is the entry's name.
@@ -153,4 +182,4 @@ def _open_stream(target, path, content):
     table = datasets.table.MemoryMappedTable.from_file(str(target))
     quoting = (table.schema.metadata or {}).get(QUOTING)
     rows = datasets.Dataset(table, fingerprint=pathlib.Path(target).parent.name)
-    return rows, FileRead(str(path), len(rows), content, quoting and quoting.decode())
+    return rows, FileRead(str(path), len(rows), content, quoting and quoting.decode(), options)

@@ -1,15 +1,19 @@
 """One label for each text, or for each pair of texts."""
 
+import warnings
+
 import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import find_columns, text_columns, with_text_and_label
 from ..draws import hold_out, stratified_sample
-from ..labels import count_classes, encode_labels, find_classes
+from ..labels import count_classes, encode_labels, find_classes, label_column, near_names
 from .base import TaskType
 
 PRIMARY = "f1_weighted"
+
+SHOWN = 5  # pairs of classes in a warning
 
 
 HUB_F1 = {"metric_type": "f1", "metric_name": "Weighted F1"}
@@ -63,29 +67,32 @@ class Classification(TaskType):
             for split, rows in raw.items()
         }
         classes = find_classes(raw["train"], task.call("train"), task.label_names)
+        _warn_of_near_names(task.call("train"), classes.names)
+        if len(classes.names) < 2:
+            raise UserError(f"{task.call('train')} holds a single class, {classes.names[0]!r}; two or more are needed")
         splits = {}
         for split, rows in raw.items():
             if "label" not in rows.column_names:
                 splits[split] = rows
                 continue
-            codes = encode_labels(rows, classes, task.call(split))
+            codes = encode_labels(rows, classes, task.call(split), train=task.call("train"))
             splits[split] = rows.remove_columns("label").add_column("label", codes)
         return splits, list(classes.names)
 
     def check(self, splits, label_names):
-        found = set(splits["train"]["label"])
+        found = set(np.unique(label_column(splits["train"])).tolist())
         if len(found) < 2:
-            raise UserError(f"train holds a single class, '{label_names[found.pop()]}'; two or more are needed")
+            raise UserError(f"what is left of train holds a single class, {label_names[found.pop()]!r}; use more of it")
 
     def draw(self, rows, size, seed):
-        return stratified_sample(rows["label"], size, seed)
+        return stratified_sample(label_column(rows), size, seed)
 
     def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = hold_out(train["label"], fraction, seed, flag)
+        kept, held = hold_out(label_column(train), fraction, seed, flag)
         return {"train": train.select(kept), "dev": train.select(held)}
 
     def count(self, rows, label_names):
-        return count_classes(rows["label"], label_names) if "label" in rows.column_names else {}
+        return count_classes(label_column(rows), label_names) if "label" in rows.column_names else {}
 
     def fingerprint_columns(self, rows):
         return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
@@ -110,8 +117,8 @@ class Classification(TaskType):
 
     def baseline(self, splits):
         """The primary metric of always answering the commonest class of train."""
-        majority = np.bincount(splits["train"]["label"]).argmax()
-        labels = splits["evaluation"]["label"]
+        majority = np.bincount(label_column(splits["train"])).argmax()
+        labels = label_column(splits["evaluation"])
         return self.primary_score(np.full(len(labels), majority), labels)
 
     def prediction_columns(self, ids, labels, outputs):
@@ -131,6 +138,14 @@ class Classification(TaskType):
         if self.primary_metric != PRIMARY:  # of a type derived from this one
             return super().resampled(labels, predictions, classes, counts)
         return _resampled_f1(labels, predictions, classes, counts)
+
+
+def _warn_of_near_names(train, names):
+    near = [f"{one!r} and {other!r} (by {word})" for one, other, word in near_names(names)]
+    if near:
+        more = f" and {len(near) - SHOWN} more pairs" if len(near) > SHOWN else ""
+        listed = f"{', '.join(near[:SHOWN])}{more}"
+        warnings.warn(f"classes of {train} that are nearly alike, and may be meant to be one: {listed}", stacklevel=4)
 
 
 def _unlabelled(split, rows, label):

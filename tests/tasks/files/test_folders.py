@@ -198,7 +198,7 @@ def test_folder_without_files_that_are_read(put, read, tmp_path, name):
 
 def test_file_that_the_caller_knew(put, read, tmp_path):
     put("mine/train.csv", "text,label\na,x\n")
-    files, _ = find_files(tmp_path / "mine")
+    files = find_files(tmp_path / "mine").files
     known = {path: content_hash(path) for path in files["train"]}
     assert len(known) == 1 and len(read("mine", expected=known)[0]["train"]) == 1
     put("mine/train.csv", "text,label\nb,x\n")
@@ -210,3 +210,60 @@ def test_options_hold_for_every_file(put, read):
     put("mine/train.csv", 'text;label\n"a;x\n')
     rows = read("mine", options=ReadOptions(delimiter=";", quoting="none"))[0]["train"]
     assert rows[:] == {"text": ['"a'], "label": ["x"]}
+
+
+def test_settings_of_the_readme_that_are_not_known_are_refused(put, read):
+    put("mine/README.md", "---\nconfigs:\n- config_name: default\n  data_files: a.csv\n  names: [text, label]\n---\n")
+    put("mine/a.csv", "a,x\nb,y\n")
+    with pytest.raises(UserError, match="as its README says: it sets names"):
+        read("mine")
+
+
+def test_settings_of_the_readme_that_are_known_are_followed(put, read):
+    head = "---\nconfigs:\n- config_name: default\n  data_files: a.tsv\n  quoting: 3\n  encoding: cp1252\n---\n"
+    put("mine/README.md", head)
+    put("mine/a.tsv", 'text\tlabel\n"é"\tx\n'.encode("cp1252"))
+    assert read("mine")[0]["train"]["text"][:] == ['"é"']
+
+
+def test_classes_of_one_configuration_are_not_those_of_another(put, read):
+    put(
+        "mine/README.md",
+        README.replace(
+            "---\n", CLASSES.removesuffix("---\n").replace("  features", "  config_name: second\n  features"), 1
+        ),
+    )
+    put("mine/one/a.csv", "text;label\na, b;x\n")
+    put("mine/two.jsonl", '{"text": "c", "label": 1}')
+    assert read("mine", config="first")[0]["train"]["label"][:] == ["x"]
+    assert read("mine", config="second")[0]["train"].features["label"].names == ["nay", "yea"]
+
+
+BROKEN = {
+    "features that are a number": ("README.md", "---\ndataset_info:\n  features: 3\n---\n", "dataset_info in the head"),
+    "infos that are a list of texts": ("README.md", "---\ndataset_info:\n- a\n---\n", "dataset_info in the head"),
+    "older infos": ("dataset_infos.json", "[]", "dataset_infos.json cannot be read"),
+    "saved splits that are a list": ("dataset_dict.json", "[]", "written by save_to_disk, cannot be read"),
+    "a saved state that is a list": ("state.json", "[]", "written by save_to_disk, cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name, content, message", BROKEN.values(), ids=BROKEN)
+def test_a_file_beside_the_examples_that_cannot_be_used_is_named(put, read, name, content, message):
+    put("mine/train.csv", "text,label\na,x\n")
+    put(f"mine/{name}", content)
+    with pytest.raises(UserError, match=message):
+        read("mine")
+
+
+def test_names_of_classes_in_the_older_file(put, read):
+    feature = {"_type": "ClassLabel", "names": ["nay", "yea"]}
+    put("mine/dataset_infos.json", json.dumps({"someone--mine": {"features": {"label": feature}}}))
+    put("mine/train.csv", "text,label\na,1\nb,0\n")
+    assert read("mine")[0]["train"].features["label"].names == ["nay", "yea"]
+
+
+def test_a_configuration_where_none_is_named(put, read):
+    put("mine/train.csv", "text,label\na,1\n")
+    with pytest.raises(UserError, match="'other' is not among the configurations of .*: its README names none"):
+        read("mine", config="other")
