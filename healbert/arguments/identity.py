@@ -44,7 +44,13 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model))
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), self._donor())
+
+    def _donor(self):
+        name = self.corruption.corrupt_donor
+        if name is None:
+            return None
+        return ModelSource(dataclasses.replace(self.model, model_name_or_path=name, model_revision="main"))
 
     @property
     def task_type(self):
@@ -98,6 +104,8 @@ class Arguments:
         model = self.sources.model
         parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer}
         known = {part: self._content(source) for part, source in parts.items()}
+        if self.sources.donor and not self.corruption.spec().intact:
+            known["donor"] = self._content(self.sources.donor)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
         return own | {"data": self.sources.data.fingerprint}
 

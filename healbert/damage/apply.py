@@ -8,6 +8,7 @@ import warnings
 import torch
 
 from ..models.layers import find_layers
+from ..models.wrappers import base_of, places
 from ..utils.errors import UserError
 from .hits import Hit
 from .methods import METHODS
@@ -17,11 +18,12 @@ from .own_values import own_values
 from .receipt import CorruptionReceipt, compare, quick_digest, summarise, versions
 from .rules import Rule, rule_of
 from .selection import select_tensors
+from .shorter import drop_layers
 
 SAID = {"one": "scale 1", "zero": "zero", "keep": "kept", "own": "own initial values", "method": "method"}
 
 
-def corrupt(model, spec, undoable=True):
+def corrupt(model, spec, undoable=True, donor=None):
     """Damages ``model`` in place and returns the receipt.
 
     Args:
@@ -29,6 +31,7 @@ def corrupt(model, spec, undoable=True):
             DataParallel, compiled) or not, on any device, in any floating-point type.
         spec: a `CorruptionSpec`.
         undoable: whether the receipt keeps what was there, on the CPU, so that its ``undo`` can bring it back.
+        donor: a model for methods that take values from another one; default: what ``spec.donor`` names.
 
     Returns:
         CorruptionReceipt: the touched tensors and totals; every other tensor was checked to be bit-identical.
@@ -40,19 +43,32 @@ def corrupt(model, spec, undoable=True):
     """
     stack = find_layers(model, spec.side)
     hit = select_tensors(stack, spec)
-    steps = _plan(stack, hit, spec)
-    others = _others(model, hit)
-    not_finite = _not_finite(stack)
+    others, not_finite = _others(model, hit), _not_finite(stack)
+    if METHODS[spec.method].drops and hit:
+        return _drop(model, stack, spec, hit, others, not_finite)
+    steps = _plan(stack, hit, spec, donor)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # hashing and tensor arithmetic release the GIL
         others_before = list(pool.map(lambda read: quick_digest(read()), others.values()))
         done = list(pool.map(lambda step: _replace(step, spec, undoable), steps))
         others_after = list(pool.map(lambda read: quick_digest(read()), others.values()))
-    changed = [name for name, a, b in zip(others, others_before, others_after, strict=True) if a != b]
-    if changed:
-        raise RuntimeError(f"tensors outside the damage changed: {', '.join(changed)}")
+    _require_same(others, others_before, others_after)
     entries = [entry for entry, _ in done]
     summary = summarise(model, stack, hit, entries, len(others)) | {"not_finite_before": not_finite}
     return CorruptionReceipt(spec, summary, entries, versions(), [kept for _, kept in done] if undoable else None)
+
+
+def _drop(model, stack, spec, hit, others, not_finite):
+    summary = summarise(model, stack, hit, [], len(others)) | {"not_finite_before": not_finite}
+    before = [quick_digest(read()) for read in others.values()]
+    entries = drop_layers(model, stack, hit)
+    _require_same(others, before, [quick_digest(read()) for read in others.values()])
+    return CorruptionReceipt(spec, summary, entries, versions())
+
+
+def _require_same(others, before, after):
+    changed = [name for name, a, b in zip(others, before, after, strict=True) if a != b]
+    if changed:
+        raise RuntimeError(f"tensors outside the damage changed: {', '.join(changed)}")
 
 
 @contextlib.contextmanager
@@ -87,10 +103,10 @@ class _Step:
     given: dict = dataclasses.field(default_factory=dict)
 
 
-def _plan(stack, hit, spec):
+def _plan(stack, hit, spec, donor=None):
     """Everything that may be refused is found out here, before anything is changed."""
-    places = {id(place.parameter): place for place in reversed(stack.places)}
-    steps = [_step(stack, places[id(one.parameter)], one, spec) for one in hit]
+    found = {id(place.parameter): place for place in reversed(stack.places)}
+    steps = [_step(stack, found[id(one.parameter)], one, spec) for one in hit]
     packed = next((n for n, m in stack.base.named_modules() if hasattr(m, "_packed_params")), None)
     if hit and packed:
         raise UserError(f"{packed} holds quantised weights; damage the model before it is quantised")
@@ -98,8 +114,17 @@ def _plan(stack, hit, spec):
     if method.prepare is None or not changed:
         return steps
     with torch.no_grad():
-        context = method.prepare(Job(stack, spec, hit, changed), **spec.options)
+        context = method.prepare(Job(stack, spec, hit, changed, _donor(spec, donor)), **spec.options)
     return [dataclasses.replace(s, given=s.given | {"name": s.hit.name, "context": context}) for s in steps]
+
+
+def _donor(spec, model):
+    """{path inside the base model: parameter} of the donor; None where there is none."""
+    if model is None and spec.donor is not None:
+        from transformers import AutoModel
+
+        model = AutoModel.from_pretrained(spec.donor, use_safetensors=True)
+    return None if model is None else {place.path: place.parameter for place in places(base_of(model))}
 
 
 def _step(stack, place, hit, spec):

@@ -132,7 +132,7 @@ def summarise(model, stack, hit, entries, untouched):
 
 def _distance(entries):
     """Relative L2 distance and cosine of all touched values together; None where they are not numbers."""
-    if any(entry["norm_after"] is None or entry["norm_before"] is None for entry in entries):
+    if not entries or any(entry["norm_after"] is None or entry["norm_before"] is None for entry in entries):
         return {"relative_l2": None, "cosine": None}
     before, after = (math.fsum(entry[f"norm_{when}"] ** 2 for entry in entries) for when in ("before", "after"))
     dot = math.fsum((entry["cosine"] or 0) * entry["norm_before"] * entry["norm_after"] for entry in entries)

@@ -34,6 +34,7 @@ class CorruptionSpec:
         keep_norms: whether norm weights stay as they are, whatever the method says.
         embeddings, pooler: whether these are damaged too (where anything is).
         side: of a model with an encoder and a decoder, "encoder", "decoder", or "both" (the level of each).
+        donor: the model that a method takes values from: a folder, or an id of the Hub.
         options: of the method, as a dict or as text ("rate=0.1,other=2"); what is left out has its default.
 
     Raises:
@@ -55,6 +56,7 @@ class CorruptionSpec:
     parameters: str | None = None
     keep_norms: bool = False
     strength: float | None = None
+    donor: str | None = None
 
     def __post_init__(self):
         _check_level(self.level)
@@ -98,6 +100,11 @@ class CorruptionSpec:
         found = read_options("--corrupt_options", given, {self.method: method.options})[self.method]
         if method.check:
             method.check(**found)
+        takes = method.donor or found.get("towards") == "donor"
+        if takes and self.donor is None:
+            raise UserError(f"method '{self.method}' needs --corrupt_donor: a folder or a Hub id of another model")
+        if self.donor is not None and not takes:
+            raise UserError(f"method '{self.method}' takes nothing from a donor; leave out --corrupt_donor")
         return found
 
 

@@ -18,7 +18,7 @@ def require_hub_or_cache(arguments):
     Raises:
         UserError: naming everything that is missing, each with the command that fetches it.
     """
-    models, data = _models(arguments.sources.model), arguments.sources.data
+    models, data = _models(arguments.sources), arguments.sources.data
     if not models and not data.is_on_hub:
         return
     work_offline_if_unreachable()
@@ -28,10 +28,13 @@ def require_hub_or_cache(arguments):
             raise UserError(_message(missing))
 
 
-def _models(source):
+def _models(sources):
     """Hub id -> (its `ModelSource`, the parts that are read from there)."""
-    found = {}
-    for part, one in (("weights", source), ("config", source.config), ("tokenizer", source.tokenizer)):
+    found, source = {}, sources.model
+    parts = [("weights", source), ("config", source.config), ("tokenizer", source.tokenizer)]
+    if sources.donor:
+        parts += [("weights", sources.donor), ("config", sources.donor)]
+    for part, one in parts:
         if one.folder is None:
             found.setdefault(one.name, (one, []))[1].append(part)
     return found

@@ -8,6 +8,7 @@ import torch
 from transformers import logging as hf_logging
 
 from ..damage.apply import corrupt
+from ..models.loading import load_encoder
 from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
@@ -45,7 +46,7 @@ def run_experiment(arguments, cache=None):
     clock = _Clock()
     experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
     clock.lap("load")
-    receipt = corrupt(experiment.model, arguments.corruption.spec())
+    receipt = _damage(arguments, experiment.model)
     receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
     clock.lap("corrupt")
     with open_run(output_dir, arguments, receipt) as finished:
@@ -62,6 +63,12 @@ def run_experiment(arguments, cache=None):
             experiment.finish(results)  # first: a tracker that fails at the end must not cost the run
             tracking.table(table_rows(results, output_dir), experiment.trainer.state.global_step)
         return results
+
+
+def _damage(arguments, model):
+    spec, source = arguments.corruption.spec(), arguments.sources.donor
+    donor = None if source is None or spec.intact else load_encoder(source)
+    return corrupt(model, spec, undoable=False, donor=donor)
 
 
 def _results(arguments, experiment, receipt, outcome, clock):

@@ -115,6 +115,19 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     return model
 
 
+def load_encoder(source):
+    """A pretrained model in float32 without a task head.
+
+    Args:
+        source: its `ModelSource`.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    with _load_errors("model", source), _quiet_load_report():
+        return AutoModel.from_pretrained(source.place, dtype="float32", use_safetensors=True, **source.hub_options())
+
+
 def empty_model(arguments, source=None):
     """The model that `ModelArguments` name, without weights and head, for a look at its layers.
 

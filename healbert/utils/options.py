@@ -107,13 +107,16 @@ def read_options(flag, given, declared):
 
 
 def list_options(entries):
-    """All options that the entries of a table declare, for ``--help``: a text.
+    """All options that the entries of a table declare, with their defaults, for ``--help``: a text.
 
     Args:
         entries: a table whose entries have ``options``.
     """
-    declared = [f"{entry}: {n} ({o.describe()})" for entry in entries for n, o in entries[entry].options.items()]
-    return "; ".join(declared) or "None of those that come with HealBERT has any."
+    declared = {entry: entries[entry].options for entry in entries if entries[entry].options}
+    listed = [
+        f"{entry}: " + ", ".join(f"{n}={o.default}" for n, o in options.items()) for entry, options in declared.items()
+    ]
+    return f"With their defaults: {'; '.join(listed)}." if listed else "None of those that come with HealBERT has any."
 
 
 def _pairs(flag, given):

@@ -73,10 +73,7 @@ def test_entry_without_options():
         read_options("--some_options", "rate=1", {"plain": {}})
 
 
-def test_options_of_a_table_are_listed_with_their_ranges():
+def test_options_of_a_table_are_listed_with_their_defaults():
     entries = {name: types.SimpleNamespace(options=options) for name, options in DECLARED.items()}
-    assert list_options(entries) == (
-        "flip: rate (0 to 1, default 0.001); flip: bits (all or sign or exponent, default all); "
-        "noise: steps (1 or more, default 3); noise: relative (true or false, default True)"
-    )
+    assert list_options(entries) == ("With their defaults: flip: rate=0.001, bits=all; noise: steps=3, relative=True.")
     assert list_options({}) == "None of those that come with HealBERT has any."

@@ -50,6 +50,9 @@ class CorruptionArguments:
             + "."
         },
     )
+    corrupt_donor: str | None = field(
+        default=None, metadata={"help": "The model that method donor takes values from: a Hub id or a folder."}
+    )
     keep_norms: bool = field(default=False, metadata={"help": "Leave the weights of norms as they are."})
     corrupt_unit: str = field(
         default="layer", metadata={"help": f"Whole layers, or tensors up to the level: {' or '.join(UNITS)}."}
