@@ -6,7 +6,7 @@ from helpers.small_models import save_small, small_model
 from healbert import CorruptionSpec, make_arguments
 from healbert.arguments.damage import damage_of
 from healbert.damage.first_rules import version_of
-from healbert.damage.regions import select_tensors
+from healbert.damage.selection import select_tensors
 from healbert.models.layers import find_layers
 
 SAME = (
