@@ -45,6 +45,7 @@ class Experiment:
         self.inside.look("damaged")
         clock.lap("evaluate_damaged")
         cost = Cost(self.trainer, self.model)
+        clock.lap("count_cost")
         status, checkpoint = self._heal()
         clock.lap("heal")
         best, collapsed = self._evaluate_healed()

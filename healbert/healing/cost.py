@@ -97,7 +97,8 @@ def _flops_by_phase(trainer):
         return None
     phases = Phases(trainer.strategy, trainer.model, planned_steps(trainer))
     inputs = typical_batch(trainer)
-    batches = args.gradient_accumulation_steps * args.world_size
+    batches = args.train_batch_size // args.per_device_train_batch_size  # more than 1 under DataParallel
+    batches *= args.gradient_accumulation_steps * args.world_size
     found = {}
     for start in phases.starts:
         phases.enter(start)
@@ -107,9 +108,9 @@ def _flops_by_phase(trainer):
 
 
 def typical_batch(trainer):
-    """A batch of the training examples of middling length, as the trainer would make it: a dict of tensors."""
+    """A batch of the training examples of middling length, as a device gets it: a dict of tensors."""
     rows = trainer.train_dataset
-    size = min(trainer.args.train_batch_size, len(rows))
+    size = min(trainer.args.per_device_train_batch_size, len(rows))
     if "input_ids" in rows.column_names:
         order = np.argsort(token_lengths(rows), kind="stable")
         rows = rows.select(order[(len(order) - size) // 2 :][:size])

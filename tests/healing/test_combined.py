@@ -156,11 +156,21 @@ class OwnSave(Recording):
         self.seen.append(folder)
 
 
+class OwnTrainer(Recording):
+    def trainer_parts(self, model, tokenizer, splits, read):
+        return {}, splits
+
+
 @pytest.fixture
 def plugins(monkeypatch):
     monkeypatch.setattr(STRATEGIES, "_registered", dict(STRATEGIES._registered))
     monkeypatch.setattr(STRATEGIES, "_made", dict(STRATEGIES._made))
-    for name, kind in {"recording": Recording, "own_groups": OwnGroups, "own_save": OwnSave}.items():
+    for name, kind in {
+        "recording": Recording,
+        "own_groups": OwnGroups,
+        "own_save": OwnSave,
+        "own_trainer": OwnTrainer,
+    }.items():
         register("strategy", name)(kind)
 
 
@@ -190,6 +200,10 @@ def test_plugins_train_what_all_parts_train(plugins):
     [
         ("own_groups,layerwise_decay", "each arranges the learning rates"),
         ("own_save,lora", "each says how the model is saved"),
+        (
+            "own_trainer,longer",
+            "own_trainer says itself what is trained on what, and goes with no other; name it alone",
+        ),
     ],
 )
 def test_two_that_decide_the_same_are_refused(plugins, healing, why):

@@ -69,9 +69,11 @@ CHANGES = {
 
 @pytest.fixture
 def settings(run_flags):
-    # Rates and biases so small that a step is rounded away would look as if they were frozen.
+    # At a low rate a step could be rounded away and look as if its tensor were frozen. The others are settings of
+    # Trainer that reach into how parameters are grouped and stepped.
     more = {"save_model": True, "disable_tqdm": True, "num_train_epochs": 1, "learning_rate": 0.01}
-    return run_flags | more
+    more |= {"weight_decay": 0.1, "warmup_steps": 2, "lr_scheduler_type": "cosine", "optim": "adamw_torch"}
+    return run_flags | more | {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
 
 
 @pytest.mark.parametrize("healing, options", CHANGES, ids=lambda value: str(value))
