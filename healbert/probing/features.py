@@ -20,8 +20,9 @@ def last_token(hidden_states, attention_mask):
 
 
 def first_token(hidden_states, attention_mask):
-    """The hidden state of the first token, [CLS] in encoders: (batch, tokens, hidden) -> (batch, hidden)."""
-    return hidden_states[:, 0]
+    """The hidden state of the first real token, [CLS] in encoders: (batch, tokens, hidden) -> (batch, hidden)."""
+    first = attention_mask.argmax(dim=1)  # (batch,): 0 unless texts are padded on the left
+    return hidden_states[torch.arange(len(first), device=first.device), first]
 
 
 def mask_of(hidden_states, attention_mask):
@@ -62,9 +63,13 @@ class FeatureReader(nn.Module):
         features = last_token(seen[0], scored) if decoder else seen[0]
         if self.exact:
             require_logits(self.model, features, outputs.logits)
-        pool = mean_of_tokens if self.pooling == "mean" else last_token if decoder else first_token
+        pool = mean_of_tokens if self.pooling == "mean" else self._cls(decoder)
         pooled = [pool(states[layer], mask_of(states[layer], scored)) for layer in self.layers]
         return {"logits": (features.float(), *(p.float() for p in pooled)) if pooled else features.float()}
+
+    def _cls(self, decoder):
+        # XLNet's [CLS] ends a text.
+        return last_token if decoder or getattr(self.config, "summary_type", None) == "last" else first_token
 
     def _scored(self, input_ids):
         return (input_ids != self.config.get_text_config().pad_token_id).int()  # as transformers does

@@ -9,7 +9,7 @@ from helpers.small_models import save_small, small_model
 from healbert import UserError, make_arguments, run_experiment
 from healbert.healing.head import classification_layer
 from healbert.models.pooling import mean_of_tokens
-from healbert.probing.features import mask_of, read_features, require_logits, run_with_states
+from healbert.probing.features import FeatureReader, mask_of, read_features, require_logits, run_with_states
 
 IDS = torch.tensor([[5, 9, 33, 7, 90, 11, 8, 12], [64, 11, 7, 12, 0, 0, 0, 0]])
 INPUTS = {"input_ids": IDS, "attention_mask": (IDS != 0).long()}
@@ -92,6 +92,21 @@ def test_a_head_that_pools_late_is_refused_by_a_linear_probe(arguments, tokenize
     model = small_model("eurobert", classifier_pooling="late")
     with pytest.raises(UserError, match="linear_probe cannot train EuroBertForSequenceClassification: its logits"):
         read_features(model, arguments["cls"], ROWS, tokenizer, exact=True)
+
+
+@pytest.mark.parametrize("name, position", [("bert", 0), ("xlnet", -1)])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_token_that_stands_for_a_text(name, position, side):
+    """[CLS] begins a text of BERT and ends one of XLNet, on whichever side it is padded."""
+    model, text = small_model(name), [5, 9, 33, 7]
+    padding = [0] * 3
+    ids = torch.tensor([padding + text if side == "left" else text + padding])
+    inputs = {"input_ids": ids, "attention_mask": (ids != 0).long()}
+    with torch.no_grad():
+        found = FeatureReader(model, layers=(1,))(**inputs)["logits"][1]
+        states = run_with_states(model, inputs)[1][1][0]  # (tokens, hidden)
+    real = states[len(padding) :] if side == "left" else states[: len(text)]
+    assert torch.equal(found[0], real[position])
 
 
 RUNS = {
