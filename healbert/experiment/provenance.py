@@ -9,6 +9,7 @@ import subprocess
 import torch
 
 LIBRARIES = ("healbert", "torch", "transformers", "datasets", "evaluate", "accelerate", "scikit-learn", "numpy")
+OPTIONAL = ("peft",)  # named where they are installed
 
 
 def environment(training):
@@ -20,7 +21,7 @@ def environment(training):
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": {name: version(name) for name in (*LIBRARIES, *filter(version, OPTIONAL))},
         "device": _device_name(training.device),
         "processes": training.world_size,
         "threads": torch.get_num_threads(),

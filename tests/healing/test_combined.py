@@ -202,7 +202,7 @@ def test_plugins_train_what_all_parts_train(plugins):
         ("own_save,lora", "each says how the model is saved"),
         (
             "own_trainer,longer",
-            "own_trainer says itself what is trained on what, and goes with no other; name it alone",
+            "own_trainer says itself what is trained, and goes with no other; name it alone",
         ),
     ],
 )

@@ -7,9 +7,11 @@ import torch
 from helpers.runs import STEPS, logits, read, rewind, run_with
 from safetensors.torch import load_file
 
+from healbert.healing.strategies import STRATEGIES
+
 # --healing and its options. The kill comes after the first epoch; what happens in steps happens on either side of it.
 CASES = (
-    ("damaged_only", None),
+    *((healing, None) for healing in ("damaged_only", "intact_only", "norms_only", "bias_only", "damaged_rate")),
     ("lora", "rank=4,dropout=0.2"),
     ("lora", "rank=4,keep=adapter"),
     ("dora", "rank=4"),
@@ -52,6 +54,11 @@ def test_interrupted_run_ends_as_an_undisturbed_one(settings, tmp_path, healing,
     results = run_with(settings, output_dir=str(folder))
     assert results["resumed_from"] == f"checkpoint-{STEPS}"
     assert same(folder, tmp_path / "run")
+
+
+def test_every_strategy_is_tried_above():
+    tried = {name for healing, _ in CASES for name in healing.split(",")}
+    assert set(STRATEGIES) - {"full"} <= tried, "full is tried by tests/experiment/test_resuming.py"
 
 
 def test_run_that_was_killed_after_its_last_epoch_trains_no_further(settings, tmp_path):

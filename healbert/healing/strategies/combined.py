@@ -98,9 +98,7 @@ def _refuse_contradictions(parts):
                 raise UserError(f"--healing {name} and {other} contradict each other: {why}; leave one out")
     for name, part in parts.items():
         if type(part).trainer_parts is not Strategy.trainer_parts:
-            raise UserError(
-                f"--healing {name} says itself what is trained on what, and goes with no other; name it alone"
-            )
+            raise UserError(f"--healing {name} says itself what is trained, and goes with no other; name it alone")
     for what, words in (("optimizer_groups", "arranges the learning rates"), ("save", "says how the model is saved")):
         own = [name for name, part in parts.items() if getattr(type(part), what) is not getattr(Strategy, what)]
         rates = [name for name, part in parts.items() if type(part).rate_factors is not Strategy.rate_factors]
