@@ -26,8 +26,14 @@ def is_adapter(name):
 
 
 def hit_paths(receipt):
-    """The paths inside the base model that a `CorruptionReceipt` names; none of None, which stands for no damage."""
-    return frozenset(tensor["name"] for tensor in receipt.tensors) if receipt is not None else frozenset()
+    """The paths inside the base model that were hit, of a `CorruptionReceipt`; none of None, which is no damage.
+
+    A tensor of which some outputs were hit is one of them. Layers that were taken out are not: they train no more, and
+    others have their numbers now.
+    """
+    tensors = receipt.tensors if receipt is not None else ()
+    # "attn.Wqkv.weight[0-31]" names some outputs of a tensor.
+    return frozenset(tensor["name"].partition("[")[0] for tensor in tensors if tensor.get("rule") != "dropped")
 
 
 def head_names(model):
@@ -65,9 +71,8 @@ def depths(model):
         tuple: ({name: depth}, depth of the head).
     """
     from ..damage.components import embeddings
-    from ..models.layers import find_layers
 
-    stack = find_layers(model)
+    stack = layers_of(model)
     count, head = len(stack.layers), head_names(model)
     known = {id(parameter): 0 for _, parameter in embeddings(stack)}
     for index, layer in enumerate(stack.layers):
@@ -79,14 +84,20 @@ def depths(model):
     return found, count + 2
 
 
+def layers_of(model):
+    """The `LayerStack` of a model; of an encoder and a decoder, both, the decoder's layers above the encoder's."""
+    from ..models.layers import find_layers
+
+    config = getattr(getattr(model, "base_model", model), "config", None)
+    return find_layers(model, "both" if getattr(config, "is_encoder_decoder", False) else "encoder")
+
+
 def linear_maps(model):
     """The linear maps in the layers of the encoder: {path in the model: module}, of `nn.Linear` or GPT-2's `Conv1D`."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
-    from ..models.layers import find_layers
-
-    inside = {id(module) for layer in find_layers(model).layers for module in layer.modules()}
+    inside = {id(module) for layer in layers_of(model).layers for module in layer.modules()}
     return {
         path: module
         for path, module in model.named_modules()

@@ -63,6 +63,23 @@ def test_depths_rise_from_the_embeddings_to_the_head(name):
     assert {n for n, depth in found.items() if depth == top} == head_names(model)
 
 
+def test_decoder_lies_above_its_encoder():
+    from transformers import BartConfig, BartForSequenceClassification
+
+    sizes = {"d_model": 16, "encoder_layers": 2, "decoder_layers": 3, "vocab_size": 50, "max_position_embeddings": 20}
+    heads = {
+        f"{side}_{name}": 16 if name == "ffn_dim" else 2
+        for side in ("encoder", "decoder")
+        for name in ("ffn_dim", "attention_heads")
+    }
+    found, top = depths(BartForSequenceClassification(BartConfig(**sizes, **heads)))
+    layers = {name.split(".fc1")[0]: depth for name, depth in found.items() if name.endswith("fc1.weight")}
+    assert list(layers.values()) == [1, 2, 3, 4, 5] and top == 7
+    assert list(layers) == [f"model.encoder.layers.{i}" for i in range(2)] + [
+        f"model.decoder.layers.{i}" for i in range(3)
+    ]
+
+
 @pytest.mark.parametrize("factor", [0, 0.1, 5])
 def test_damaged_rate_is_that_of_what_was_hit(factor):
     rates = rates_of("damaged_rate", f"factor={factor}")

@@ -102,6 +102,23 @@ def test_damage_of_single_tensors_is_what_trains(settings):
     assert encoder and encoder < below, "a part of the first layer"
 
 
+@pytest.mark.parametrize("healing, moves", [("damaged_only", set()), ("intact_only", {"0", "1"})])
+def test_layers_that_were_taken_out_are_not_taken_for_those_that_have_their_numbers(healing, moves):
+    model = classifier("bert", "cls")
+    receipt = corrupt(model, CorruptionSpec(level=0.5, method="drop_layers"))
+    make_strategy(healing).prepare(model, receipt)
+    layers = {name.split(".")[3] for name in trainable(model) if name.startswith("bert.encoder.layer.")}
+    assert layers == moves and head_names(model) <= trainable(model)
+
+
+def test_tensors_of_which_a_part_was_hit_train():
+    model = classifier("modernbert", "cls")  # its queries, keys and values are one tensor
+    receipt = corrupt(model, CorruptionSpec(level=1, components="query"))
+    make_strategy("damaged_only").prepare(model, receipt)
+    encoder = trainable(model) - head_names(model)
+    assert encoder and all(name.endswith("attn.Wqkv.weight") for name in encoder)
+
+
 # One step on every architecture.
 
 

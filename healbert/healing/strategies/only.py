@@ -43,18 +43,16 @@ class IntactOnly(Only):
 class OfRole(Only):
     """What plays one role to its module, wherever in the encoder it is."""
 
-    def plays(self, role, module):
-        """Whether a parameter of this role (`healbert.damage.components.role`) of this module trains."""
+    def plays(self, leaf, module):
+        """Whether the parameter that a module calls ``leaf`` trains."""
         raise NotImplementedError
 
     def chosen(self, model, receipt):
-        from ...damage.components import role
-
         found = {
             f"{path}.{leaf}" if path else leaf
             for path, module in model.named_modules()
-            for leaf, parameter in module.named_parameters(recurse=False)
-            if self.plays(role(leaf, parameter, module), module)
+            for leaf, _ in module.named_parameters(recurse=False)
+            if self.plays(leaf, module)
         } - head_names(model)
         if not found:
             raise UserError(
@@ -69,8 +67,10 @@ class NormsOnly(OfRole):
 
     says = "Only its norms and its head were fine-tuned"
 
-    def plays(self, role, module):
-        return "norm" in type(module).__name__.lower()
+    def plays(self, leaf, module):
+        from ...damage.norms import named_norm
+
+        return named_norm(module)
 
 
 @register("strategy", "bias_only")
@@ -79,5 +79,7 @@ class BiasOnly(OfRole):
 
     says = "Only its biases and its head were fine-tuned (BitFit)"
 
-    def plays(self, role, module):
-        return role == "bias"
+    def plays(self, leaf, module):
+        from ...damage.rules import OWN
+
+        return leaf == "bias" or (leaf.endswith("_bias") and not OWN.fullmatch(leaf))
