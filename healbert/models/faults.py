@@ -1,5 +1,6 @@
 """What is wrong with the files of a model: damaged JSON, values of a wrong type, sizes that cannot be."""
 
+import contextlib
 import json
 import pathlib
 
@@ -55,7 +56,9 @@ def _path(source, name):
 
     if source.folder:
         found = pathlib.Path(source.folder) / name
-        return found if found.is_file() else None
+        with contextlib.suppress(PermissionError):  # what may not be looked at is said when it is loaded
+            return found if found.is_file() else None
+        return None
     options = source.hub_options()
     try:
         found = try_to_load_from_cache(source.name, name, options["cache_dir"], options["revision"])
@@ -67,6 +70,8 @@ def _path(source, name):
 def _fault(path):
     try:
         content = json.loads(path.read_bytes())
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
     except (ValueError, RecursionError) as error:
         return f"is no valid JSON ({error})"
     if not isinstance(content, dict):

@@ -171,10 +171,10 @@ BAD_DATA = {
     "empty": ("bad.csv", "", ["bad.csv", "empty"]),
     "header only": ("bad.csv", "text,label\n", ["bad.csv", "no examples"]),
     "malformed": ("bad.csv", "text,label\na,x\nb,y,z\n", ["bad.csv", "line 3"]),
-    "no label column": ("bad.csv", "text,kind\na,x\n", ["'label'", "text, kind"]),
-    "empty text": ("bad.csv", 'text,label\n"",x\na,y\n', ["1 texts"]),
-    "unknown label": ("bad.csv", "text,label\na,ugly\n", ["ugly", "train lacks"]),
-    "float labels": ("bad.csv", "text,label\na,0.5\n", ["0.5", "train lacks"]),
+    "no label column": ("bad.csv", "text,kind\na,x\n", ["'label'", "'text', 'kind'"]),
+    "empty text": ("bad.csv", 'text,label\n"",x\na,y\n', ["1 text of --validation_file is empty", "line 2"]),
+    "unknown label": ("bad.csv", "text,label\na,ugly\n", ["ugly", "--train_file lacks"]),
+    "float labels": ("bad.csv", "text,label\na,0.5\n", ["0.5", "--train_file lacks"]),
 }
 
 
@@ -194,7 +194,7 @@ def test_folder_that_is_no_model_is_one_line(command, run_flags, tmp_path):
 def test_model_without_layers_is_one_line(command, run_flags, tmp_path):
     model = save_tiny_bert(tmp_path / "flat", num_hidden_layers=0)
     status, _, errors = command(*to_flags(run_flags | {"model_name_or_path": model}))
-    assert_one_error_line(status, errors, "no stack of layers recognised")
+    assert_one_error_line(status, errors, "num_hidden_layers 0, which is no size")
 
 
 def test_run_of_other_settings_is_one_line(command, run_flags):

@@ -158,13 +158,13 @@ def test_every_strength_is_a_number():
             assert isinstance(default, (int, float)) and not isinstance(default, bool), name
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", [name for name in METHODS if not METHODS[name].donor and not METHODS[name].drops])
 def test_same_bits_again(method):
     first, again = (damaged(method, level=0.5)[1].to_dict() for _ in range(2))
     assert first == again
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].prepare is None])
+@pytest.mark.parametrize("method", [n for n in METHODS if METHODS[n].prepare is None and not METHODS[n].drops])
 def test_more_damage_contains_less(method):
     less, more = (
         {entry["name"]: entry["sha256_after"] for entry in damaged(method, level=level)[1].tensors}

@@ -118,7 +118,7 @@ def test_run_that_never_healed_has_nothing_to_push(hub, run):
 
 
 def test_intact_run_must_be_intact_and_of_the_same_data(hub, run, runs, tmp_path):
-    with pytest.raises(UserError, match="level 0.5, not 0"):
+    with pytest.raises(UserError, match="was damaged .bottom 50%, kaiming_uniform, seed 0., not an intact one"):
         push_run(repository_of(run, intact_results=runs / "damaged"))
     other = shutil.copytree(runs / "intact", tmp_path / "other")
     results = results_of(other)
