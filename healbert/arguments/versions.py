@@ -26,7 +26,18 @@ def _draws_samples(arguments):
     return bool(sampled or arguments.run.selection == "dev")
 
 
+# Of the shipped tasks, those whose files on the Hub are no parquet.
+AS_TEXT = ("twitter_financial_news_topic",)
+
+
+def _reads_text_of_the_hub(arguments):
+    """Whether the examples may come from csv or json files of the Hub, which are read as they are written since 2."""
+    data = arguments.sources.data
+    return data.is_on_hub and (arguments.data.task_name in AS_TEXT or not arguments.data.task_name)
+
+
 MEANINGS = {
+    "hub_files": Meaning(2, _reads_text_of_the_hub),
     "sampling": Meaning(2, _draws_samples),  # --max_..._samples, and the part held out by --selection dev
     "selection": Meaning(1, lambda arguments: True),  # which epoch is reported
     "tokenization": Meaning(1, lambda arguments: True),

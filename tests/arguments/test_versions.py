@@ -18,8 +18,10 @@ RUNS = {
     "probed": {"probe_layers": "all"},
     "pictured": {"tsne": True},
     "linear": {"healing": "linear_probe"},
+    "of the Hub": {"dataset_name": "someone/texts"},
 }
 CONCERNED = {
+    "hub_files": {"of the Hub"},
     "sampling": {"sampled", "held out"},
     "selection": set(RUNS),
     "tokenization": set(RUNS),
