@@ -80,6 +80,9 @@ GROUPS = (
 )
 
 
+WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing")  # one text on the command line, in YAML a list, too
+
+
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
 
 
@@ -201,6 +204,8 @@ def to_argv(settings, known):
             raise UserError(f"unknown setting '{key}'{meant(key, known)}")
         if key == "text_column_names" and isinstance(value, list) and value:
             value = written_columns(value)
+        if key in WITH_COMMAS and isinstance(value, list) and value:
+            value = ",".join(map(str, value))
         if isinstance(value, list) and len(value) < 2 and not (known[key] and value):
             value = value[0] if value else None
         if value is None:

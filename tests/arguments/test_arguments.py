@@ -101,3 +101,13 @@ def test_a_printed_config_gives_the_same_folder(write):
     arguments = run(task_name="sst2")
     path = write(yaml.safe_dump(arguments.settings(), sort_keys=True))
     assert parse_arguments([str(path)])[0].name() == arguments.name()
+
+
+def test_lists_in_files_are_what_commas_are_on_the_command_line(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("corrupt_layers: [2, 0]\ncorrupt_components: [attention, ffn_in]\nhealing: [mixout, damaged_rate]\n")
+    flags = "--corrupt_layers 0,2 --corrupt_components attention,ffn_in --healing damaged_rate,mixout".split()
+    listed, written = parse_file(path), parse(*flags)
+    assert listed.corruption == written.corruption and listed.name() == written.name()
+    made = run(corrupt_level=None, corrupt_layers=[0, 2], corrupt_components=["attention", "ffn_in"])
+    assert made.corruption == written.corruption
