@@ -105,7 +105,9 @@ def test_a_printed_config_gives_the_same_folder(write):
 
 def test_lists_in_files_are_what_commas_are_on_the_command_line(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("corrupt_layers: [2, 0]\ncorrupt_components: [attention, ffn_in]\nhealing: [mixout, damaged_rate]\n")
+    path.write_text(
+        "corrupt_layers: [2, 0]\ncorrupt_components: [attention, ffn_in]\nhealing: [mixout, damaged_rate]\n"
+    )
     flags = "--corrupt_layers 0,2 --corrupt_components attention,ffn_in --healing damaged_rate,mixout".split()
     listed, written = parse_file(path), parse(*flags)
     assert listed.corruption == written.corruption and listed.name() == written.name()
