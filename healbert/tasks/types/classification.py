@@ -150,8 +150,11 @@ def _warn_of_near_names(train, names):
 
 def _unlabelled(split, rows, label):
     """Whether this is a test split without a single label: no such column, or nothing (or -1) in all of it."""
-    if split != "test" or label not in rows.column_names:
-        return split == "test"
+    if split != "test":
+        return False
+    if label not in rows.column_names:
+        # A column of nearly that name holds the labels, it seems: to leave it unscored would be a guess.
+        return not any(label in pair[:2] for pair in near_names([label, *rows.column_names]))
     return not set(rows.unique(label)) - {None, "", -1}
 
 
