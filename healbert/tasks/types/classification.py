@@ -100,6 +100,10 @@ class Classification(TaskType):
     def encode(self, rows, tokenizer, data):
         columns, blank = text_columns(rows), tokenizer.pad_token_id
         longest = min(data.max_seq_length, tokenizer.model_max_length)
+        least = tokenizer.num_special_tokens_to_add(pair=len(columns) > 1) + len(columns)
+        if longest < least:
+            flag = "--max_seq_length" if data.max_seq_length == longest else "model_max_length of the tokenizer,"
+            raise UserError(f"{flag} {longest} leaves no token of a text; {least} is the least")
 
         def encode(batch):
             texts = [batch[column] for column in columns]
