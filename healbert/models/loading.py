@@ -100,6 +100,8 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     if padding is None or padding < 0:  # -1 in early LLaMA: none
         config.pad_token_id = pad_token_id
     config.problem_type = None  # the head is ours, and so is what it is trained for
+    if getattr(config, "chunk_size_feed_forward", 0):
+        config.chunk_size_feed_forward = 0  # it saves memory only, and fails on lengths that it does not divide
     with _load_errors("model", source), _quiet_load_report():
         check_weights_hold(config, source)
         options = dict(

@@ -20,9 +20,10 @@ PARTNERS = re.compile(
     r"text_pair|document|paragraph|utterance|response|prompt|summary|abstract|claim|evidence)_?([0-9]|[ab])?",
     re.IGNORECASE,
 )
-WORDS = re.compile(r"[^\W\d_]\S*\s+\S*[^\W\d_]")  # two words with a space between them
+# Two words with a space between them, or a few characters of writing that has no spaces (Thai, Japanese, Chinese).
+WORDS = re.compile(r"[^\W\d_]\S*\s+\S*[^\W\d_]|[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{5}")
 
-LOOKED_AT = 1000  # rows that say whether a column holds sentences
+LOOKED_AT = 1000  # rows that say whether a column holds sentences, from all over the file
 
 
 def find_columns(raw, task, data):
@@ -115,8 +116,9 @@ def _type_of(feature):
 
 
 def _holds_sentences(rows, column):
-    """Whether one in ten of the first texts has two words or more."""
-    values = rows[: min(LOOKED_AT, len(rows))][column]
+    """Whether one in ten of the texts that are looked at has two words or more."""
+    looked_at = np.linspace(0, len(rows) - 1, min(LOOKED_AT, len(rows)), dtype=int)
+    values = rows.select_columns([column])[looked_at][column]
     return sum(bool(WORDS.search(value or "")) for value in values) >= 0.1 * len(values)
 
 

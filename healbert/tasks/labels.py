@@ -51,11 +51,11 @@ def find_classes(rows, split="train", known=(), column="label"):
     if names is not None:
         return Classes(tuple(names), indexed=True)
     found = _Column(rows, split, column).values
-    if known and all(WHOLE.fullmatch(value) and 0 <= int(value) < len(known) for value in found):
+    if known and all(_is_position(value, known) for value in found):
         return Classes(tuple(known), indexed=True)
     names = _names(found, split)
     numbers = all(re.fullmatch("-?[0-9]+", name) for name in names)
-    return Classes(tuple(sorted(names, key=(lambda name: (int(name), name)) if numbers else None)))
+    return Classes(tuple(sorted(names, key=_by_value if numbers else None)))
 
 
 def encode_labels(rows, classes, split, column="label", train="train"):
@@ -196,6 +196,14 @@ def _names(values, split):
     return list(written)
 
 
+def _by_value(name):
+    """A sort key for whole numbers as text, of any length: `int` takes no more than 4,300 digits."""
+    digits = name.lstrip("-").lstrip("0")
+    places = [len(digits), *map(int, digits)]
+    negative = name.startswith("-") and digits
+    return ([-place for place in places] if negative else places), name
+
+
 def _without_point(value):
     match = WHOLE_FLOAT.fullmatch(value)
     return match[1] if match else value
@@ -208,9 +216,13 @@ def _position(value, index, classes, named):
     if plain in index and all(WHOLE.fullmatch(name) for name in index):
         return index[plain]
     # Names that the column itself declares are no positions, whatever they look like.
-    if classes.indexed and not named and WHOLE.fullmatch(plain) and 0 <= int(plain) < len(classes.names):
+    if classes.indexed and not named and _is_position(plain, classes.names):
         return int(plain)
     return None
+
+
+def _is_position(value, names):
+    return bool(WHOLE.fullmatch(value)) and len(value) <= len(str(len(names))) and 0 <= int(value) < len(names)
 
 
 def _without_space(name):

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 
 import pytest
+import torch
 from helpers.arguments import run
 
 from healbert.arguments.groups import ModelArguments
@@ -85,3 +86,10 @@ def test_an_embedding_that_is_too_small_is_resized_and_it_is_said(changed, csv_f
 
 def test_an_embedding_that_is_large_enough_stays(tiny_bert, csv_files):
     assert "resized_embeddings" not in loaded(tiny_bert, csv_files)[3]
+
+
+@pytest.mark.parametrize("value", [3, -1])
+def test_a_chunk_size_that_divides_no_length_is_put_aside(changed, value):
+    folder = changed("config.json", chunk_size_feed_forward=value)
+    model = load_model(ModelArguments(model_name_or_path=folder), ["a", "b"], 0)
+    assert model.config.chunk_size_feed_forward == 0 and model(torch.arange(7)[None]).logits.shape == (1, 2)

@@ -14,6 +14,7 @@ from healbert.utils.errors import UserError
         ("sentence,sentence2", "one,two"),
         ("title,text", "a,b"),
         ("text,remarks", "a film,it was good"),
+        ("text,target", "明日は晴れるでしょう,明天会是个好天气"),
     ],
 )
 def test_a_partner_of_the_text_is_never_dropped(load, put, header, row):
@@ -24,6 +25,13 @@ def test_a_partner_of_the_text_is_never_dropped(load, put, header, row):
         assert f"'{name}'" in str(caught.value)
     assert f"--text_column_names {header} for pairs" in str(caught.value)
     assert load(train_file=file, validation_file=file, text_column_names=header).text_columns == header.split(",")
+
+
+def test_a_partner_is_seen_further_down_a_sorted_file(load, put):
+    rows = "".join(f"a film,{'-' if i < 1500 else 'it was good'},{i % 2}\n" for i in range(3000))
+    file = put("train.csv", f"text,remarks,label\n{rows}")
+    with pytest.raises(UserError, match="columns 'text' and 'remarks' may all be texts"):
+        load(train_file=file, validation_file=file)
 
 
 @pytest.mark.parametrize("header, row", [("id,text", "a17,a film"), ("text,when", "a film,2024-01-02 11:30")])
@@ -57,3 +65,9 @@ def test_a_column_that_looks_alike_is_named(load, put, found, word):
     file = put("train.csv", f"text,{found}\na,x\nb,y\n")
     with pytest.raises(UserError, match=f"'label' and '{found}' differ only by {word}"):
         load(train_file=file, validation_file=file)
+
+
+def test_a_test_file_whose_labels_go_by_nearly_that_name_is_not_taken_for_unlabelled(load, put):
+    train, test = put("train.csv", "text,label\na,x\nb,y\n"), put("test.csv", "text,Label\na,x\n")
+    with pytest.raises(UserError, match="--test_file has no label column 'label' .* differ only by case"):
+        load(train_file=train, validation_file=train, test_file=test)

@@ -7,6 +7,7 @@ from helpers.small import save_bare_gpt2, save_tiny_bert
 
 from healbert.arguments.groups import DataArguments, ModelArguments
 from healbert.tasks.load import tokenize
+from healbert.utils.errors import UserError
 
 HARMLESS = {
     "emoji": "good 😀👩‍👩‍👧🏽 film",
@@ -93,3 +94,14 @@ def test_several_workers_tokenize_alike(load, csv_files, tiny_bert):
     tokenize(one, tokenizer, DataArguments(**csv_files))
     tokenize(two, tokenizer, DataArguments(**csv_files, preprocessing_num_workers=2))
     assert one.splits["train"][:] == two.splits["train"][:]
+
+
+@pytest.mark.parametrize("most, said", [(2, "model_max_length of the tokenizer, 2"), (None, "--max_seq_length 2")])
+def test_a_limit_that_leaves_nothing_of_a_text_is_refused(load, csv_files, tiny_bert, most, said):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.model_max_length = most or tokenizer.model_max_length
+    data = DataArguments(**csv_files, max_seq_length=8 if most else 2)
+    with pytest.raises(UserError, match=f"^{said} leaves no token of a text; 3 is the least"):
+        tokenize(load(**csv_files), tokenizer, data)

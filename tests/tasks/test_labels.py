@@ -203,3 +203,10 @@ def test_count_of_classes():
 def test_every_type_of_text(kind):
     rows = Dataset(pyarrow.table({"label": pyarrow.array(["b", "a", "b"], kind)}))
     assert both(rows) == (["a", "b"], [1, 0, 1])
+
+
+def test_numbers_of_any_length_sort_by_value():
+    longest = "1" * 5000  # int() takes 4,300 digits
+    names, _ = both(labels([longest, "2", f"-{longest}", "-1", "-10", "0"]))
+    assert names == [f"-{longest}", "-10", "-1", "0", "2", longest]
+    assert find_classes(labels(["0", longest]), known=("a", "b")).names == ("0", longest)

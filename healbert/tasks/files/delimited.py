@@ -18,6 +18,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 RETURN = "new-line character"  # in what the csv module says of one outside quotes
 
+OF_RETURNS = "put the text in double quotes, or take the carriage return away"
 REMEDY = "write quotes inside a quoted field twice, or give --quoting none if quotes are characters like any other"
 
 
@@ -209,7 +210,8 @@ def _misquoted(source, found):
     with contextlib.suppress(_MisquotedError):
         for _, last, _ in _numbered(source):
             begin = last + 1
-    return source.error(f"{_reason(source, begin, reason)}; {REMEDY}", begin)
+    remedy = OF_RETURNS if RETURN in reason else REMEDY
+    return source.error(f"{_reason(source, begin, reason)}; {remedy}", begin)
 
 
 def _reason(source, begin, found):

@@ -3,7 +3,7 @@
 import json
 import re
 
-from .jsonlines import TOO_DEEP, lines_of
+from .jsonlines import TOO_DEEP, TOO_LONG, lines_of
 from .records import RecordError, decoder, write_records
 
 CHUNK = 1 << 20  # characters
@@ -168,6 +168,8 @@ class _Scanner:
                 if not self._more():
                     raise
                 continue
+            except ValueError as error:  # Python's limit
+                raise RecordError(TOO_LONG) from error
             # A number at the end of the buffer may go on.
             if end < len(self.buffer) or not self._more():
                 self.at = end

@@ -5,6 +5,7 @@ import json
 from .records import RecordError, decoder, write_records
 
 TOO_DEEP = "no JSON that can be read: it is nested too deep"
+TOO_LONG = "a whole number has more digits than can be read"
 
 
 def read(source, write):
@@ -35,6 +36,8 @@ def lines_of(source):
                 raise source.error(TOO_DEEP, number) from error
             except json.JSONDecodeError as error:
                 raise source.error(_explain(error, line, number), number) from error
+            except ValueError as error:  # Python's limit
+                raise source.error(TOO_LONG, number) from error
             yield number, value
 
 

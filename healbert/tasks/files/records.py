@@ -61,10 +61,14 @@ def write_records(source, write, records):
 
 def _try_schema(source, write, records, schema):
     """Writes the rows with a schema; returns a wider one if they need it, else None."""
+    import pyarrow
+
     try:
         write(schema, record_batches(records, lambda some: _batch(source, some, schema)))
     except _WiderError as wider:
         return wider.schema
+    except pyarrow.ArrowException as error:  # objects in objects, dozens deep
+        raise source.error(f"holds values that cannot be kept ({error})") from error
     return None
 
 

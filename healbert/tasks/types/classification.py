@@ -100,6 +100,10 @@ class Classification(TaskType):
     def encode(self, rows, tokenizer, data):
         columns, blank = text_columns(rows), tokenizer.pad_token_id
         longest = min(data.max_seq_length, tokenizer.model_max_length)
+        least = tokenizer.num_special_tokens_to_add(pair=len(columns) > 1) + len(columns)
+        if longest < least:
+            flag = "--max_seq_length" if data.max_seq_length == longest else "model_max_length of the tokenizer,"
+            raise UserError(f"{flag} {longest} leaves no token of a text; {least} is the least")
 
         def encode(batch):
             texts = [batch[column] for column in columns]
@@ -150,8 +154,11 @@ def _warn_of_near_names(train, names):
 
 def _unlabelled(split, rows, label):
     """Whether this is a test split without a single label: no such column, or nothing (or -1) in all of it."""
-    if split != "test" or label not in rows.column_names:
-        return split == "test"
+    if split != "test":
+        return False
+    if label not in rows.column_names:
+        # A column of nearly that name holds the labels, it seems: to leave it unscored would be a guess.
+        return not any(label in pair[:2] for pair in near_names([label, *rows.column_names]))
     return not set(rows.unique(label)) - {None, "", -1}
 
 

@@ -129,7 +129,8 @@ def test_line_ends_and_header(rows_of, content, quoting):
 
 
 def test_carriage_return_inside_a_text(refusal, rows_of):
-    assert "line 3: a carriage return" in refusal("t.csv", "text,label\na,x\nb\rc,y\n")
+    found = refusal("t.csv", "text,label\na,x\nb\rc,y\n")
+    assert "line 3: a carriage return" in found and "put the text in double quotes" in found
     assert rows_of("t.csv", 'text,label\n"b\rc",y\n')["text"] == ["b\rc"]
     assert rows_of("t.tsv", "text\tlabel\nb\rc\ty\n")["text"] == ["b\rc"]
 

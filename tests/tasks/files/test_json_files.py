@@ -130,3 +130,15 @@ def test_bad_document_is_named(refusal, content, line, options, named):
 )
 def test_file_without_rows(refusal, name, content):
     assert "no examples" in refusal(name, content)
+
+
+@pytest.mark.parametrize(
+    "name, content", [("t.jsonl", '{{"a": 1}}\n{{"a": {}}}\n'), ("t.json", '[{{"a": 1}},\n{{"a": {}}}]')]
+)
+def test_a_number_with_more_digits_than_python_reads(refusal, name, content):
+    assert "line 2: a whole number has more digits than can be read" in refusal(name, content.format("1" * 5000))
+
+
+def test_values_that_are_nested_too_deep_to_keep(refusal):
+    nested = "[" * 500 + "]" * 500
+    assert "holds values that cannot be kept" in refusal("t.jsonl", f'{{"a": {nested}}}\n')
