@@ -80,7 +80,9 @@ class DataSource:
     def options(self):
         """The `ReadOptions` that the user gave."""
         data = self._data
-        return ReadOptions(data.delimiter, data.encoding, data.quoting, data.json_field)
+        found = ReadOptions(data.delimiter, data.encoding, data.quoting, data.json_field)
+        found.require_use(self.files.values())
+        return found
 
     @property
     def config_of_folder(self):

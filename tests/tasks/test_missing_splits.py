@@ -66,3 +66,23 @@ def test_a_test_file_with_some_labels_is_refused(load, put):
         load(train_file=file, validation_file=file, test_file=test)
     with pytest.raises(UserError, match="--test_file"):
         load(train_file=file, test_file=put("none.csv", "text,label\na,\n"))
+
+
+@pytest.mark.parametrize("name", ["test.csv", "test.parquet", "test.jsonl"])
+@pytest.mark.parametrize("classes, labelled", [(["0", "1"], False), (["-1", "1"], True)])
+def test_minus_one_everywhere_is_no_label_unless_it_is_a_class(load, put, name, classes, labelled):
+    """In files of every kind alike, as text and as a number."""
+    train = put("train.csv", "text,label\n" + "".join(f"text {i},{classes[i % 2]}\n" for i in range(8)))
+    test = put(name, {"text": ["one", "two"], "label": [-1, -1]})
+    task = load(train_file=train, validation_file=train, test_file=test)
+    assert ("label" in task.splits["test"].column_names) == labelled
+
+
+@pytest.mark.parametrize(
+    "option, value, kinds",
+    [("delimiter", ";", ".csv or .tsv"), ("quoting", "none", ".csv or .tsv"), ("json_field", "data", ".json")],
+)
+def test_an_option_that_no_file_takes_is_refused(load, put, option, value, kinds):
+    train = put("train.jsonl", {"text": ["a", "b"], "label": ["x", "y"]})
+    with pytest.raises(UserError, match=f"--{option} is for {kinds} files, and none is given"):
+        load(train_file=train, validation_file=train, **{option: value})

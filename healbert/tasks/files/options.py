@@ -18,6 +18,14 @@ KINDS = {
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}  # those that pyarrow reads
 
+TAKEN_BY = {
+    "delimiter": ("csv", "tsv"),
+    "encoding": ("csv", "tsv", "json", "jsonl"),
+    "quoting": ("csv", "tsv"),
+    "json_field": ("json",),
+}
+
+
 QUOTINGS = ("minimal", "none")
 
 NAMED_DELIMITERS = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
@@ -55,6 +63,21 @@ class ReadOptions:
             raise UserError(f"--quoting '{self.quoting}' is not known (known: {', '.join(QUOTINGS)})")
         if self.encoding is not None:
             object.__setattr__(self, "encoding", _codec(self.encoding))
+
+    def require_use(self, paths):
+        """Refuses what none of the files takes, as it would have no effect.
+
+        Args:
+            paths: of the files, whose names say what they are.
+
+        Raises:
+            UserError: naming the option and the files that take it.
+        """
+        kinds = {kind.name for path in paths if (kind := kind_of(path))}
+        for name in self.given:
+            if kinds and not kinds & set(TAKEN_BY[name]):
+                listed = " or ".join(f".{kind}" for kind in TAKEN_BY[name])
+                raise UserError(f"--{name} is for {listed} files, and none is given; leave it out")
 
     @property
     def given(self):

@@ -62,7 +62,7 @@ class Classification(TaskType):
         texts, label = columns
         raw = {
             split: with_text_and_label(
-                rows, task.call(split), texts, None if _unlabelled(split, rows, label) else label
+                rows, task.call(split), texts, None if _unlabelled(split, rows, label, raw["train"]) else label
             )
             for split, rows in raw.items()
         }
@@ -152,14 +152,20 @@ def _warn_of_near_names(train, names):
         warnings.warn(f"classes of {train} that are nearly alike, and may be meant to be one: {listed}", stacklevel=4)
 
 
-def _unlabelled(split, rows, label):
-    """Whether this is a test split without a single label: no such column, or nothing (or -1) in all of it."""
+def _unlabelled(split, rows, label, train):
+    """Whether this is a test split without a single label: no such column, or nothing in all of it.
+
+    Nothing is also -1, as on the Hub, unless it is a class of ``train``.
+    """
     if split != "test":
         return False
     if label not in rows.column_names:
         # A column of nearly that name holds the labels, it seems: to leave it unscored would be a guess.
         return not any(label in pair[:2] for pair in near_names([label, *rows.column_names]))
-    return not set(rows.unique(label)) - {None, "", -1}
+    if set(rows.unique(label)) - {None, "", -1, "-1"}:
+        return False
+    known = train.unique(label) if label in train.column_names else []
+    return "-1" not in map(str, known) or not set(rows.unique(label)) - {None, ""}
 
 
 def _resampled_f1(labels, predictions, classes, counts):
