@@ -24,6 +24,19 @@ def test_checkpoints_that_a_kill_left_go_with_the_next_report(run_copy, settings
     assert (run_copy / "checkpoint-12").exists() == kept
 
 
+def test_what_only_has_the_name_of_a_checkpoint_is_kept(run_copy, settings, tmp_path):
+    (run_copy / "checkpoint-12").mkdir()
+    (run_copy / "checkpoint-12" / "thesis.md").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "optimizer.pt").write_text("mine")
+    (run_copy / "checkpoint-13").symlink_to(tmp_path / "elsewhere")
+    (run_copy / "checkpoint-14").mkdir()
+    (run_copy / "checkpoint-14" / "model.safetensors").write_text("cut short")
+    assert run_with(settings, output_dir=str(run_copy))["status"] == "completed"
+    assert (run_copy / "checkpoint-12" / "thesis.md").exists() and (tmp_path / "elsewhere" / "optimizer.pt").exists()
+    assert not (run_copy / "checkpoint-14").exists()
+
+
 @pytest.mark.parametrize("more", [{"save_total_limit": 3}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
 def test_settings_without_effect_on_results_do_not_matter(run, settings, more):
     assert run_with(settings, output_dir=str(run), **more) == read(run)
