@@ -106,7 +106,7 @@ def _by_step(output_dir):
     named = (
         (re.fullmatch(r"checkpoint-(\d+)", path.name), path) for path in pathlib.Path(output_dir).glob("checkpoint-*")
     )
-    return {int(name[1]): path for name, path in named if name and path.is_dir()}
+    return {int(name[1]): path for name, path in named if name and is_checkpoint(path)}
 
 
 def _fits(folder, world_size):

@@ -6,6 +6,7 @@ import pytest
 from helpers.runs import read, run_with, state_of
 
 from healbert import UserError
+from healbert.healing.checkpoints import prune
 
 
 def test_same_run_is_reported_from_disk(run, settings):
@@ -138,3 +139,15 @@ def test_overwriting_leaves_no_model_of_the_earlier_run(settings, tmp_path):
     run_with(settings, save_model=True, **more)
     run_with(settings, corrupt_level=1, overwrite_output_dir=True, **more)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_pruning_leaves_what_only_has_the_name_of_a_checkpoint(tmp_path):
+    for name, file in {
+        "checkpoint-1": "optimizer.pt",
+        "checkpoint-2": "optimizer.pt",
+        "checkpoint-3": "thesis",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).touch()
+    prune(tmp_path, 1, [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-2", "checkpoint-3"]
