@@ -81,6 +81,7 @@ GROUPS = (
 
 
 WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing")  # one text on the command line, in YAML a list, too
+NAME_DATA = ("--task_name", "--dataset_name", "--train_file")  # without them a run is of the embedded task
 
 
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
@@ -133,9 +134,10 @@ def parse_arguments(argv):
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
     plugins = load_plugins(plugins_in(argv))
-    namespace, unknown = parser.parse_known_args(argv)
+    guess = {} if any(part.startswith(NAME_DATA) for part in argv) else TASKS[EMBEDDED_TASK].recipe
+    namespace, unknown = parser.parse_known_args(to_argv(guess, known_flags()) + argv)
     recipe = TASKS[namespace.task_name or EMBEDDED_TASK].recipe if _uses_table(namespace) else {}
-    if recipe:
+    if recipe != guess:  # parsing takes most of the time that planning a sweep of many runs does
         namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
     if unknown:
         flag = unknown[0].split("=")[0]

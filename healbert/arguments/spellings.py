@@ -60,6 +60,7 @@ def meant(name, known):
         name: as it was given, with or without dashes.
         known: the names of all settings, without dashes.
     """
+    name = str(name)  # YAML has keys that are numbers
     dashes, plain = ("--" if name.startswith("-") else ""), name.lstrip("-").replace("-", "_").lower()
     if plain in OTHER_SPELLINGS:
         return f"; give {OTHER_SPELLINGS[plain]}"

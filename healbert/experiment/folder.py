@@ -5,6 +5,7 @@ import pathlib
 import shutil
 
 from ..arguments.marker import differences, is_marker, marker
+from ..healing.checkpoints import is_checkpoint
 from ..results.read import read_results, read_sound
 from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD
 from ..utils.errors import UserError
@@ -167,9 +168,12 @@ def _remove_run(output_dir):
 
 
 def remove_checkpoints(output_dir):
-    """Deletes a run's checkpoints, by exact name; another process may be at it, too."""
+    """Deletes a run's checkpoints, by exact name; another process may be at it, too.
+
+    What only has the name of one stays: a link, and a folder in which nothing is that training writes.
+    """
     for folder in pathlib.Path(output_dir).iterdir():
-        if CHECKPOINT.fullmatch(folder.name) and folder.is_dir():
+        if CHECKPOINT.fullmatch(folder.name) and is_checkpoint(folder):
             shutil.rmtree(folder, onerror=_unless_gone)
 
 

@@ -16,6 +16,24 @@ UNREAD = "training_args.bin"  # written for people
 LEAST = 2  # checkpoints that stay while a run is going: should the newer one be damaged, there is one before it
 
 
+# What training may have written into one that a kill cut short, before its manifest.
+WRITTEN = re.compile(
+    r".*\.(safetensors|pth|pt|bin|model|distcp)|.*(config|state|tokenizer|index|tokens|tokens_map|vocab)\.json"
+)
+
+
+def is_checkpoint(folder):
+    """Whether a folder with the name of a checkpoint is one, whole or cut short: no link, and not somebody's own."""
+    folder = pathlib.Path(folder)
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except FileNotFoundError:  # another process has removed it
+        return False
+    return not names or any(name == MANIFEST or WRITTEN.fullmatch(name) for name in names)
+
+
 def write_manifest(folder):
     """Syncs every file of a checkpoint to the disk, then writes down their sizes and hashes, which makes it whole."""
     folder = pathlib.Path(folder)
@@ -88,7 +106,7 @@ def _by_step(output_dir):
     named = (
         (re.fullmatch(r"checkpoint-(\d+)", path.name), path) for path in pathlib.Path(output_dir).glob("checkpoint-*")
     )
-    return {int(name[1]): path for name, path in named if name and path.is_dir()}
+    return {int(name[1]): path for name, path in named if name and is_checkpoint(path)}
 
 
 def _fits(folder, world_size):

@@ -195,6 +195,8 @@ def read_results(folder):
         results = json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"results.json is cut short or damaged ({error})") from error
+    if not _is_text(results):
+        raise ValueError("results.json holds half a character")
     if _is_deep(results):
         raise ValueError(f"results.json is nested more than {DEEPEST} deep")
     if not isinstance(results, dict) or not isinstance(results.get("config"), dict) or "status" not in results:
@@ -211,6 +213,17 @@ def _whole(digits):
     if len(digits) > LONGEST:
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
+
+
+def _is_text(results):
+    # JSON may write one half of a pair, which no file, table or terminal takes.
+    try:
+        json.dumps(results, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    except RecursionError:  # what `_is_deep` names
+        pass
+    return True
 
 
 def _is_deep(value):

@@ -8,6 +8,9 @@ from .schema import SELECTIONS, STAGES, STATUSES
 SHOWN = 40  # characters of a wrong value
 
 
+MOST_SECONDS = 1e12  # sums stay finite, too
+
+
 ROUNDING = 1e-9  # by which sums of shares may be above 1
 
 
@@ -89,6 +92,9 @@ def _of(*types):
 NUMBER = ("a finite number", _is_number)
 
 
+SECONDS = ("a number of seconds", lambda value: _is_number(value) and abs(value) < MOST_SECONDS)
+
+
 MAYBE_NUMBER = ("a finite number", _or_none(_is_number))
 
 
@@ -144,7 +150,7 @@ CHECKS = {
     "best_epoch": MAYBE_NUMBER,
     "collapsed": ("true or false", _or_none(_of(bool))),
     "timing": MAYBE_DICT,
-    "timing.*": NUMBER,
+    "timing.*": SECONDS,
     "probes": MAYBE_DICT,
     "probes.*": MAYBE_LIST,
     "probes.*.*": ("a set of named values", _of(dict)),

@@ -5,7 +5,7 @@ import yaml
 from helpers.arguments import UNUSUAL, parse, parse_file, run
 from helpers.small import to_flags
 
-from healbert.arguments.parser import TRAINING_DEFAULTS, make_arguments, parse_arguments
+from healbert.arguments.parser import TRAINING_DEFAULTS, build_parser, make_arguments, parse_arguments
 from healbert.tasks.table import EMBEDDED_TASK, TASKS
 
 
@@ -113,3 +113,12 @@ def test_lists_in_files_are_what_commas_are_on_the_command_line(tmp_path):
     assert listed.corruption == written.corruption and listed.name() == written.name()
     made = run(corrupt_level=None, corrupt_layers=[0, 2], corrupt_components=["attention", "ffn_in"])
     assert made.corruption == written.corruption
+
+
+def test_flags_of_the_embedded_task_are_parsed_once(monkeypatch):
+    parsed, plain = [], build_parser().parse_known_args
+    monkeypatch.setattr(build_parser(), "parse_known_args", lambda argv: parsed.append(argv) or plain(argv))
+    recipe = TASKS[EMBEDDED_TASK].recipe
+    assert recipe.items() <= parse_arguments(["--seed", "3"])[0].settings().items() and len(parsed) == 1
+    assert parse_arguments(["--task_name", EMBEDDED_TASK])[0].training.learning_rate == recipe["learning_rate"]
+    assert parse_arguments(["--task_name", "sst2"])[0].training.learning_rate == TRAINING_DEFAULTS["learning_rate"]

@@ -6,6 +6,7 @@ import pytest
 from helpers.runs import read, run_with, state_of
 
 from healbert import UserError
+from healbert.healing.checkpoints import prune
 
 
 def test_same_run_is_reported_from_disk(run, settings):
@@ -22,6 +23,19 @@ def test_checkpoints_that_a_kill_left_go_with_the_next_report(run_copy, settings
     (run_copy / "results.json").write_text(json.dumps(results))
     assert run_with(settings, output_dir=str(run_copy)) == results
     assert (run_copy / "checkpoint-12").exists() == kept
+
+
+def test_what_only_has_the_name_of_a_checkpoint_is_kept(run_copy, settings, tmp_path):
+    (run_copy / "checkpoint-12").mkdir()
+    (run_copy / "checkpoint-12" / "thesis.md").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "optimizer.pt").write_text("mine")
+    (run_copy / "checkpoint-13").symlink_to(tmp_path / "elsewhere")
+    (run_copy / "checkpoint-14").mkdir()
+    (run_copy / "checkpoint-14" / "model.safetensors").write_text("cut short")
+    assert run_with(settings, output_dir=str(run_copy))["status"] == "completed"
+    assert (run_copy / "checkpoint-12" / "thesis.md").exists() and (tmp_path / "elsewhere" / "optimizer.pt").exists()
+    assert not (run_copy / "checkpoint-14").exists()
 
 
 @pytest.mark.parametrize("more", [{"save_total_limit": 3}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])
@@ -125,3 +139,15 @@ def test_overwriting_leaves_no_model_of_the_earlier_run(settings, tmp_path):
     run_with(settings, save_model=True, **more)
     run_with(settings, corrupt_level=1, overwrite_output_dir=True, **more)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_pruning_leaves_what_only_has_the_name_of_a_checkpoint(tmp_path):
+    for name, file in {
+        "checkpoint-1": "optimizer.pt",
+        "checkpoint-2": "optimizer.pt",
+        "checkpoint-3": "thesis",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).touch()
+    prune(tmp_path, 1, [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-2", "checkpoint-3"]

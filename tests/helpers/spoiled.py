@@ -103,5 +103,7 @@ SPOILED_RUNS = {
     "loop": loop,
     "unknown status": with_value(status="resting"),
     "status in a list": with_value(status=["completed"]),
+    "half a character": with_value(note="\ud800"),
+    "more seconds than add up": with_value(timing={"heal": 1e308, "load": 1e308}),
     "error in a list": with_value(status="failed", error=[1]),
 }

@@ -51,3 +51,10 @@ def test_runs_of_include_count():
     check_size(sweep, 5)
     with pytest.raises(UserError, match="describes 5 runs"):
         check_size(sweep, 4)
+
+
+@pytest.mark.parametrize("text", ["grid: {1: [1]}", "base: {2.5: 1}\ngrid: {seed: [1]}"])
+def test_keys_that_are_numbers_are_named(tmp_path, text):
+    (tmp_path / "sweep.yaml").write_text(text)
+    with pytest.raises(UserError, match="unknown setting"):
+        read_sweep(tmp_path / "sweep.yaml")

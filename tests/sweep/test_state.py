@@ -100,7 +100,7 @@ def test_failure_that_cannot_be_written_down_does_not_stop_the_sweep(base, tmp_p
 
 def test_two_processes_may_delete_the_same_checkpoints(tmp_path):
     for number in range(200):
-        (tmp_path / "checkpoint-1" / str(number)).mkdir(parents=True)
+        (tmp_path / "checkpoint-1" / f"rng_state_{number}.pth").mkdir(parents=True)
     with concurrent.futures.ThreadPoolExecutor() as threads:
         for done in [threads.submit(remove_checkpoints, tmp_path) for _ in range(4)]:
             done.result()
