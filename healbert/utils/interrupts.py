@@ -1,5 +1,6 @@
 """Ctrl-C: the first one interrupts, and what is put away after it is not broken into."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,9 +14,24 @@ class _CtrlC:
     """A handler of signals. Interrupts once, wherever the main thread is; later ones wait for the end."""
 
     def __init__(self):
-        self.since = None
+        self.since, self._held, self._waiting = None, 0, False
+
+    @contextlib.contextmanager
+    def held_back(self):
+        """What must not be broken into half done: a signal that comes meanwhile interrupts at the end of it."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if self._waiting and not self._held:
+                self._waiting = False
+                self()
 
     def __call__(self, *_):
+        if self._held:
+            self._waiting = True
+            return
         if self.since is None:
             self.since = time.monotonic()
             raise KeyboardInterrupt

@@ -253,6 +253,6 @@ def test_perplexity_must_be_above_zero(perplexity):
 
 def test_pictures_leave_nothing_else_behind(run):
     assert {path.name for path in pathlib.Path(run).iterdir()} == {
-        *("results.json", "settings.json", "corruption.json", "predictions.parquet", "trainer_state.json"),
+        *("results.json", "settings.json", ".settings", "corruption.json", "predictions.parquet", "trainer_state.json"),
         *("features.npz", "tsne.png"),
     }

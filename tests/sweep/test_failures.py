@@ -48,9 +48,9 @@ def test_failures_are_recorded_and_the_sweep_goes_on(mixed, tmp_path):
     assert status == 1, output
     assert len(table) == 6 and (table.loc[[1, 2], "status"] == "completed").all()
     assert table.loc[4, "status"] == "diverged" and "NaN or infinite" in table.loc[4, "error"]
-    assert table.loc[3, "status"] == "failed" and "cannot be loaded" in table.loc[3, "error"]
+    assert table.loc[3, "status"] == "failed" and "do not belong together" in table.loc[3, "error"]
     failed = json.loads((pathlib.Path(table.loc[3, "folder"]) / "results.json").read_text())
-    assert failed["error"]["kind"] == "exception" and "cannot be loaded" in failed["error"]["log_tail"]
+    assert failed["error"]["kind"] == "exception" and "do not belong together" in failed["error"]["log_tail"]
     diverged = json.loads((pathlib.Path(table.loc[4, "folder"]) / "results.json").read_text())
     assert diverged["error"]["kind"] == "diverged"
     assert re.search(r"^\[6/6\] ", output, re.M) and "6 runs in" in output
@@ -67,7 +67,7 @@ def test_retry_runs_failed_runs_alone(write_sweep, tmp_path):
     assert sweep(path, folder, "--run_timeout", "0.2", "--workers", "1")[0] == 1
     kinds = [json.loads(p.read_text())["error"]["kind"] for p in folder.glob("*/results.json")]
     assert kinds == ["timeout", "timeout"]
-    first = next(iter(sorted(folder.iterdir())))
+    first = next(iter(sorted(path for path in folder.iterdir() if path.is_dir())))
     shutil.rmtree(first)
     assert sweep(path, folder, "--workers", "1")[0] == 1
     before = finished(folder)
@@ -112,7 +112,7 @@ def test_run_whose_folder_is_removed_has_failed(write_sweep, tmp_path):
     process = start_sweep(path, folder, "--workers", "1")
     try:
         wait_for(lambda: training_in(folder, "seed1") and list(folder.glob("*/checkpoint-*")))
-        (run,) = folder.iterdir()
+        (run,) = (path for path in folder.iterdir() if path.is_dir())
         (run / "settings.json").unlink()  # the checkpoints may be in the middle of being written
         shutil.rmtree(run, ignore_errors=True)
         output, _ = process.communicate(timeout=120)

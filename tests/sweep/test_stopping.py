@@ -29,7 +29,7 @@ def test_ctrl_c_stops_soon_and_says_how_to_go_on(write_sweep, tmp_path):
     try:
         wait_for(lambda: finished(folder) and training_in(folder, "seed2"))
         os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=60)
     finally:
         kill_group(process)
     assert process.returncode == 130
@@ -51,7 +51,7 @@ def test_sweep_stopped_while_its_worker_starts_leaves_no_traceback(write_sweep, 
         if stop == signal.SIGINT:  # a terminal sends it to the workers as well
             worker.send_signal(stop)
         process.send_signal(stop)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=60)
     finally:
         kill_group(process)
     assert process.returncode == 130 and "Traceback" not in output, output

@@ -12,6 +12,7 @@ import os
 import signal
 from concurrent.futures.process import BrokenProcessPool
 
+from ...utils.interrupts import CTRL_C
 from ...utils.machine import cpu_cores
 from ..engines import Failure, with_threads
 from .worker import RunFailed, describe_error, prepare, run_one
@@ -72,7 +73,8 @@ class LocalEngine:
         return [self._submit(job) for job in jobs]
 
     def _submit(self, job):
-        with _ctrl_c_held_back():
+        # Broken into half-way, the worker would find nothing where it looks for its task, and say so with a traceback.
+        with CTRL_C.held_back(), _ctrl_c_held_back():
             slot, pool = self._idle.popitem()
             if pool and not pool.active:  # its worker died between two runs
                 _end(pool)
