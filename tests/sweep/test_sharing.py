@@ -145,6 +145,7 @@ def test_resumed_sweep_has_the_threads_that_it_began_with(write_sweep, tmp_path)
     assert [run["environment"]["threads"] for run in runs] == [1, 1]
 
 
+@pytest.mark.slow
 def test_second_sweep_is_seen_by_both_and_both_say_so(write_sweep, tmp_path):
     path = write_sweep(grid={"seed": [1, 2, 3, 4, 5, 6]}, base={"num_train_epochs": 10})
     first = start_sweep(path, tmp_path / "first", "--workers", "2")
