@@ -4,11 +4,22 @@ import copy
 
 import torch
 
+from ..models.layers import find_layers
 from ..models.wrappers import unwrap
 from ..utils.errors import UserError
+from .methods import METHODS
 from .receipt import compare
+from .selection import select_tensors
 
 NUMBER = "layer_idx"  # how a module of a decoder knows its place in the cache
+
+
+def depth_after(model, spec):
+    """How many layers a text passes through once ``model``, which is intact yet, is damaged by ``spec``."""
+    stack = find_layers(model)
+    if spec.intact or not METHODS[spec.method].drops or spec.side == "decoder":
+        return stack.depth
+    return stack.depth - len({stack.layer_of(one.path) for one in select_tensors(stack, spec)})
 
 
 def drop_layers(model, stack, hit):

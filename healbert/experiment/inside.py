@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..damage.hits import read_spans
+from ..damage.shorter import depth_after
 from ..models.layers import find_layers
 from ..probing.feature_file import FeatureFile
 from ..probing.features import read_features
@@ -27,7 +28,9 @@ class Inside:
     def __init__(self, arguments, task, tokenizer, model):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         wanted = arguments.features.layers()
-        self.layers = check_layers(wanted, find_layers(model).depth) if wanted is not None else []
+        depth = depth_after(model, arguments.corruption.spec())  # the model is looked at when it is damaged
+        self.layers = check_layers(wanted, depth) if wanted is not None else []
+        self.place = self._place()
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
         self.probes, self.features = {}, {}
 
@@ -82,7 +85,7 @@ class Inside:
 
     def _file(self, metrics):
         arguments, kind = self.arguments, self.task.type
-        level, region = self._place()
+        level, region = self.place
         return FeatureFile(
             stages=self.features,
             scores={stage: metrics[stage][kind.primary_metric] for stage in self.features},

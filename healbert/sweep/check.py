@@ -81,6 +81,7 @@ def _open_model(arguments):
 
 def _check_model(model, arguments, processes):
     from ..damage.selection import select_tensors
+    from ..damage.shorter import depth_after
     from ..healing.requirements import check_optional
     from ..models.layers import find_layers
     from ..probing.probes import check_layers
@@ -89,5 +90,5 @@ def _check_model(model, arguments, processes):
     select_tensors(find_layers(model, spec.side), spec)
     layers = arguments.features.layers()
     if layers is not None:
-        check_layers(layers, find_layers(model).depth)
+        check_layers(layers, depth_after(model, spec))
     check_optional(arguments.training, model, processes)

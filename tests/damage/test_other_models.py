@@ -6,9 +6,9 @@ import torch
 from helpers.architectures import build
 from helpers.damage import damaged, tensors_of
 from helpers.methods import values_of
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from healbert import CorruptionSpec, corrupt
+from healbert import CorruptionSpec, corrupt, make_arguments, run_experiment
 from healbert.utils.errors import UserError
 
 TOKENS = torch.arange(5, 13).unsqueeze(0)
@@ -220,3 +220,20 @@ def test_dropped_layers_in_a_loaded_classifier(tmp_path):
     corrupt(model := build("bert"), CorruptionSpec(level=0.5, region="top", method="drop_layers"))
     model.save_pretrained(tmp_path)
     assert len(AutoModelForSequenceClassification.from_pretrained(tmp_path).bert.encoder.layer) == 2
+
+
+def test_probes_of_a_run_are_those_of_the_shorter_model(run_flags):
+    flags = run_flags | {
+        "corrupt_level": None,
+        "corrupt_layers": "1",
+        "corrupt_method": "drop_layers",
+        "num_train_epochs": 1,
+    }
+    depth = AutoConfig.from_pretrained(flags["model_name_or_path"]).num_hidden_layers
+    with pytest.raises(UserError, match=f"names layer {depth}, but the model has {depth - 1}"):
+        run_experiment(make_arguments(**flags, probe_layers=str(depth)))
+    results = run_experiment(make_arguments(**flags, probe_layers="all", save_model=True))
+    for stage in ("damaged", "healed"):
+        assert [entry["layer"] for entry in results["probes"][stage]] == list(range(depth))
+    saved = AutoModelForSequenceClassification.from_pretrained(flags["output_dir"])
+    assert saved.config.num_hidden_layers == len(saved.bert.encoder.layer) == depth - 1
