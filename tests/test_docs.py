@@ -163,6 +163,7 @@ def test_both_commands_set_everything_up_and_are_what_ci_runs():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)  # the default run, maybe beside another test
 def test_the_first_command_runs_and_prints_what_readme_shows(tmp_path):
     folder = copy_repository(tmp_path)
     own = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -176,7 +177,7 @@ def test_the_first_command_runs_and_prints_what_readme_shows(tmp_path):
     assert [name for name in shown if name != "time" and not nearly(printed[name], shown[name])] == []
 
 
-def in_a_shell(line, folder, environment, timeout=300):
+def in_a_shell(line, folder, environment, timeout=900):
     """What a line of shell prints and complains of, and its status; nothing that it started outlives ``timeout``."""
     shell = subprocess.Popen(
         ["bash", "-c", line],
