@@ -2,10 +2,14 @@
 
 import importlib
 import os
+import signal
 import subprocess
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from helpers.small import SHARED_DATA, make_rows, save_tiny_bert, write_csv

@@ -1,5 +1,6 @@
 """`healbert layers`: what a model is made of, and what a damage would hit, without its weights."""
 
+import dataclasses
 import json
 import re
 import signal
@@ -40,12 +41,14 @@ def _parse(argv):
     parser.add_argument("model", metavar="MODEL", nargs="?", help="a Hub id or a folder; default: the embedded model")
     parser.add_argument("--json", action="store_true", help="all of it, for scripts")
     parser.add_argument("--plugin", nargs="+", action="extend", help="Python files or modules that register entries")
-    model, damage, rest, unknown = parser.parse_args_into_dataclasses(argv, return_remaining_strings=True)
-    if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    if rest.model is not None:
-        model.model_name_or_path = rest.model
-    return model, damage, rest.json
+    options = vars(parser.parse_args(argv))
+    if options["model"] is not None:
+        options["model_name_or_path"] = options["model"]
+    model, damage = (
+        group(**{field.name: options[field.name] for field in dataclasses.fields(group)})
+        for group in (ModelArguments, CorruptionArguments)
+    )
+    return model, damage, options["json"]
 
 
 def _as_text(found, name):

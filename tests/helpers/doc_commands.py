@@ -58,7 +58,8 @@ def command_flags(name):
         pass
     finally:
         argparse.ArgumentParser.parse_args = original
-    return {option for option in found[0]._option_string_actions if option.startswith("--")} - {"--help"}
+    named = {option for option in found[0]._option_string_actions if option.startswith("--")} - {"--help"}
+    return {option for option in named if "-" not in option[2:]}  # HfArgumentParser takes --cache-dir, too
 
 
 @contextlib.contextmanager

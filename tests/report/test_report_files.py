@@ -59,7 +59,7 @@ WRONG = {
         "metrics.per_epoch.0.epoch is null, not a finite number",
     ),
     "list of metrics": (lambda r: r.update(metrics=[1]), "metrics is [1], not a set of named values"),
-    "no seconds": (lambda r: r["timing"].update(load=None), "timing.load is null, not a finite number"),
+    "no seconds": (lambda r: r["timing"].update(load=None), "timing.load is null, not a number of seconds"),
     "seed in a list": (lambda r: r["config"].update(seed=[1]), "config.seed is [1], not a whole number"),
     "unknown selection": (
         lambda r: r["config"].update(selection="luck"),

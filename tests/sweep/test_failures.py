@@ -64,7 +64,7 @@ def test_failures_are_recorded_and_the_sweep_goes_on(mixed, tmp_path):
 
 def test_retry_runs_failed_runs_alone(write_sweep, tmp_path):
     path, folder = write_sweep(grid={"seed": [1, 2]}), tmp_path / "results"
-    assert sweep(path, folder, "--run_timeout", "0.2", "--workers", "1")[0] == 1
+    assert sweep(path, folder, "--run_timeout", "0.01", "--workers", "1")[0] == 1
     kinds = [json.loads(p.read_text())["error"]["kind"] for p in folder.glob("*/results.json")]
     assert kinds == ["timeout", "timeout"]
     first = next(iter(sorted(path for path in folder.iterdir() if path.is_dir())))
