@@ -6,6 +6,7 @@ import platform
 import time
 
 from ..utils.machine import cpu_cores
+from ..utils.text import without_password
 from ..utils.version import __version__
 from .parser import command_parser
 
@@ -63,15 +64,10 @@ def _hub():
     import huggingface_hub.constants as constants
 
     return {
-        "Hub": f"{_without_password(constants.ENDPOINT)}, {_reachable()}",
+        "Hub": f"{without_password(constants.ENDPOINT)}, {_reachable()}",
         "Hub token": "found" if huggingface_hub.get_token() else "none",
         "HF_HUB_OFFLINE": "set" if constants.HF_HUB_OFFLINE else "not set",
     }
-
-
-def _without_password(address):
-    scheme, _, rest = address.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest
 
 
 def _reachable():

@@ -29,38 +29,18 @@ LAYOUTS = (
 EXPERTS = re.compile("(gate_up|gate|up|down)_proj")
 
 
-def input_dims(tensor, module, leaf=None):
-    """The dimensions of a map's tensor along which the inputs of one output run; None where that is not known.
+def layout_of(tensor, module, leaf):
+    """The `Layout` of a map; None where it is not known which of its dimensions are inputs.
 
     Args:
         tensor: the map.
         module: its owner.
-        leaf: the parameter's name in it; without it, the owner's parameters of this shape must agree.
+        leaf: the parameter's name in it.
     """
-    named = [leaf] if leaf else _of_shape(tensor.shape, module)
-    found = {_dims(tensor, module, name) for name in named}
-    return found.pop() if len(found) == 1 else None
-
-
-def layout_of(tensor, module, leaf=None):
-    """The `Layout` of a map, None where it is not known. Arguments as of `input_dims`."""
-    dims = input_dims(tensor, module, leaf)
+    dims = _dims(tensor, module, leaf)
     if dims is None:
         return None
     return Layout(dims, module.groups if isinstance(module, TRANSPOSED) else 1)  # one row holds all inputs of these
-
-
-def fan_in(tensor, module, leaf=None):
-    """The number of inputs of one output, None where the layout is not known. Arguments as of `input_dims`.
-
-    Of a tensor that holds several experts, heads or groups, that of one of them.
-    """
-    layout = layout_of(tensor, module, leaf)
-    return layout and layout.fan_in(tensor)
-
-
-def _of_shape(shape, module):
-    return [name for name, p in module._parameters.items() if p is not None and p.shape == shape] or ["weight"]
 
 
 def _dims(tensor, module, leaf):

@@ -84,6 +84,11 @@ def part(path, parameter, owner, rows):
     return Hit(path, parameter, None if whole else rows, dimension)
 
 
+def as_hit(found):
+    """What a component gives as a `Hit`: a plugin's may give pairs of a path and a parameter."""
+    return found if isinstance(found, Hit) else Hit(*found)
+
+
 def join(first, second):
     """Both parts of one parameter as one `Hit`; ``first`` may be None."""
     if first is None or second.rows is None:

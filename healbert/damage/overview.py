@@ -2,7 +2,7 @@
 
 from ..utils.errors import UserError
 from .components import COMPONENTS
-from .hits import Hit
+from .hits import as_hit
 from .selection import select_tensors
 
 
@@ -34,7 +34,7 @@ def _layer(stack, index):
 
 def _component(stack, name):
     try:
-        found = [hit if isinstance(hit, Hit) else Hit(*hit) for hit in COMPONENTS[name](stack)]
+        found = [as_hit(found) for found in COMPONENTS[name](stack)]
     except UserError as error:
         return {"parameters": None, "names": [], "error": str(error)}
     return {"parameters": sum(hit.count for hit in found), "names": [hit.name for hit in found]}

@@ -6,7 +6,7 @@ import warnings
 
 from ..utils.errors import UserError, check_choice
 from .components import COMPONENTS, is_norm
-from .hits import Hit, join, read_spans
+from .hits import Hit, as_hit, join, read_spans
 from .regions import REGIONS, layers_hit
 from .sharing import require_alone
 
@@ -30,12 +30,7 @@ def select_tensors(stack, spec):
 
 
 def _outside(component, stack):
-    return [_as_hit(found) for found in COMPONENTS[component](stack)]
-
-
-def _as_hit(found):
-    # A plugin may give pairs of a path and a parameter.
-    return found if isinstance(found, Hit) else Hit(*found)
+    return [as_hit(found) for found in COMPONENTS[component](stack)]
 
 
 def _of_side(stack, spec):
@@ -77,7 +72,7 @@ def _of_components(stack, hits, names):
     named = {}
     for name in names.split(","):
         check_choice("component", name, COMPONENTS)
-        for found in map(_as_hit, COMPONENTS[name](stack)):
+        for found in map(as_hit, COMPONENTS[name](stack)):
             named[id(found.parameter)] = join(named.get(id(found.parameter)), found)
     here = {id(hit.parameter) for hit in hits}
     inside = [named[id(hit.parameter)] for hit in hits if id(hit.parameter) in named]
@@ -91,7 +86,7 @@ def _matching(stack, here):
     found = []
     for name in COMPONENTS:
         try:
-            if any(id(_as_hit(hit).parameter) in here for hit in COMPONENTS[name](stack)):
+            if any(id(as_hit(hit).parameter) in here for hit in COMPONENTS[name](stack)):
                 found.append(name)
         except UserError:
             continue  # it cannot be told apart here, so it is no suggestion

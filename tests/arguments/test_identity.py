@@ -42,7 +42,8 @@ from healbert.tasks.table import EMBEDDED_TASK
     ],
     ids=lambda settings: next(iter(settings)),
 )
-def test_the_same_run(settings):
+def test_the_same_run(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a cache named by a relative path is built there
     assert run(**settings).identity() == run().identity()
     assert run(**settings).name() == run().name()
 

@@ -10,7 +10,7 @@ from transformers import GemmaConfig, GemmaModel, RobertaConfig, RobertaModel
 from transformers.pytorch_utils import Conv1D
 
 from healbert import CorruptionSpec, UserError, corrupt
-from healbert.damage.fan_in import fan_in, input_dims
+from healbert.damage.fan_in import layout_of
 from healbert.damage.norms import neutral_weight
 from healbert.models.layers import find_layers
 
@@ -102,7 +102,7 @@ def test_it_is_measured_without_weights():
 )
 def test_inputs_of_one_output(module, expected):
     """Against what one output of the module changes with."""
-    assert fan_in(module.weight, module) == expected
+    assert layout_of(module.weight, module, "weight").fan_in(module.weight) == expected
     if isinstance(module, (nn.Conv1d, nn.Conv2d)):
         x = torch.randn(1, module.in_channels, 9, 9)[:, :, :9, *([0] if isinstance(module, nn.Conv1d) else [])]
         x.requires_grad_()
@@ -124,8 +124,8 @@ def test_dimensions_that_inputs_run_along(name, path, dims):
     model = small_model(name, head=False, device="meta")
     owner, _, leaf = path.rpartition(".")
     tensor, module = model.get_parameter(path), model.get_submodule(owner)
-    assert input_dims(tensor, module, leaf) == dims
-    assert fan_in(tensor, module, leaf) == math.prod(tensor.shape[dim] for dim in dims)
+    layout = layout_of(tensor, module, leaf)
+    assert layout.inputs == dims and layout.fan_in(tensor) == math.prod(tensor.shape[dim] for dim in dims)
 
 
 def test_a_map_of_unknown_layout_is_refused_by_name():
