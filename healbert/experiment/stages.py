@@ -17,15 +17,24 @@ from .folder import remove_checkpoints, write_table
 from .inside import Inside
 
 
-def _without_services(training):
+def without_services(training):
+    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
     # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
     quiet = copy.copy(training)
     quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
     return quiet
 
 
+def pick(logged, prefix, names):
+    """The metrics out of what Trainer logs under ``prefix``."""
+    return {name: logged[f"{prefix}_{name}"] for name in names}
+
+
 class Experiment:
-    """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way."""
+    """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way.
+
+    ``receipt`` is that of the damage, once it is done; ``change`` is its `Change`, where that is measured.
+    """
 
     def __init__(self, arguments, task, tokenizer, model, description):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
@@ -35,12 +44,13 @@ class Experiment:
         self.inside = Inside(arguments, task, tokenizer, model)
         self.metric_names = list(task.type.describe_metrics())
         self.metrics = {"damaged": None, "healed": None, "last": None}
+        self.receipt = self.change = None
 
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.trainer, self.splits = self._make_trainer()
         self.trainer.add_callback(tracking)
-        self.metrics["damaged"], _ = self._predict("evaluation", "damaged")
+        self._evaluate_damaged()
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
         clock.lap("evaluate_damaged")
@@ -63,13 +73,20 @@ class Experiment:
             **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
         }
 
+    def _evaluate_damaged(self):
+        self.metrics["damaged"], output = self._predict("evaluation", "damaged")
+        if self.change:
+            self.receipt.summary["change"] = self.change.describe(self.metrics["damaged"], output.predictions)
+            if self.trainer.is_world_process_zero():
+                write_json(self.output_dir / "corruption.json", self.receipt.to_dict())
+
     def _describe_healing(self):
         return {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
 
     def _make_trainer(self):
         parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, self.inside.read)
         trainer = HealingTrainer(
-            args=self.strategy.adjusted(_without_services(self.arguments.training)),
+            args=self.strategy.adjusted(without_services(self.arguments.training)),
             train_dataset=splits["train"],
             eval_dataset=splits.get("dev", splits["evaluation"]),
             last_dataset=splits["evaluation"] if "dev" in splits else None,
@@ -84,8 +101,7 @@ class Experiment:
         return self._pick(output.metrics, stage), output
 
     def _pick(self, logged, prefix):
-        """The metrics out of what Trainer logs under ``prefix``."""
-        return {name: logged[f"{prefix}_{name}"] for name in self.metric_names}
+        return pick(logged, prefix, self.metric_names)
 
     def _heal(self):
         training, status = self.trainer.args, "completed"
