@@ -9,7 +9,7 @@ import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.read import read_runs
-from ..results.schema import is_damage, place_of, source_name
+from ..results.schema import is_damage, methods_of, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -99,7 +99,7 @@ class Group:
     @property
     def label(self):
         named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
-        more = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in named.items()]
+        more = [_in_words(name, value) for name, value in named.items() if (name, value) != ("corruptions", None)]
         return ", ".join([self.model, self.method, *more])
 
     @property
@@ -117,6 +117,12 @@ class Group:
 
     def repetition(self, run):
         return run.config.get(self.repeated or "seed")
+
+
+def _in_words(name, value):
+    if name == "corruptions":
+        value = "; then ".join(" ".join(f"{k} {v}" for k, v in entry.items()) for entry in json.loads(value))
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 @dataclasses.dataclass
@@ -163,7 +169,8 @@ def _plan(folder):
     settings = read_json(folder / "settings.json")
     if not isinstance(settings, dict):
         return ""
-    wanted = ("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", "seed")
+    settings = settings["config"] if isinstance(settings.get("config"), dict) else settings  # earlier versions: flat
+    wanted = ("corrupt_level", "corrupt_region", "corrupt_layers", "corruptions", "learning_rate", "seed")
     parts = [source_name(settings)] + [f"{k} {settings[k]}" for k in wanted if settings.get(k) is not None]
     return ", ".join(parts)
 
@@ -243,7 +250,7 @@ def _make(runs, names, several_metrics):
     config = runs[0].config
     model = str(config.get("model_name_or_path"))
     model = pathlib.PurePath(model).name if model.startswith((".", "/", "~")) else model
-    method = "intact only" if runs[0].damage == INTACT else str(config.get("corrupt_method"))
+    method = "intact only" if runs[0].damage == INTACT else methods_of(config)
     settings = {name: config.get(name) for name in names}
     if several_metrics:
         settings["scored by"] = runs[0].metric.title

@@ -44,13 +44,12 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model), self._donor())
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), self._donors())
 
-    def _donor(self):
-        name = self.corruption.corrupt_donor
-        if name is None:
-            return None
-        return ModelSource(dataclasses.replace(self.model, model_name_or_path=name, model_revision="main"))
+    def _donors(self):
+        names = dict.fromkeys(spec.donor for spec in self.corruption.specs() if spec.donor is not None)
+        options = {"model_revision": "main"}
+        return {n: ModelSource(dataclasses.replace(self.model, model_name_or_path=n, **options)) for n in names}
 
     @property
     def task_type(self):
@@ -104,8 +103,9 @@ class Arguments:
         model = self.sources.model
         parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer}
         known = {part: self._content(source) for part, source in parts.items()}
-        if self.sources.donor and not self.corruption.spec().intact:
-            known["donor"] = self._content(self.sources.donor)
+        if self.sources.donors and not self.corruption.intact:
+            donors = [self._content(self.sources.donors[s.donor]) for s in self.corruption.specs() if s.donor]
+            known["donor"] = donors[0] if len(donors) == 1 else donors
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
         return own | {"data": self.sources.data.fingerprint}
 
@@ -116,11 +116,14 @@ class Arguments:
         """A readable folder name that differs whenever `identity` does; its last part is a hash of that."""
         damage, source = self.corruption, source_name(vars(self.data))
         parts = [_last_part(self.model.model_name_or_path), _last_part(source)]
-        if damage.corrupt_layers and damage.corrupt_level is None:
+        if damage.corruptions:
+            parts += [f"{len(damage.specs())}damages"]
+        elif damage.corrupt_layers and damage.corrupt_level is None:
             parts += [f"layers{damage.corrupt_layers.replace(',', '+')}"]
         else:
             region = region_that_counts(damage.corrupt_level, damage.corrupt_region)
             parts += [f"{damage.corrupt_level:g}", *([region] if region else [])]
+        parts += ["damaged"] if damage.corrupt_only else []
         parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest(self.identity(processes))]
         return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
 

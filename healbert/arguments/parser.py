@@ -208,6 +208,8 @@ def to_argv(settings, known):
             value = written_columns(value)
         if key in WITH_COMMAS and isinstance(value, list) and value:
             value = ",".join(map(str, value))
+        if key == "corruptions" and isinstance(value, list):
+            value = json.dumps(value, sort_keys=True)
         if isinstance(value, list) and len(value) < 2 and not (known[key] and value):
             value = value[0] if value else None
         if value is None:

@@ -8,15 +8,15 @@ from ..tasks.source import DataSource
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """The `ModelSource` and the `DataSource` of one run, and the `ModelSource` of a donor where there is one."""
+    """The `ModelSource` and the `DataSource` of one run, and the `ModelSource` of each donor by its name."""
 
     model: ModelSource
     data: DataSource
-    donor: ModelSource | None = None
+    donors: dict = dataclasses.field(default_factory=dict)
 
     def fingerprints(self):
         """What each of them is: a dict; None where it is not known."""
         model = self.model
         parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer, "data": self.data}
-        parts |= {"donor": self.donor} if self.donor else {}
+        parts |= {f"donor {name}": source for name, source in self.donors.items()}
         return {name: source.fingerprint for name, source in parts.items()}

@@ -18,6 +18,7 @@ from .own_values import own_values
 from .receipt import CorruptionReceipt, compare, quick_digest, summarise, versions
 from .rules import Rule, rule_of
 from .selection import select_tensors
+from .series import as_list, corrupt_in_a_row
 from .shorter import drop_layers
 
 SAID = {"one": "scale 1", "zero": "zero", "keep": "kept", "own": "own initial values", "method": "method"}
@@ -29,9 +30,10 @@ def corrupt(model, spec, undoable=True, donor=None):
     Args:
         model: any transformers model with a recognisable stack of layers, with or without a task head, wrapped (PEFT,
             DataParallel, compiled) or not, on any device, in any floating-point type.
-        spec: a `CorruptionSpec`.
+        spec: a `CorruptionSpec`, or a list of them, which are applied one after another.
         undoable: whether the receipt keeps what was there, on the CPU, so that its ``undo`` can bring it back.
-        donor: a model for methods that take values from another one; default: what ``spec.donor`` names.
+        donor: a model for methods that take values from another one, or {name: model}; default: what ``spec.donor``
+            names.
 
     Returns:
         CorruptionReceipt: the touched tensors and totals; every other tensor was checked to be bit-identical.
@@ -41,6 +43,9 @@ def corrupt(model, spec, undoable=True, donor=None):
             hit another share than it says, or there is no rule for a tensor, or the weights are not on this machine
             (meta device, ZeRO-3) or not floating-point values.
     """
+    spec, *further = as_list(spec)
+    if further:
+        return corrupt_in_a_row(corrupt, model, [spec, *further], undoable, donor)
     stack = find_layers(model, spec.side)
     hit = select_tensors(stack, spec)
     others, not_finite = _others(model, hit), _not_finite(stack)
@@ -120,6 +125,7 @@ def _plan(stack, hit, spec, donor=None):
 
 def _donor(spec, model):
     """{path inside the base model: parameter} of the donor; None where there is none."""
+    model = model.get(spec.donor) if isinstance(model, dict) else model
     if model is None and spec.donor is not None:
         from transformers import AutoModel
 

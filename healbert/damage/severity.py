@@ -4,11 +4,10 @@ import dataclasses
 import math
 import warnings
 
-from ..models.layers import find_layers
 from ..utils.errors import UserError, check_choice
 from .apply import corrupt, corrupted
 from .methods import METHODS
-from .selection import select_tensors
+from .series import as_list, select_all
 from .spec import strength_of
 
 METRICS = {
@@ -79,7 +78,7 @@ def match_severity(model, spec, target, evaluate=None, undoable=True, donor=None
 
     Args:
         model, undoable, donor: as of `corrupt`.
-        spec: a `CorruptionSpec` whose method has a strength, which is not given.
+        spec: a `CorruptionSpec` whose method has a strength, which is not given; of a list, that of the last one.
         target: a `Severity`, or its text: "l2=0.5", "kl=0.1", "f1_drop=0.2".
         evaluate: for "kl" and "f1_drop", a function of the damaged model that gives the figure.
 
@@ -91,8 +90,9 @@ def match_severity(model, spec, target, evaluate=None, undoable=True, donor=None
         UserError: if no strength reaches the target within 2%, naming the nearest; the model is intact then.
     """
     severity = read_severity(target)
-    if spec.intact:
-        return corrupt(model, spec, undoable, donor)
+    *first, spec = as_list(spec)
+    if spec.intact or not _hits(model, spec):
+        return corrupt(model, [*first, spec], undoable, donor)
     name = strength_of(spec.method)
     declared = METHODS[spec.method].options[name]
     if spec.strength is not None or spec.options[name] != declared.default:
@@ -103,15 +103,13 @@ def match_severity(model, spec, target, evaluate=None, undoable=True, donor=None
     def figure(strength):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the damage that is left has its warnings once
-            with corrupted(model, with_strength(spec, strength), donor) as receipt:
+            with corrupted(model, [*first, with_strength(spec, strength)], donor) as receipt:
                 found = evaluate(model) if severity.evaluates else _moved(receipt)
         return found if found is not None and not math.isnan(found) else math.inf
 
-    if not _hits(model, spec):
-        return corrupt(model, spec, undoable, donor)
     search = _Search(figure, _span(spec.method), severity, spec.method)
     strength = search.find()
-    receipt = corrupt(model, with_strength(spec, strength), undoable, donor)
+    receipt = corrupt(model, [*first, with_strength(spec, strength)], undoable, donor)
     receipt.summary["severity"] = dataclasses.asdict(severity) | search.found(strength)
     return receipt
 
@@ -125,7 +123,7 @@ def with_strength(spec, strength):
 def _hits(model, spec):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return bool(select_tensors(find_layers(model, spec.side), spec))
+        return bool(select_all(model, spec)[1])
 
 
 def _moved(receipt):

@@ -15,9 +15,9 @@ NUMBER = "layer_idx"  # how a module of a decoder knows its place in the cache
 
 
 def depth_after(model, spec):
-    """How many layers a text passes through once ``model``, which is intact yet, is damaged by ``spec``."""
+    """How many layers a text passes through once ``model``, which is intact yet, is damaged by ``spec`` (or a list)."""
     stack = find_layers(model)
-    if spec.intact or not METHODS[spec.method].drops or spec.side == "decoder":
+    if isinstance(spec, list) or spec.intact or not METHODS[spec.method].drops or spec.side == "decoder":
         return stack.depth
     return stack.depth - len({stack.layer_of(one.path) for one in select_tensors(stack, spec)})
 

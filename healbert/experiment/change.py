@@ -23,7 +23,7 @@ class Change:
 
     def __init__(self, arguments, task, tokenizer, model):
         self.arguments, self.task, self.tokenizer, self.kind = arguments, task, tokenizer, task.type
-        self.metrics, self.outputs = self._look(model)
+        self.metrics, self.outputs = self.look(model)
 
     def describe(self, metrics, outputs):
         """What the receipt says of it.
@@ -48,7 +48,7 @@ class Change:
         """A function of a damaged model that gives a figure of `damage.severity.METRICS`: "kl" or "f1_drop"."""
 
         def figure(model):
-            metrics, outputs = self._look(model)
+            metrics, outputs = self.look(model)
             if metric == "kl":
                 return self.kind.divergence(self.outputs, outputs)
             name, sign = self.kind.primary_metric, 1 if self.kind.greater_is_better else -1
@@ -56,7 +56,7 @@ class Change:
 
         return figure
 
-    def _look(self, model):
+    def look(self, model):
         """Metrics and outputs of a model, by a copy: evaluation may move, cast and wrap what it is given."""
         training = without_services(self.arguments.training)
         # Trainer makes its folder at once; that of the run comes with its lock.

@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..damage.hits import read_spans
+from ..damage.receipt import layers_touched
+from ..damage.series import select_all
 from ..damage.shorter import depth_after
 from ..models.layers import find_layers
 from ..probing.feature_file import FeatureFile
@@ -78,6 +80,9 @@ class Inside:
 
     def _place(self):
         damage = self.arguments.corruption
+        if damage.corruptions:
+            stack, hit, _ = select_all(self.model, damage.specs())
+            return len(layers_touched(stack, list(hit.values()))) / len(stack.layers), "several damages"
         if damage.corrupt_layers is None or damage.corrupt_level == 0:
             return damage.corrupt_level, damage.corrupt_region
         share = len(read_spans(damage.corrupt_layers)) / len(find_layers(self.model).layers)

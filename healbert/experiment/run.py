@@ -7,14 +7,12 @@ import time
 import torch
 from transformers import logging as hf_logging
 
-from ..damage.apply import corrupt
-from ..damage.severity import match_severity
-from ..models.loading import load_encoder
 from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
+from ..utils.errors import UserError
 from ..utils.machine import cpu_cores
-from .change import Change
+from .damaged import damage
 from .disk import faults_of_the_disk, mark_of, require_same_folder
 from .folder import finished_results, open_run, tidy_finished
 from .loading import LoadCache, load
@@ -36,6 +34,8 @@ def run_experiment(arguments, cache=None):
     Raises:
         UserError: if something that the user gave cannot be used; nothing on disk is overwritten then.
     """
+    if arguments.corruption.corrupt_only:
+        raise UserError("--corrupt_only makes no run; leave it out, or damage the model with healbert.corrupt")
     output_dir = pathlib.Path(arguments.training.output_dir)
     finished = finished_results(output_dir, arguments)
     if finished:
@@ -46,10 +46,11 @@ def run_experiment(arguments, cache=None):
     _set_threads(arguments)
     require_hub_or_cache(arguments)
     clock = _Clock()
-    experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
+    loaded = load(arguments, cache or LoadCache(0))
+    experiment = Experiment(arguments, *loaded)
     clock.lap("load")
-    receipt = experiment.receipt = _damage(arguments, experiment)
-    receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
+    receipt, experiment.change = damage(arguments, *loaded)
+    experiment.receipt = receipt
     clock.lap("corrupt")
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:
@@ -67,26 +68,13 @@ def run_experiment(arguments, cache=None):
         return results
 
 
-def _damage(arguments, experiment):
-    """Damages the model and returns the receipt; what is to be measured of the intact model is measured before."""
-    damage, source = arguments.corruption, arguments.sources.donor
-    spec, severity = damage.spec(), damage.severity()
-    donor = None if source is None or spec.intact else load_encoder(source)
-    if damage.measured():
-        experiment.change = Change(arguments, experiment.task, experiment.tokenizer, experiment.model)
-    if severity is None:
-        return corrupt(experiment.model, spec, undoable=False, donor=donor)
-    evaluate = experiment.change.severity(severity.metric) if severity.evaluates else None
-    return match_severity(experiment.model, spec, severity, evaluate, undoable=False, donor=donor)
-
-
 def _results(arguments, experiment, receipt, outcome, clock):
     return {
         "schema_version": SCHEMA_VERSION,
         "config": arguments.settings(),
         "task": experiment.task.describe(),
         "model": experiment.description,
-        "corruption": receipt.to_dict()["spec"] | receipt.summary,
+        "corruption": receipt.asked() | receipt.summary,
         **outcome,
         "timing": clock.seconds,
         "environment": environment(arguments.training),

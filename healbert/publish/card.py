@@ -1,7 +1,7 @@
 """The model card of a run, and the dataset card of a folder of runs."""
 
 from ..healing.strategies import STRATEGIES
-from ..results.schema import metrics_of, primary_of
+from ..results.schema import damages_of, metrics_of, primary_of
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
@@ -55,7 +55,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
     from huggingface_hub import ModelCard
 
     task, model = escape(_task(results)), escape(background.base_model or last_part(results["model"]["name"]))
-    damaged = results["corruption"]["level"] != 0
+    damaged = bool(damages_of(results["corruption"]))
     damage = f"damaged ({escape(describe_damage(results['corruption']))}) and healed on"
     parts = [
         f"# {model}, {damage if damaged else 'intact, fine-tuned on'} {task}",
@@ -176,7 +176,7 @@ def _healing(name):
 def _scores(results, intact):
     metrics = results["metrics"]
     stages = [("before fine-tuning, damaged", metrics["damaged"]), ("after fine-tuning, healed", metrics["healed"])]
-    if results["corruption"]["level"] == 0:
+    if not damages_of(results["corruption"]):
         stages = [("before fine-tuning", metrics["damaged"]), ("after fine-tuning", metrics["healed"])]
     stages += [("intact model, fine-tuned the same way", intact["metrics"]["healed"])] if intact else []
     stages += [("healed, on the test file", metrics["test"])] if metrics.get("test") else []

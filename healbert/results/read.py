@@ -9,6 +9,7 @@ from ..utils.errors import UserError
 from ..utils.files import read_file, read_json
 from ..utils.text import without_secrets
 from .schema import (
+    DAMAGED,
     LOG_NAME,
     SCHEMA_VERSION,
     STAGES,
@@ -60,9 +61,17 @@ def _walk(directory):
 
     for folder, inner, files in os.walk(directory, onerror=note):
         if {"settings.json", "results.json"} & {*files, *inner}:
-            found.append(pathlib.Path(folder))
+            if "results.json" in files or not _keeps_damaged(pathlib.Path(folder)):
+                found.append(pathlib.Path(folder))
             inner.clear()  # a run holds no further runs
     return sorted(found), closed
+
+
+def _keeps_damaged(folder):
+    """Whether a folder holds a damaged model, which is no run."""
+    found = read_json(folder / "settings.json")
+    ours = found.get("healbert") if isinstance(found, dict) else None
+    return isinstance(ours, dict) and DAMAGED in ours
 
 
 def read_runs(directory):

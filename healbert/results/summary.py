@@ -1,6 +1,6 @@
 """The closing summary of a run."""
 
-from .schema import primary_of, primary_score, region_that_counts
+from .schema import damages_of, primary_of, primary_score, region_that_counts
 
 
 def table_rows(results, output_dir):
@@ -42,8 +42,10 @@ def format_results(results, output_dir):
 
 def describe_damage(damage):
     """The damage in a few words, from the ``corruption`` of a run's results."""
-    if damage["level"] == 0:
-        return "none"
+    return "; then ".join(_describe_one(one) for one in damages_of(damage)) or "none"
+
+
+def _describe_one(damage):
     place = f"layers {damage['layers']}" if damage.get("layers") is not None else _region(damage)
     also = "".join(f" and {part}" for part in ("embeddings", "pooler") if damage[part])
     parts = [f"{name} {damage[name]}" for name in ("components", "parameters") if damage.get(name)]

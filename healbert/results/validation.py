@@ -82,6 +82,14 @@ def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_list_of_damages(value):
+    try:
+        found = json.loads(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return isinstance(found, list) and all(isinstance(entry, dict) for entry in found)
+
+
 def _or_none(fits):
     return lambda value: value is None or fits(value)
 
@@ -126,6 +134,7 @@ CHECKS = {
     "config.learning_rate": NUMBER,
     "config.corrupt_level": MAYBE_SHARE,
     "config.corrupt_region": MAYBE_TEXT,
+    "config.corruptions": ("a JSON list of damages", _or_none(_is_list_of_damages)),
     "config.selection": (f"one of {', '.join(SELECTIONS)}", _or_none(lambda v: v in SELECTIONS)),
     "config.pooling": MAYBE_TEXT,
     **{f"config.{name}": MAYBE_COUNT for name in SEEDS},

@@ -80,14 +80,13 @@ def _open_model(arguments):
 
 
 def _check_model(model, arguments, processes):
-    from ..damage.selection import select_tensors
+    from ..damage.series import select_all
     from ..damage.shorter import depth_after
     from ..healing.requirements import check_optional
-    from ..models.layers import find_layers
     from ..probing.probes import check_layers
 
     spec = arguments.corruption.spec()
-    select_tensors(find_layers(model, spec.side), spec)
+    select_all(model, spec)
     layers = arguments.features.layers()
     if layers is not None:
         check_layers(layers, depth_after(model, spec))
