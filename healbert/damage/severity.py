@@ -11,8 +11,8 @@ from .series import as_list, select_all
 from .spec import strength_of
 
 METRICS = {
-    "l2": "relative L2 distance of all that is hit to what it was",
-    "kl": "mean KL(intact || damaged) of the predictions",
+    "l2": "relative L2 distance of what is hit",
+    "kl": "mean KL(intact || damaged)",
     "f1_drop": "fall of the primary metric",
 }
 TOLERANCE = 0.02  # of the target

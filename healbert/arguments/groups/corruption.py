@@ -60,8 +60,8 @@ class CorruptionArguments:
     corruptions: str | None = field(
         default=None,
         metadata={
-            "help": "Several damages, one after another: a JSON list, in YAML a list, of mappings from the names of "
-            'these flags, without corrupt_, to values: \'[{"level": 0.5, "method": "shuffle"}, {"layers": "3"}]\'.'
+            "help": "Several damages, one after another: a list, here as JSON, of what these flags say, without "
+            'corrupt_: [{"level": 0.5}, {"layers": "3", "method": "shuffle"}].'
         },
     )
     match_severity: str | None = field(
@@ -74,11 +74,11 @@ class CorruptionArguments:
     )
     measure_damage: bool = field(
         default=False,
-        metadata={"help": "Evaluate the intact model, too: the receipt says what the damage changes before healing."},
+        metadata={"help": "Evaluate the intact model, too, and say what the damage changes."},
     )
     corrupt_only: bool = field(
         default=False,
-        metadata={"help": "Write the damaged model to --output_dir, for from_pretrained, and train nothing."},
+        metadata={"help": "Keep the damaged model in --output_dir, and train nothing."},
     )
     corrupt_donor: str | None = field(
         default=None, metadata={"help": "The model that method donor takes values from: a Hub id or a folder."}
