@@ -241,7 +241,7 @@ def _instantiate(namespace, plugins):
     if training.device.type == "cpu":
         training.dataloader_pin_memory = False  # torch warns each time otherwise
     arguments = Arguments(*ours, training, plugins)
-    arguments.run.strategy().adjusted(training)  # refuses settings that it cannot train with
+    arguments.run.check(training)
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))
     return arguments

@@ -44,7 +44,8 @@ def run_experiment(arguments, cache=None):
     _set_threads(arguments)
     require_hub_or_cache(arguments)
     clock = _Clock()
-    experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
+    cache = cache or LoadCache(0)
+    experiment = Experiment(arguments, *load(arguments, cache), cache)
     clock.lap("load")
     receipt = _damage(arguments, experiment.model)
     receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}

@@ -9,12 +9,14 @@ from transformers import set_seed
 
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
 from ..healing.cost import Cost
+from ..healing.frozen import FrozenLayers
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
 from ..utils.errors import UserError
 from ..utils.files import write_json
 from .folder import remove_checkpoints, write_table
 from .inside import Inside
+from .loading import LoadCache, shared_features
 
 
 def _without_services(training):
@@ -24,17 +26,27 @@ def _without_services(training):
     return quiet
 
 
+def _datasets(splits):
+    """The datasets of a `HealingTrainer`, by the names that it has for them."""
+    return {
+        "train_dataset": splits["train"],
+        "eval_dataset": splits.get("dev", splits["evaluation"]),
+        "last_dataset": splits["evaluation"] if "dev" in splits else None,
+    }
+
+
 class Experiment:
     """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way."""
 
-    def __init__(self, arguments, task, tokenizer, model, description):
+    def __init__(self, arguments, task, tokenizer, model, description, cache=None):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
-        self.strategy, self.kind = arguments.run.strategy(), task.type
+        self.strategy, self.kind, self.cache = arguments.run.strategy(), task.type, cache or LoadCache(0)
         self.strategy.seed = arguments.training.seed
         self.inside = Inside(arguments, task, tokenizer, model)
         self.metric_names = list(task.type.describe_metrics())
         self.metrics = {"damaged": None, "healed": None, "last": None}
+        self.frozen = None  # what passes frozen layers once, where asked for
 
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
@@ -64,18 +76,25 @@ class Experiment:
         }
 
     def _describe_healing(self):
-        return {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        return found | (self.frozen.describe() if self.frozen else {})
 
     def _make_trainer(self):
-        parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, self.inside.read)
+        read = self.inside.read
+        if self.strategy.fixed_features:
+            read = shared_features(self.cache, self.arguments, self.model, read)
+        parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, read)
         trainer = HealingTrainer(
             args=self.strategy.adjusted(_without_services(self.arguments.training)),
-            train_dataset=splits["train"],
-            eval_dataset=splits.get("dev", splits["evaluation"]),
-            last_dataset=splits["evaluation"] if "dev" in splits else None,
+            **_datasets(splits),
             compute_metrics=self.kind.compute_metrics,
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
+        if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:
+            self.frozen = FrozenLayers(trainer)
+            splits = self.frozen.read(splits, self.output_dir)
+            for name, rows in _datasets(splits).items():
+                setattr(trainer, name, rows)
         return trainer, splits
 
     def _predict(self, split, stage):

@@ -12,6 +12,7 @@ from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
 from .checkpoints import LEAST, prune, write_manifest
+from .frozen import ROW
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
 from .strategies.full import Full
 
@@ -157,6 +158,11 @@ class HealingTrainer(Trainer):
         if model.training:
             loss = self.strategy.loss(self, model, inputs, outputs, loss)
         return (loss, outputs) if return_outputs else loss
+
+    def _set_signature_columns_if_needed(self):
+        if self._signature_columns is None:
+            super()._set_signature_columns_if_needed()
+            self._signature_columns.append(ROW)  # taken off a batch before the model sees it
 
     def _get_train_sampler(self, train_dataset=None):
         # transformers' own grouping draws from the generator that dropout uses (see GroupedByLength).

@@ -29,6 +29,12 @@ class RunArguments:
             f"{list_options(STRATEGIES)}"
         },
     )
+    reuse_frozen: bool = field(
+        default=False,
+        metadata={
+            "help": "Pass frozen layers at the bottom once, without dropout, and take what they gave in every epoch."
+        },
+    )
     selection: str = field(
         default="best_eval",
         metadata={
@@ -69,3 +75,18 @@ class RunArguments:
     def strategy(self):
         """The `Strategy` that these flags describe."""
         return make_strategy(self.healing, self.healing_options)
+
+    def check(self, training):
+        """Refuses settings that healing cannot train with.
+
+        Args:
+            training: `transformers.TrainingArguments`.
+
+        Raises:
+            UserError: naming the setting.
+        """
+        from ...healing.frozen import check_settings
+
+        self.strategy().adjusted(training)
+        if self.reuse_frozen:
+            check_settings(training)
