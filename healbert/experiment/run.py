@@ -67,7 +67,7 @@ def run_experiment(arguments, cache=None):
 
 
 def _damage(arguments, model):
-    spec, source = arguments.corruption.spec(), arguments.sources.donor
+    spec, source = arguments.spec, arguments.sources.donor
     donor = None if source is None or spec.intact else load_encoder(source)
     return corrupt(model, spec, undoable=False, donor=donor)
 

@@ -133,8 +133,8 @@ def _expand(sweep, output_dir, processes):
 
 
 def _share_sources(arguments, known):
-    """Has runs of one model and one data set share what those are, which takes longer to find out than all the rest."""
-    key = repr((arguments.model, arguments.data))
+    """Has runs of one model, donor and data set share what those are: to find out takes longer than all the rest."""
+    key = (*vars(arguments.model).values(), *vars(arguments.data).values(), arguments.corruption.corrupt_donor)
     if key not in known:
         known[key] = arguments.sources
     vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
