@@ -41,7 +41,7 @@ def run_experiment(arguments, cache=None):
             tidy_finished(output_dir, keep_checkpoints=finished["config"]["save_model"])
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
-    _set_threads(arguments)
+    set_threads(arguments)
     require_hub_or_cache(arguments)
     clock = _Clock()
     cache = cache or LoadCache(0)
@@ -97,7 +97,8 @@ class _Clock:
         self.seconds[stage], self._last = round(now - self._last, 3), now
 
 
-def _set_threads(arguments):
+def set_threads(arguments):
+    """Has torch use the CPU threads of a run: those asked for, else the machine's cores shared out."""
     # accelerate launch sets OMP_NUM_THREADS=1, which would leave most of a CPU idle.
     training, threads = arguments.training, arguments.run.torch_num_threads
     if threads is None and training.device.type == "cpu":

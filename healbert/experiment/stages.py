@@ -48,11 +48,19 @@ class Experiment:
         self.metrics = {"damaged": None, "healed": None, "last": None}
         self.frozen = None  # what passes frozen layers once, where asked for
 
+    def begin(self):
+        """Makes the trainer, which evaluates and heals."""
+        self.trainer, self.splits = self._make_trainer()
+
+    def evaluate(self):
+        """The metrics of the model as it is, unhealed, on the evaluation split, and the trainer's output."""
+        return self._predict("evaluation", "damaged")
+
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
-        self.trainer, self.splits = self._make_trainer()
+        self.begin()
         self.trainer.add_callback(tracking)
-        self.metrics["damaged"], _ = self._predict("evaluation", "damaged")
+        self.metrics["damaged"], _ = self.evaluate()
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
         clock.lap("evaluate_damaged")
