@@ -1,68 +1,26 @@
 """From a command line, a YAML file or Python keywords to `Arguments`."""
 
+import argparse
 import dataclasses
 import functools
 import json
-import math
 import pathlib
 
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
 from ..tasks.columns import written_columns
-from ..tasks.table import EMBEDDED_TASK, TASKS, Task
-from ..tasks.types import task_type
+from ..tasks.table import EMBEDDED_TASK, TASKS
 from ..tracking import check_trackers
 from ..utils.errors import UserError
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
 from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
 from .plugins import load_plugins, plugins_in
+from .recipes import read_recipe, recipe_names
 from .spellings import meant
+from .training import TRAINING_DEFAULTS, check_training, follow_type
 from .yaml_text import load_yaml
-
-# Every default that differs from transformers.TrainingArguments.
-TRAINING_DEFAULTS = {
-    "eval_strategy": "epoch",
-    "learning_rate": 2e-5,
-    "load_best_model_at_end": True,
-    "logging_nan_inf_filter": False,
-    "logging_strategy": "epoch",
-    "num_train_epochs": 10,
-    "per_device_eval_batch_size": 64,
-    "per_device_train_batch_size": 32,
-    "project": "healbert",
-    "save_strategy": "epoch",
-    "save_total_limit": 1,
-    "train_sampling_strategy": "group_by_length",
-}
-
-
-# What a run is made of: measured after every epoch, best epoch kept. These cannot be changed.
-FIXED = {
-    name: TRAINING_DEFAULTS[name]
-    for name in (
-        "eval_strategy",
-        "save_strategy",
-        "load_best_model_at_end",
-    )
-} | {
-    "batch_eval_metrics": False,
-    "dataloader_drop_last": False,
-    "dataloader_in_order": True,
-    "eval_do_concat_batches": True,
-    "label_names": None,
-    "prediction_loss_only": False,
-    "remove_unused_columns": True,
-}
-
-
-LEAST = {
-    "dataloader_num_workers": 0,
-    "gradient_accumulation_steps": 1,
-    "per_device_eval_batch_size": 1,
-    "per_device_train_batch_size": 1,
-}
 
 
 class _Parser(HfArgumentParser):
@@ -102,6 +60,7 @@ def build_parser():
         formatter_class=CompactFormatter,
     )
     add_help(parser)
+    parser.add_argument("--recipe", help=f"Settings to begin from, which others override: {', '.join(recipe_names())}.")
     parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
     parser.set_defaults(**TRAINING_DEFAULTS)
     return parser
@@ -125,14 +84,27 @@ def parse_arguments(argv):
     Raises:
         UserError: for anything that cannot be used, before a model or dataset is touched.
     """
-    parser = build_parser()
-    argv = list(argv)
+    argv, settings = list(argv), {}
     if argv and not argv[0].startswith("-"):
         path = argv.pop(0)
         settings = read_config(path)
         if "grid" in settings or "base" in settings:
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
-        argv = to_argv(settings, known_flags()) + argv
+    return _parse(_with_recipe(settings, argv) + argv)
+
+
+def _with_recipe(settings, argv=()):
+    """The flags that settings stand for, those of a recipe before them; what the settings say replaces the recipe's."""
+    if any(part.startswith("--recipe") for part in argv):
+        scanner = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        scanner.add_argument("--recipe", nargs="?")
+        settings = settings | {"recipe": scanner.parse_known_args(argv)[0].recipe}
+    name = settings.get("recipe")
+    return to_argv(settings if name is None else read_recipe(str(name)) | settings, known_flags())
+
+
+def _parse(argv):
+    parser = build_parser()
     plugins = load_plugins(plugins_in(argv))
     guess = {} if any(part.startswith(NAME_DATA) for part in argv) else TASKS[EMBEDDED_TASK].recipe
     namespace, unknown = parser.parse_known_args(to_argv(guess, known_flags()) + argv)
@@ -154,7 +126,7 @@ def print_settings(arguments):
 
 def make_arguments(**settings):
     """`Arguments` from Python: the same names, defaults and checks as the command line."""
-    return parse_arguments(to_argv(settings, known_flags()))[0]
+    return _parse(_with_recipe(settings))[0]
 
 
 def typed(name, value):
@@ -231,8 +203,8 @@ def _instantiate(namespace, plugins):
     values["report_to"] = check_trackers(namespace.report_to)
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
-    _check_training(values)
-    _follow_type(values)
+    check_training(values)
+    follow_type(values)
     ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
     try:
         training = TrainingArguments(**_pick(values, TrainingArguments))
@@ -245,48 +217,6 @@ def _instantiate(namespace, plugins):
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))
     return arguments
-
-
-def _follow_type(values):
-    """The best epoch is the one with the best primary metric of the task's type."""
-    task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
-    kind = task_type(task.type)
-    for name, only in {
-        "metric_for_best_model": kind.primary_metric,
-        "greater_is_better": kind.greater_is_better,
-    }.items():
-        if values[name] not in (None, only):
-            raise UserError(
-                f"--{name} {values[name]} is not supported: tasks of type {kind.name} choose the best epoch by "
-                f"{kind.primary_metric}; leave it out"
-            )
-        values[name] = only
-
-
-def _check_training(values):
-    for name, only in FIXED.items():
-        if values[name] != only:
-            raise UserError(
-                f"--{name} {values[name]} is not supported: a run is evaluated over all "
-                f"examples after each epoch; leave it at {only}"
-            )
-    for name in ("learning_rate", "weight_decay"):
-        if not 0 <= values[name] < math.inf:
-            raise UserError(f"--{name} {values[name]} is not a number of 0 or more")
-    for name in ("adam_beta1", "adam_beta2"):
-        if not 0 <= values[name] < 1:
-            raise UserError(f"--{name} {values[name]} is not from 0 to below 1")
-    if not 0 < values["num_train_epochs"] < math.inf:
-        raise UserError(f"--num_train_epochs {values['num_train_epochs']:g} is not above 0 and finite")
-    for name in ("seed", "data_seed"):
-        if values[name] is not None and not 0 <= values[name] < 2**32:
-            raise UserError(f"--{name} {values[name]} is not from 0 to {2**32 - 1}")
-    for name, least in LEAST.items():
-        if values[name] < least:
-            raise UserError(f"--{name} {values[name]} is too small; use {least} or more")
-    checkpoint = values["resume_from_checkpoint"]
-    if checkpoint and not (pathlib.Path(checkpoint) / "trainer_state.json").is_file():
-        raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
 
 
 def _pick(values, group):

@@ -5,7 +5,8 @@ import yaml
 from helpers.arguments import UNUSUAL, parse, parse_file, run
 from helpers.small import to_flags
 
-from healbert.arguments.parser import TRAINING_DEFAULTS, build_parser, make_arguments, parse_arguments
+from healbert.arguments.parser import build_parser, make_arguments, parse_arguments
+from healbert.arguments.training import TRAINING_DEFAULTS
 from healbert.tasks.table import EMBEDDED_TASK, TASKS
 
 
