@@ -119,7 +119,7 @@ def _expand(sweep, output_dir, processes):
         try:
             arguments = make_arguments(**settings, output_dir=str(output_dir))
             _share_sources(arguments, sources)
-            if from_grid and _is_excluded(arguments, exclude):
+            if from_grid and _is_excluded(settings, arguments, exclude):
                 continue
             name = arguments.name(processes)
         except UserError as error:
@@ -148,8 +148,9 @@ def _typed_values(key, value):
     return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _is_excluded(arguments, exclude):
-    return bool(exclude) and _matches(arguments.settings(), exclude)
+def _is_excluded(given, arguments, exclude):
+    # A recipe is none of a run's settings, and may be what is excluded.
+    return bool(exclude) and _matches(given | arguments.settings(), exclude)
 
 
 def _is_excluded_as_given(settings, exclude):
