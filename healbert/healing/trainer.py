@@ -153,10 +153,18 @@ class HealingTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # What a strategy adds is for training; the loss of an evaluation stays the task's. A copy goes on, because
         # label smoothing takes the labels out of what it is given.
-        loss, outputs = super().compute_loss(model, dict(inputs), True, num_items_in_batch=num_items_in_batch)
+        asked = {key: value for key, value in inputs.items() if key != "row"} | (
+            self.strategy.asks if model.training else {}
+        )
+        loss, outputs = super().compute_loss(model, asked, True, num_items_in_batch=num_items_in_batch)
         if model.training:
             loss = self.strategy.loss(self, model, inputs, outputs, loss)
         return (loss, outputs) if return_outputs else loss
+
+    def _set_signature_columns_if_needed(self):
+        super()._set_signature_columns_if_needed()
+        if self.strategy.needs_row and "row" not in self._signature_columns:
+            self._signature_columns.append("row")
 
     def _get_train_sampler(self, train_dataset=None):
         # transformers' own grouping draws from the generator that dropout uses (see GroupedByLength).
