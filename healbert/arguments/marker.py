@@ -29,6 +29,8 @@ PARTS = {
     "config": "content of the configuration",
     "tokenizer": "content of the tokenizer",
     "data": "content of the data",
+    "teacher": "content of the teacher",
+    "text": "content of --heal_text",
 }
 
 

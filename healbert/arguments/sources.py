@@ -4,15 +4,20 @@ import dataclasses
 
 from ..models.source import ModelSource
 from ..tasks.source import DataSource
+from ..tasks.texts import TextSource
 
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """The `ModelSource` and the `DataSource` of one run, and the `ModelSource` of a donor where there is one."""
+    """The `ModelSource` and the `DataSource` of one run; the `ModelSource` of a donor and of a teacher and the
+    `TextSource`, where there are any.
+    """
 
     model: ModelSource
     data: DataSource
     donor: ModelSource | None = None
+    teacher: ModelSource | None = None
+    text: TextSource | None = None
 
     def fingerprints(self):
         """What each of them is: a dict; None where it is not known."""

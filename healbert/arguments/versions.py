@@ -55,6 +55,7 @@ def versions_of(arguments):
     if not arguments.spec.intact:
         method = arguments.corruption.corrupt_method
         found[f"method {method}"] = METHODS[method].version
-    found |= {f"healing {name}": STRATEGIES[name].version for name in strategy_names(arguments.run.healing)}
+    names = strategy_names(arguments.run.healing) + (["full"] if arguments.run.needs_intact else [])
+    found |= {f"healing {name}": STRATEGIES[name].version for name in names}
     found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
     return {part: version for part, version in found.items() if version > 1}

@@ -19,6 +19,7 @@ from .loading import LoadCache, load
 from .offline import require_hub_or_cache
 from .provenance import environment
 from .stages import Experiment
+from .teacher import find_teacher
 
 
 def run_experiment(arguments, cache=None):
@@ -43,9 +44,10 @@ def run_experiment(arguments, cache=None):
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     set_threads(arguments)
     require_hub_or_cache(arguments)
-    clock = _Clock()
     cache = cache or LoadCache(0)
-    experiment = Experiment(arguments, *load(arguments, cache), cache)
+    teacher = find_teacher(arguments, lambda intact: run_experiment(intact, cache))  # first: it may have to be trained
+    clock = _Clock()
+    experiment = Experiment(arguments, *load(arguments, cache), teacher, cache)
     clock.lap("load")
     receipt = _damage(arguments, experiment.model)
     receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
@@ -53,7 +55,7 @@ def run_experiment(arguments, cache=None):
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:
             return finished
-        experiment.strategy.prepare(experiment.model, receipt)
+        experiment.prepare(receipt)
         mark = mark_of(output_dir)
         with faults_of_the_disk(output_dir), Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)

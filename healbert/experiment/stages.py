@@ -10,13 +10,17 @@ from transformers import set_seed
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
 from ..healing.cost import Cost
 from ..healing.frozen import FrozenLayers
+from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
+from ..results.schema import TEXT_STAGE
+from ..tasks.texts import encode_texts
 from ..utils.errors import UserError
 from ..utils.files import write_json
-from .folder import remove_checkpoints, write_table
+from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
 from .loading import LoadCache, shared_features
+from .teacher import load_teacher
 
 
 def _without_services(training):
@@ -36,9 +40,12 @@ def _datasets(splits):
 
 
 class Experiment:
-    """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way."""
+    """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way.
 
-    def __init__(self, arguments, task, tokenizer, model, description, cache=None):
+    The model is not damaged yet. ``teacher`` is the `Teacher` that it will learn from, if there is one.
+    """
+
+    def __init__(self, arguments, task, tokenizer, model, description, teacher=None, cache=None):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
         self.strategy, self.kind, self.cache = arguments.run.strategy(), task.type, cache or LoadCache(0)
@@ -47,6 +54,30 @@ class Experiment:
         self.metric_names = list(task.type.describe_metrics())
         self.metrics = {"damaged": None, "healed": None, "last": None}
         self.frozen = None  # what passes frozen layers once, where asked for
+        self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
+        self.text = self._encoded_text()
+
+    def _encoded_text(self):
+        source = self.arguments.sources.text
+        most = min(self.arguments.data.max_seq_length, self.tokenizer.model_max_length)
+        return source and encode_texts(source.read(), self.tokenizer, most)
+
+    def prepare(self, receipt):
+        """Marks what will train of the model, which is damaged by now, and gives the strategy what it needs."""
+        self.strategy.prepare(self.model, receipt)
+        self.strategy.bring(
+            Supplies(
+                model=self.model,
+                receipt=receipt,
+                tokenizer=self.tokenizer,
+                source=self.arguments.sources.model,
+                task_type=self.kind.name,
+                teacher=self.taught_by,
+                text=self.text,
+                folder=self.output_dir / TEXT_STAGE,
+            )
+        )
+        self.taught_by = self.text = None  # the strategy lets go of them when it can
 
     def begin(self):
         """Makes the trainer, which evaluates and heals."""
@@ -64,9 +95,10 @@ class Experiment:
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
         clock.lap("evaluate_damaged")
+        self.strategy.begin(self.trainer)
         cost = Cost(self.trainer, self.model)
         clock.lap("count_cost")
-        status, checkpoint = self._heal()
+        status, checkpoint, text = self._heal()
         clock.lap("heal")
         best, collapsed = self._evaluate_healed()
         for stage in ("healed", "last", "test"):
@@ -78,13 +110,15 @@ class Experiment:
             "metrics": self.metrics,
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
-            "healing": self._describe_healing() | cost.describe(),
+            "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
             **({"error": self._describe_divergence()} if status == "diverged" else {}),
             **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
         }
 
     def _describe_healing(self):
         found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        if self.teacher:
+            found["teacher"] = self.teacher.describe()
         return found | (self.frozen.describe() if self.frozen else {})
 
     def _make_trainer(self):
@@ -115,10 +149,11 @@ class Experiment:
         return {name: logged[f"{prefix}_{name}"] for name in self.metric_names}
 
     def _heal(self):
-        training, status = self.trainer.args, "completed"
+        training, status, text = self.trainer.args, "completed", None
         checkpoint = self._checkpoint(training)
-        set_seed(training.seed)  # dropout: what was evaluated before must not change it
         try:
+            text = self.strategy.read_text(self.trainer)
+            set_seed(training.seed)  # dropout: what was evaluated before must not change it
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
             raise UserError(f"checkpoint {checkpoint} is damaged or not of this program; choose another") from error
@@ -127,7 +162,7 @@ class Experiment:
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
         self.strategy.finish(self.model)
-        return status, checkpoint
+        return status, checkpoint, text
 
     def _checkpoint(self, training):
         """The folder of the checkpoint to go on from, or None."""
@@ -219,6 +254,7 @@ class Experiment:
         if trainer.is_world_process_zero():
             trainer.save_state()
             write_json(self.output_dir / "results.json", results)
+            remove_text_stage(self.output_dir)
             if not keep:
                 remove_checkpoints(self.output_dir)
             else:

@@ -75,6 +75,7 @@ class FrozenLayers:
         if not self.count:
             return splits
         began, first, numbered = time.perf_counter(), 0, {}
+        self.trainer.row_columns.add(ROW)
         for name, rows in splits.items():
             numbered[name] = rows.add_column(ROW, np.arange(first, first + len(rows)))
             first += len(rows)

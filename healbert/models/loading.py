@@ -147,6 +147,47 @@ def load_encoder(source):
         return AutoModel.from_pretrained(source.place, dtype="float32", use_safetensors=True, **source.hub_options())
 
 
+def load_classifier(source, auto_class="AutoModelForSequenceClassification"):
+    """A saved classifier in float32, with the head that was saved.
+
+    Args:
+        source: its `ModelSource`.
+        auto_class: the name in transformers of the class that loads it.
+
+    Raises:
+        UserError: if it cannot be loaded, or lacks weights.
+    """
+    from . import pooling  # noqa: F401  registers the mean-pooling head
+
+    options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
+    with _load_errors("model", source), _quiet_load_report():
+        model, report = getattr(transformers, auto_class).from_pretrained(source.place, **options)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise UserError(
+            f"model '{source.name}' is no saved classifier: it lacks {len(missing)} weights of {type(model).__name__}, "
+            f"the first {missing[0]}"
+        )
+    return model
+
+
+def load_language_model(source, auto_class):
+    """A pretrained model in float32 with the head that it has of its own, and the names of the weights that it lacks.
+
+    Args:
+        source: its `ModelSource`.
+        auto_class: the name in transformers of the class that loads it.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
+    with _load_errors("model", source), _quiet_load_report():
+        config = _load_config(source)
+        model, report = getattr(transformers, auto_class).from_pretrained(source.place, config=config, **options)
+    return model, sorted(report["missing_keys"])
+
+
 def empty_model(arguments, source=None):
     """The model that `ModelArguments` name, without weights and head, for a look at its layers.
 
