@@ -224,3 +224,11 @@ def test_layers_that_hand_on_more_than_states_are_refused(frozen_of):
 def test_settings_that_it_cannot_keep_to_are_refused(settings, name):
     with pytest.raises(UserError, match=f"--reuse_frozen does not go with --{name}"):
         make_arguments(**settings | {name: True})
+
+
+def test_what_sees_every_layer_is_refused(settings, tmp_path):
+    (tmp_path / "more.txt").write_text("a text\nanother text\n")
+    with pytest.raises(UserError, match="--reuse_frozen passes frozen layers once, which neither --heal_text nor"):
+        make_arguments(**settings | {"healing": "distill", "healing_options": "of=hidden"})
+    with pytest.raises(UserError, match="--reuse_frozen passes frozen layers once, which neither --heal_text nor"):
+        make_arguments(**settings | {"healing": "distill", "heal_text": str(tmp_path / "more.txt")})

@@ -90,7 +90,7 @@ class RunArguments:
 
     def _check_supplies(self, strategy):
         """Refuses a teacher or texts that nothing uses, and the lack of what is needed."""
-        if self.reuse_frozen and (self.heal_text is not None or getattr(strategy, "asks", {})):
+        if self.reuse_frozen and (self.heal_text is not None or strategy.asks):
             raise UserError(
                 "--reuse_frozen passes frozen layers once, which neither --heal_text nor of=hidden can do; leave it out"
             )
