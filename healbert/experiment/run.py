@@ -8,11 +8,13 @@ import torch
 from transformers import logging as hf_logging
 
 from ..damage.apply import corrupt
+from ..damage.severity import match_severity
 from ..models.loading import load_encoder
 from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
 from ..utils.machine import cpu_cores
+from .change import Change
 from .disk import faults_of_the_disk, mark_of, require_same_folder
 from .folder import finished_results, open_run, tidy_finished
 from .loading import LoadCache, load
@@ -49,7 +51,7 @@ def run_experiment(arguments, cache=None):
     clock = _Clock()
     experiment = Experiment(arguments, *load(arguments, cache), teacher, cache)
     clock.lap("load")
-    receipt = _damage(arguments, experiment.model)
+    receipt = experiment.receipt = _damage(arguments, experiment)
     receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
     clock.lap("corrupt")
     with open_run(output_dir, arguments, receipt) as finished:
@@ -68,10 +70,17 @@ def run_experiment(arguments, cache=None):
         return results
 
 
-def _damage(arguments, model):
-    spec, source = arguments.spec, arguments.sources.donor
+def _damage(arguments, experiment):
+    """Damages the model and returns the receipt; what is to be measured of the intact model is measured before."""
+    damage, source = arguments.corruption, arguments.sources.donor
+    spec, severity = arguments.spec, damage.severity()
     donor = None if source is None or spec.intact else load_encoder(source)
-    return corrupt(model, spec, undoable=False, donor=donor)
+    if damage.measured():
+        experiment.change = Change(arguments, experiment.task, experiment.tokenizer, experiment.model)
+    if severity is None:
+        return corrupt(experiment.model, spec, undoable=False, donor=donor)
+    evaluate = experiment.change.severity(severity.metric) if severity.evaluates else None
+    return match_severity(experiment.model, spec, severity, evaluate, undoable=False, donor=donor)
 
 
 def _results(arguments, experiment, receipt, outcome, clock):

@@ -23,7 +23,8 @@ from .loading import LoadCache, shared_features
 from .teacher import load_teacher
 
 
-def _without_services(training):
+def without_services(training):
+    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
     # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
     quiet = copy.copy(training)
     quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
@@ -39,10 +40,16 @@ def _datasets(splits):
     }
 
 
+def pick(logged, prefix, names):
+    """The metrics out of what Trainer logs under ``prefix``."""
+    return {name: logged[f"{prefix}_{name}"] for name in names}
+
+
 class Experiment:
     """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way.
 
-    The model is not damaged yet. ``teacher`` is the `Teacher` that it will learn from, if there is one.
+    The model is not damaged yet. ``teacher`` is the `Teacher` that it will learn from, if there is one. ``receipt`` is
+    that of the damage, once it is done; ``change`` is its `Change`, where that is measured.
     """
 
     def __init__(self, arguments, task, tokenizer, model, description, teacher=None, cache=None):
@@ -56,6 +63,7 @@ class Experiment:
         self.frozen = None  # what passes frozen layers once, where asked for
         self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
         self.text = self._encoded_text()
+        self.receipt = self.change = None
 
     def _encoded_text(self):
         source = self.arguments.sources.text
@@ -91,7 +99,7 @@ class Experiment:
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.begin()
         self.trainer.add_callback(tracking)
-        self.metrics["damaged"], _ = self.evaluate()
+        self._evaluate_damaged()
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
         clock.lap("evaluate_damaged")
@@ -115,6 +123,13 @@ class Experiment:
             **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
         }
 
+    def _evaluate_damaged(self):
+        self.metrics["damaged"], output = self.evaluate()
+        if self.change:
+            self.receipt.summary["change"] = self.change.describe(self.metrics["damaged"], output.predictions)
+            if self.trainer.is_world_process_zero():
+                write_json(self.output_dir / "corruption.json", self.receipt.to_dict())
+
     def _describe_healing(self):
         found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
         if self.teacher:
@@ -127,7 +142,7 @@ class Experiment:
             read = shared_features(self.cache, self.arguments, self.model, read)
         parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, read)
         trainer = HealingTrainer(
-            args=self.strategy.adjusted(_without_services(self.arguments.training)),
+            args=self.strategy.adjusted(without_services(self.arguments.training)),
             **_datasets(splits),
             compute_metrics=self.kind.compute_metrics,
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
@@ -145,8 +160,7 @@ class Experiment:
         return self._pick(output.metrics, stage), output
 
     def _pick(self, logged, prefix):
-        """The metrics out of what Trainer logs under ``prefix``."""
-        return {name: logged[f"{prefix}_{name}"] for name in self.metric_names}
+        return pick(logged, prefix, self.metric_names)
 
     def _heal(self):
         training, status, text = self.trainer.args, "completed", None

@@ -48,6 +48,7 @@ def _checks_of_metrics(results):
     if primary:
         fits = checks["metrics.healed." + primary]
         # A probe may be null: none takes states that are not finite.
+        checks |= {f"corruption.change.{side}.{primary}": fits for side in ("intact", "damaged")}
         checks |= {"task.majority": fits, f"probes.*.*.{primary}": fits}
     return checks
 
@@ -147,6 +148,12 @@ CHECKS = {
     "corruption.fraction_of_encoder": MAYBE_SHARE,
     "corruption.layers_hit": MAYBE_LIST,
     "corruption.num_layers": MAYBE_COUNT,
+    "corruption.severity": MAYBE_DICT,
+    **{f"corruption.severity.{name}": MAYBE_NUMBER for name in ("target", "reached", "strength")},
+    "corruption.change": MAYBE_DICT,
+    **{f"corruption.change.{side}.loss": MAYBE_NUMBER for side in ("intact", "damaged")},
+    "corruption.change.kl": MAYBE_NUMBER,
+    "corruption.change.predictions_changed": MAYBE_SHARE,
     "best_epoch": MAYBE_NUMBER,
     "collapsed": ("true or false", _or_none(_of(bool))),
     "timing": MAYBE_DICT,
