@@ -27,10 +27,10 @@ def prepare_head(experiment, wants_probe):
     Raises:
         UserError: if the model was trained for other labels, or no probe can be trained.
     """
-    if not wants_probe and not experiment.model.has_new_head:
-        _require_labels(experiment)
-        return {"head": "own"}
-    return {"head": "linear_probe"} | _fit_probe(experiment)
+    if wants_probe or experiment.model.head_was == "missing":
+        return {"head": "linear_probe"} | _fit_probe(experiment)
+    _require_labels(experiment)
+    return {"head": "own"}
 
 
 def _require_labels(experiment):

@@ -45,8 +45,7 @@ def widest(draws, task):
 
 
 def _intervals_of_shares(draws, task):
-    size = len(task.splits["evaluation"])
-    found = {key: clustered_wilson(values, size) for key, values in _shares(draws, task).items()}
+    found = {key: clustered_wilson(values) for key, values in _shares(draws, task).items()}
     return found | {key: wilson(hit, len(draws)) for key, hit in _hits(draws).items()}
 
 

@@ -91,7 +91,8 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
         auto_class: the name in transformers of the class that loads it; the task's type says which.
 
     Returns:
-        the model; its ``has_new_head`` says whether the checkpoint lacks weights of the head, which are drawn then.
+        the model; its ``head_was`` says what head the checkpoint has: this one ("own"), one of another size ("other"),
+        or none ("missing"); a head that is not its own is drawn.
 
     Raises:
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
@@ -117,7 +118,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
         )
         model, report = POOLINGS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
     _require_encoder(model, report, source.name)
-    model.has_new_head = _is_new(model, report)
+    model.head_was = _head_was(model, report)
     return model
 
 
@@ -311,11 +312,13 @@ def _quiet_load_report():
         hf_logging.set_verbosity(verbosity)
 
 
-def _is_new(model, report):
-    """Whether the checkpoint lacks any of the model's head."""
+def _head_was(model, report):
+    """What the checkpoint has of the model's head."""
     inside = {id(parameter) for parameter in model.base_model.parameters()}
     head = {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
-    return bool(head & {*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
+    if head & {entry[0] for entry in report["mismatched_keys"]}:
+        return "other"
+    return "missing" if head & {*report["missing_keys"]} else "own"
 
 
 def _require_encoder(model, report, name):

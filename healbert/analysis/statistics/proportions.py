@@ -12,40 +12,28 @@ def wilson(hits, trials):
     """95% interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22): (low, high).
 
     Args:
-        hits: how many of the trials, a number that need not be whole.
-        trials: how many there were, above 0; each is taken as independent of the others.
+        hits: how many of the trials; need not be whole.
+        trials: how many there were, above 0, each independent of the others.
     """
-    return _wilson(hits / trials, trials, stats.norm.ppf((1 + CONFIDENCE) / 2))
-
-
-def _wilson(share, trials, z):
+    share, z = hits / trials, stats.norm.ppf((1 + CONFIDENCE) / 2)
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    # What is exact at the ends: rounding must not put a share outside of its own interval.
-    return min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half))
+    # Rounding must not put a share outside of its own interval.
+    return float(min(share, max(0.0, middle - half))), float(max(share, min(1.0, middle + half)))
 
 
-def clustered_wilson(shares, size):
-    """95% interval of the mean of the clusters' shares, each cluster one draw of what is measured: (low, high).
+def clustered_wilson(shares):
+    """95% interval of the mean of the clusters' shares, where trials of one cluster err together: (low, high).
 
-    Trials of one cluster err together: the interval is Wilson's for as many independent trials as would make the mean
-    as uncertain as it is seen to be between clusters, the effective sample size (Korn and Graubard 1998, Survey
-    Methodology 24), with Student's quantile for the few clusters that it is estimated from. It is taken as no fewer than
-    the clusters (each of them all or nothing) and no more than all trials.
+    A cluster counts as one trial, however many it holds. No shares vary more than those of clusters that are all or
+    nothing, for which this is Wilson's interval; for all others it is wider than it needs to be, and never narrower. (An
+    effective sample size, estimated from how much the clusters seen differ, promises 95% and holds 75% where a few
+    clusters in a hundred are hit and the others are not.)
 
     Args:
-        shares: (clusters,), the share in each cluster.
-        size: trials in each cluster, the same in all.
+        shares: (clusters,), the share in each cluster, all of one size.
     """
-    shares = np.asarray(shares, float)
-    clusters, share = len(shares), float(np.mean(shares))
-    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
-    if clusters == 1:
-        return _wilson(share, 1, z)
-    variance = np.var(shares, ddof=1) / clusters  # of the mean
-    effective = share * (1 - share) / variance if variance > 0 else clusters
-    effective = min(max(effective, clusters), clusters * size)
-    return _wilson(share, effective, stats.t.ppf((1 + CONFIDENCE) / 2, clusters - 1))
+    return wilson(float(np.sum(shares)), len(shares))
 
 
 def mean_interval(values):

@@ -78,9 +78,8 @@ def caption_of(scan):
         "over examples. Changed: predictions that are not the intact model's, those that are not finite among them."
     )
     draws = (
-        "Means over draws of the damage; 95% intervals under them are of other draws, on the same examples: Student's t of "
-        "the fall, Wilson's of shares of draws, Wilson's with the effective sample size of shares of predictions, which "
-        "come in clusters, a draw each."
+        "Means over draws of the damage; 95% intervals under them are of other draws, on the same examples: Student's t "
+        "of the fall, Wilson's of shares, for which a draw counts as one trial, because its predictions err together."
     )
     return " ".join(filter(None, (means, draws if repeated(scan) else "", head)))
 
