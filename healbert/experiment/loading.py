@@ -75,7 +75,7 @@ def load(arguments, cache):
     model, description = cache.get("model", [*key, seed], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(arguments.training, model)
-    _check_lengths(task, model)
+    check_lengths(task, model)
     return task, tokenizer, model, description
 
 
@@ -104,7 +104,8 @@ def shared_features(cache, arguments, model, read):
     return read_once
 
 
-def _check_lengths(task, model):
+def check_lengths(task, model):
+    """Raises `UserError` if a text of the task has more tokens than a model takes."""
     most = longest_text(model)
     longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
     if most and longest > most:

@@ -12,13 +12,14 @@ import pathlib
 from ..arguments.identity import folder_in
 from ..arguments.marker import differences, is_marker
 from ..arguments.teacher import teacher_arguments
-from ..models.loading import load_classifier, load_tokenizer
+from ..models.loading import load_classifier, load_config, load_tokenizer
 from ..models.source import ModelSource
 from ..models.vocabulary import highest_id
 from ..results.read import read_sound
 from ..results.schema import TEACHERS
 from ..utils.errors import UserError
-from .folder import RunBusy, read_marker
+from .folder import RunBusy, read_marker, remove_checkpoints
+from .loading import check_lengths
 
 LOOK = 10.0  # seconds until processes of one launch agree again on who waits
 TRIED = "The Café is NOT 42% (un)believable, is it?"  # two tokenizers with one vocabulary may still cut it otherwise
@@ -95,7 +96,9 @@ def _make(arguments, folder, run):
         if arguments.training.process_index == 0 and (waited or _finished(folder, arguments) is None):
             print(f"the teacher is the intact model, fine-tuned in {folder}", flush=True)
         try:
-            return run(arguments)
+            results = run(arguments)
+            remove_checkpoints(folder)  # its model is what is kept
+            return results
         except RunBusy:
             raise
         except UserError as error:
@@ -158,30 +161,33 @@ def load_teacher(teacher, experiment):
     """
     task, tokenizer = experiment.task, experiment.tokenizer
     if teacher.kind == "pretrained":
-        model = copy.deepcopy(experiment.model)
-    else:
-        model = load_classifier(teacher.source, task.type.auto_class)
+        return copy.deepcopy(experiment.model).requires_grad_(False).eval()
     if teacher.kind == "given":
-        require_alike(teacher.source, experiment.arguments, task.label_names, tokenizer, model.config)
+        check_given(experiment.arguments, task.label_names, tokenizer)
+    model = load_classifier(teacher.source, task.type.auto_class)
+    if teacher.kind == "given":
+        check_lengths(task, model)
         table, highest = model.get_input_embeddings(), highest_id(task.splits.values(), tokenizer)
         if highest >= getattr(table, "num_embeddings", highest + 1):
             raise UserError(f"--teacher {teacher.source.name} has no embedding of token id {highest}; name another")
     return model.requires_grad_(False).eval()
 
 
-def require_alike(source, arguments, label_names, tokenizer, config):
-    """Refuses a teacher whose labels or tokenizer are not those of the run.
+def check_given(arguments, label_names, tokenizer):
+    """Refuses a ``--teacher`` whose labels or tokenizer are not those of the run.
 
     Args:
-        source: its `ModelSource`.
-        arguments: `Arguments`, for the access to its tokenizer.
+        arguments: `Arguments`.
         label_names: the task's, in order.
         tokenizer: the model's.
-        config: the teacher's configuration.
 
     Raises:
         UserError: naming what differs.
     """
+    from ..models import pooling  # noqa: F401  registers the configuration of mean pooling
+
+    source = arguments.sources.teacher
+    config = load_config(source)
     named = config.id2label or {}
     theirs = [named[index] for index in sorted(named)]
     if theirs != list(label_names):

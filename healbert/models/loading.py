@@ -30,7 +30,7 @@ def load_tokenizer(arguments, source=None):
         UserError: if it cannot be loaded.
     """
     source = source or ModelSource(arguments)
-    config = _load_config(source)  # first: its errors say more where a folder is no model
+    config = load_config(source)  # first: its errors say more where a folder is no model
     files = source.tokenizer
     with _load_errors("tokenizer", files):
         tokenizer = AutoTokenizer.from_pretrained(files.place, **files.hub_options())
@@ -59,7 +59,12 @@ def _positions(config, name):
     return found
 
 
-def _load_config(source):
+def load_config(source):
+    """The configuration that a `ModelSource` names.
+
+    Raises:
+        UserError: if it cannot be loaded, or holds a value that no model can have.
+    """
     files = source.config
     with _load_errors("model", files):
         config = AutoConfig.from_pretrained(files.place, **files.hub_options())
@@ -99,7 +104,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     """
     source = source or ModelSource(arguments)
     labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
-    config = _load_config(source)
+    config = load_config(source)
     padding = getattr(config, "pad_token_id", None)
     if padding is None or padding < 0:  # -1 in early LLaMA: none
         config.pad_token_id = pad_token_id
@@ -184,7 +189,7 @@ def load_language_model(source, auto_class):
     """
     options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
     with _load_errors("model", source), _quiet_load_report():
-        config = _load_config(source)
+        config = load_config(source)
         model, report = getattr(transformers, auto_class).from_pretrained(source.place, config=config, **options)
     return model, sorted(report["missing_keys"])
 
@@ -202,7 +207,7 @@ def empty_model(arguments, source=None):
     import torch
 
     source = source or ModelSource(arguments)
-    config = _load_config(source)
+    config = load_config(source)
     with torch.device("meta"), _load_errors("model", source):
         return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
 
