@@ -24,7 +24,9 @@ DATA = (
 AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
 
 
-MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
+MEASURED = frozenset(
+    "probe_layers tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
+)  # looked at, without an effect on scores
 
 
 ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")

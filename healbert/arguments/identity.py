@@ -44,13 +44,16 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model), self._donor())
+        donor, reference = (
+            self._other(name) for name in (self.corruption.corrupt_donor, self.features.trace_reference)
+        )
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), donor, reference)
 
-    def _donor(self):
-        name = self.corruption.corrupt_donor
+    def _other(self, name):
         if name is None:
             return None
-        return ModelSource(dataclasses.replace(self.model, model_name_or_path=name, model_revision="main"))
+        own = {"config_name": None, "tokenizer_name": None, "model_revision": "main"}
+        return ModelSource(dataclasses.replace(self.model, model_name_or_path=name, **own))
 
     @property
     def task_type(self):
@@ -106,6 +109,8 @@ class Arguments:
         known = {part: self._content(source) for part, source in parts.items()}
         if self.sources.donor and not self.corruption.spec().intact:
             known["donor"] = self._content(self.sources.donor)
+        if self.sources.reference:
+            known["trace_reference"] = self._content(self.sources.reference)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
         return own | {"data": self.sources.data.fingerprint}
 

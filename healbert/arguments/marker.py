@@ -28,6 +28,7 @@ PARTS = {
     "config": "content of the configuration",
     "tokenizer": "content of the tokenizer",
     "data": "content of the data",
+    "trace_reference": "content of --trace_reference",
 }
 
 

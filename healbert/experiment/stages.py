@@ -15,6 +15,7 @@ from ..utils.errors import UserError
 from ..utils.files import write_json
 from .folder import remove_checkpoints, write_table
 from .inside import Inside
+from .tracing import TraceEvaluations
 
 
 def _without_services(training):
@@ -40,9 +41,12 @@ class Experiment:
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.trainer, self.splits = self._make_trainer()
         self.trainer.add_callback(tracking)
+        if self.inside.trace is not None:
+            self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
         self.metrics["damaged"], _ = self._predict("evaluation", "damaged")
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
+        self.inside.compare("damaged", 0, 0)
         clock.lap("evaluate_damaged")
         cost = Cost(self.trainer, self.model)
         clock.lap("count_cost")
@@ -60,7 +64,7 @@ class Experiment:
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe(),
             **({"error": self._describe_divergence()} if status == "diverged" else {}),
-            **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
+            **self.inside.write(self.metrics, self._log(), self.output_dir, self.trainer.is_world_process_zero()),
         }
 
     def _describe_healing(self):
@@ -119,7 +123,7 @@ class Experiment:
             tuple: the chosen epoch's entry of ``per_epoch``, and whether the healed model has collapsed; both None
             where no epoch came to its end.
         """
-        state, found = self.trainer.state, self._epochs(self.trainer.state.log_history)
+        state, found = self.trainer.state, self._epochs(self._log())
         best, collapsed = next((epoch for epoch in found if epoch["step"] == state.best_global_step), None), None
         if best:
             collapsed = self._score_chosen_epoch()
@@ -127,8 +131,12 @@ class Experiment:
             if "dev" in self.splits:
                 self.metrics["dev"] = self._named(best)
             self._look_inside_healed()
+            self.inside.compare("healed", best["epoch"], best["step"])
         self.metrics["per_epoch"] = found
         return best, collapsed
+
+    def _log(self):
+        return self.trainer.state.log_history
 
     def _epochs(self, history):
         """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss."""

@@ -134,7 +134,8 @@ def _expand(sweep, output_dir, processes):
 
 def _share_sources(arguments, known):
     """Has runs of one model and one data set share what those are, which takes longer to find out than all the rest."""
-    key = repr((arguments.model, arguments.data))
+    others = arguments.corruption.corrupt_donor, arguments.features.trace_reference
+    key = repr((arguments.model, arguments.data, *others))
     if key not in known:
         known[key] = arguments.sources
     vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
