@@ -25,7 +25,9 @@ AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning
 
 
 # Looked at, without an effect on scores.
-MEASURED = frozenset("measure_damage probe_layers tsne tsne_samples tsne_perplexity".split())
+MEASURED = frozenset(
+    "measure_damage probe_layers tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
+)
 
 
 ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")

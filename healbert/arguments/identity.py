@@ -48,12 +48,17 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model), *self._others())
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), **self._others())
 
     def _others(self):
-        names, text = (self.corruption.corrupt_donor, self.run.teacher), self.run.heal_text
-        models = [name and ModelSource(ModelArguments(name, **self._access())) for name in names]
-        return *models, text and TextSource(text, self.model.cache_dir)
+        names = {
+            "donor": self.corruption.corrupt_donor,
+            "teacher": self.run.teacher,
+            "reference": self.features.trace_reference,
+        }
+        text = self.run.heal_text
+        models = {part: name and ModelSource(ModelArguments(name, **self._access())) for part, name in names.items()}
+        return models | {"text": text and TextSource(text, self.model.cache_dir)}
 
     def _access(self):
         return {name: getattr(self.model, name) for name in ("cache_dir", "token", "trust_remote_code")}
@@ -123,6 +128,8 @@ class Arguments:
             known["donor"] = self._content(self.sources.donor)
         if self.sources.teacher:
             known["teacher"] = self._content(self.sources.teacher)
+        if self.sources.reference:
+            known["trace_reference"] = self._content(self.sources.reference)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
         text = {"text": self.sources.text.fingerprint} if self.sources.text else {}
         return own | {"data": self.sources.data.fingerprint} | text

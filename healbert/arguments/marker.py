@@ -31,6 +31,7 @@ PARTS = {
     "data": "content of the data",
     "teacher": "content of the teacher",
     "text": "content of --heal_text",
+    "trace_reference": "content of --trace_reference",
 }
 
 

@@ -9,7 +9,7 @@ RESOLVED = frozenset("model_name_or_path config_name tokenizer_name model_revisi
 
 # The same, of settings that say nothing to a reader who compares two runs.
 BY_CONTENT = RESOLVED | frozenset(
-    "data_revision data_root plugin use_cpu metric_for_best_model greater_is_better".split()
+    "data_revision data_root plugin use_cpu metric_for_best_model greater_is_better trace_reference".split()
 )
 
 # Where things lie, what is logged and kept, how many workers prepare the data, what trades memory for time.
@@ -36,7 +36,8 @@ NOT_IDENTITY = WITHOUT_EFFECT | BY_CONTENT - RESOLVED
 
 def _draws_no_sample(settings):
     sampled = any(
-        settings.get(name) for name in ("max_train_samples", "max_eval_samples", "validation_fraction", "tsne")
+        settings.get(name)
+        for name in ("max_train_samples", "max_eval_samples", "validation_fraction", "tsne", "trace_healing")
     )
     return not sampled and settings.get("selection") != "dev"
 
@@ -51,6 +52,7 @@ IDLE = {
     "eval_steps": lambda settings: settings.get("eval_strategy") != "steps",
     "measure_damage": _damages_nothing,
     "sample_seed": _draws_no_sample,
+    "trace_samples": lambda settings: not settings.get("trace_healing"),
     "tsne_perplexity": lambda settings: not settings.get("tsne"),
     "tsne_samples": lambda settings: not settings.get("tsne"),
 }

@@ -45,6 +45,7 @@ MEANINGS = {
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
     "damage_rules": Meaning(1, lambda arguments: not arguments.spec.intact),  # norms, biases, the rest
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
+    "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
     "picture": Meaning(1, lambda arguments: arguments.features.tsne),
 }
 

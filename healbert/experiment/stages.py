@@ -21,6 +21,7 @@ from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
 from .loading import LoadCache, shared_features
 from .teacher import load_teacher
+from .tracing import TraceEvaluations
 
 
 def without_services(training):
@@ -99,9 +100,12 @@ class Experiment:
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.begin()
         self.trainer.add_callback(tracking)
+        if self.inside.trace is not None:
+            self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
         self._evaluate_damaged()
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
+        self.inside.compare("damaged", 0, 0)
         clock.lap("evaluate_damaged")
         self.strategy.begin(self.trainer)
         cost = Cost(self.trainer, self.model)
@@ -120,7 +124,7 @@ class Experiment:
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
             **({"error": self._describe_divergence()} if status == "diverged" else {}),
-            **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
+            **self.inside.write(self.metrics, self._log(), self.output_dir, self.trainer.is_world_process_zero()),
         }
 
     def _evaluate_damaged(self):
@@ -195,7 +199,7 @@ class Experiment:
             tuple: the chosen epoch's entry of ``per_epoch``, and whether the healed model has collapsed; both None
             where no epoch came to its end.
         """
-        state, found = self.trainer.state, self._epochs(self.trainer.state.log_history)
+        state, found = self.trainer.state, self._epochs(self._log())
         best, collapsed = next((epoch for epoch in found if epoch["step"] == state.best_global_step), None), None
         if best:
             collapsed = self._score_chosen_epoch()
@@ -203,8 +207,12 @@ class Experiment:
             if "dev" in self.splits:
                 self.metrics["dev"] = self._named(best)
             self._look_inside_healed()
+            self.inside.compare("healed", best["epoch"], best["step"])
         self.metrics["per_epoch"] = found
         return best, collapsed
+
+    def _log(self):
+        return self.trainer.state.log_history
 
     def _epochs(self, history):
         """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss."""

@@ -21,6 +21,7 @@ RUN_FILES = (
     "predictions_test.parquet",
     "features.npz",
     "tsne.png",
+    "trace.png",
     "trainer_state.json",
     LOG_NAME,
 )

@@ -23,7 +23,7 @@ class PlannedRun:
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
     ``folder`` its results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells
-    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from, if one is.
+    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from, if any.
     """
 
     settings: dict
@@ -149,9 +149,10 @@ def _link_teachers(runs, learn):
 
 
 def _share_sources(arguments, known):
-    """Has runs of one model, donor, data set, teacher and text share what those are: finding out takes the longest."""
-    run, donor = arguments.run, arguments.corruption.corrupt_donor
-    key = (*vars(arguments.model).values(), *vars(arguments.data).values(), donor, run.teacher, run.heal_text)
+    """Has runs of one model, data set and others beside share what those are: to find out takes the longest."""
+    run, others = arguments.run, (arguments.corruption.corrupt_donor, arguments.features.trace_reference)
+    own = (*vars(arguments.model).values(), *vars(arguments.data).values())
+    key = (*own, *others, run.teacher, run.heal_text)
     if key not in known:
         known[key] = arguments.sources
     vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
