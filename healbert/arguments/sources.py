@@ -9,8 +9,8 @@ from ..tasks.texts import TextSource
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """The `ModelSource` and the `DataSource` of one run; where there are any, the `ModelSource` of a donor, of a teacher
-    and of a trace's intact model, and the `TextSource`.
+    """The `ModelSource` and the `DataSource` of one run, and of the donor, the teacher, the texts and a trace's intact
+    model, where there are any.
     """
 
     model: ModelSource
