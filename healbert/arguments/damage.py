@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import warnings
 
 from ..damage.methods import METHODS
@@ -56,12 +55,11 @@ def changed_options(values, declared):
 
 
 def _where(arguments, spec):
-    fields = dataclasses.asdict(spec)
     source, model = arguments.sources.model, arguments.model
     key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code, spec.side)
-    place = (key, json.dumps(fields, sort_keys=True))
+    place = (key, spec)
     if place not in _hits:
-        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(fields)}
+        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(dataclasses.asdict(spec))}
     return _hits[place]
 
 

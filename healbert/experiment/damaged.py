@@ -8,16 +8,14 @@ from ..arguments.marker import marker
 from ..damage.apply import corrupt
 from ..damage.severity import match_severity
 from ..models.loading import load_encoder
-from ..results.schema import DAMAGED
+from ..results.kept import BEGUN, DAMAGED, WHOLE, keeps_damaged
 from ..utils.errors import UserError
-from ..utils.files import read_json, write_json
+from ..utils.files import write_json
 from .change import Change
 from .disk import faults_of_the_disk
 from .folder import finished_results, open_run
 from .loading import LoadCache, load
 from .offline import require_hub_or_cache
-
-BEGUN, WHOLE = "begun", "whole"
 
 
 def damage(arguments, task, tokenizer, model, description):
@@ -78,9 +76,7 @@ def keep_damaged(arguments):
 
 def _is_there(output_dir, arguments):
     finished_results(output_dir, arguments)  # refuses what is not this
-    found = read_json(output_dir / "settings.json")
-    whole = isinstance(found, dict) and found.get("healbert", {}).get(DAMAGED) == WHOLE
-    return whole and not arguments.run.overwrite_output_dir
+    return keeps_damaged(output_dir) == WHOLE and not arguments.run.overwrite_output_dir
 
 
 def _mark(output_dir, arguments, state):

@@ -19,6 +19,7 @@ from .loading import LoadCache, load
 from .offline import require_hub_or_cache
 from .provenance import environment
 from .stages import Experiment
+from .teacher import find_teacher
 
 
 def run_experiment(arguments, cache=None):
@@ -43,11 +44,13 @@ def run_experiment(arguments, cache=None):
             tidy_finished(output_dir, keep_checkpoints=finished["config"]["save_model"])
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
-    _set_threads(arguments)
+    set_threads(arguments)
     require_hub_or_cache(arguments)
+    cache = cache or LoadCache(0)
+    teacher = find_teacher(arguments, lambda intact: run_experiment(intact, cache))  # first: it may have to be trained
     clock = _Clock()
-    loaded = load(arguments, cache or LoadCache(0))
-    experiment = Experiment(arguments, *loaded)
+    loaded = load(arguments, cache)
+    experiment = Experiment(arguments, *loaded, teacher, cache)
     clock.lap("load")
     receipt, experiment.change = damage(arguments, *loaded)
     experiment.receipt = receipt
@@ -55,7 +58,7 @@ def run_experiment(arguments, cache=None):
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:
             return finished
-        experiment.strategy.prepare(experiment.model, receipt)
+        experiment.prepare(receipt)
         mark = mark_of(output_dir)
         with faults_of_the_disk(output_dir), Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)
@@ -93,7 +96,8 @@ class _Clock:
         self.seconds[stage], self._last = round(now - self._last, 3), now
 
 
-def _set_threads(arguments):
+def set_threads(arguments):
+    """Has torch use the CPU threads of a run: those asked for, else the machine's cores shared out."""
     # accelerate launch sets OMP_NUM_THREADS=1, which would leave most of a CPU idle.
     training, threads = arguments.training, arguments.run.torch_num_threads
     if threads is None and training.device.type == "cpu":

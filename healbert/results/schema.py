@@ -10,7 +10,8 @@ LOG_NAME = "log.txt"  # what a sweep's worker printed
 STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
-DAMAGED = "damaged"  # what settings.json says where a damaged model was kept and no run was made
+TEACHERS = ".teachers"  # beside runs: intact models that others learn from
+TEXT_STAGE = "text_stage"  # in a run's folder while it is going: checkpoints of training on --heal_text
 # settings.json is written before training, so that a restart knows what the folder is of.
 RUN_FILES = (
     "results.json",
@@ -21,6 +22,7 @@ RUN_FILES = (
     "predictions_test.parquet",
     "features.npz",
     "tsne.png",
+    "trace.png",
     "trainer_state.json",
     LOG_NAME,
 )

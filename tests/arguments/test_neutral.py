@@ -66,7 +66,7 @@ OTHER = {
 
 # Settings that cannot be run both ways here, and why their other value makes no difference.
 WHY_NOT = {
-    "dataloader_in_order": "one value is allowed (arguments/parser.py, FIXED)",
+    "dataloader_in_order": "one value is allowed (arguments/training.py, FIXED)",
     "dataloader_multiprocessing_context": "how workers start, which takes minutes; what they do is run with "
     "dataloader_num_workers",
     "ddp_backend": "needs two devices or two machines; which library adds up gradients is part of the device",

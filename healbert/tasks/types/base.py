@@ -131,6 +131,14 @@ class TaskType:
         """
         raise NotImplementedError
 
+    def logits(self, outputs):
+        """The logits (examples, classes) whose softmax are the probabilities of the classes; None where there are none.
+
+        Args:
+            outputs: as for `predictions`.
+        """
+        return
+
     def compute_metrics(self, prediction):
         """`transformers.Trainer`'s hook: every metric of an `EvalPrediction`."""
         predicted = self.predictions(prediction.predictions)

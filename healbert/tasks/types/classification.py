@@ -119,6 +119,9 @@ class Classification(TaskType):
     def predictions(self, outputs):
         return _logits(outputs).argmax(-1)
 
+    def logits(self, outputs):
+        return _logits(outputs)
+
     def baseline(self, splits):
         """The primary metric of always answering the commonest class of train."""
         majority = np.bincount(label_column(splits["train"])).argmax()
