@@ -55,7 +55,7 @@ class CorruptionArguments:
     match_severity: str | None = field(
         default=None,
         metadata={
-            "help": "Find the strength at which the damage reaches a figure, within 2%% of it: "
+            "help": "Find the strength at which the damage reaches a figure, within 2%% of it (kl=X,within=0.1: 10%%): "
             + ", ".join(f"{name}=X ({says})" for name, says in METRICS.items())
             + "."
         },
@@ -85,7 +85,8 @@ class CorruptionArguments:
         self.corrupt_level, self.corrupt_layers, self.corrupt_components = spec.level, spec.layers, spec.components
         if self.match_severity is not None:
             severity = read_severity(self.match_severity)
-            if self.corrupt_strength is not None or names_strength(spec.method, self.corrupt_options):
+            given = self.corrupt_strength is not None
+            if not spec.intact and (given or names_strength(spec.method, self.corrupt_options)):
                 option = strength_of(spec.method)
                 raise UserError(
                     f"--match_severity finds the strength; leave out --corrupt_strength and option {option}"
