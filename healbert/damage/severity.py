@@ -15,7 +15,7 @@ METRICS = {
     "kl": "mean KL(intact || damaged)",
     "f1_drop": "fall of the primary metric",
 }
-TOLERANCE = 0.02  # of the target
+TOLERANCE = 0.02  # of the target, unless another is given
 FLAG = "--match_severity"
 
 LEAST, MOST = 1e-12, 1e6  # distances that are tried where an option sets no limit, in units of the first one
@@ -30,13 +30,16 @@ class Severity:
     Args:
         metric: a name in `METRICS`.
         target: what the metric is to be, above 0.
+        within: by which share of the target it may be missed.
     """
 
     metric: str
     target: float
+    within: float = TOLERANCE
 
     def __str__(self):
-        return f"{self.metric}={self.target:.15g}"
+        within = "" if self.within == TOLERANCE else f",within={self.within:.15g}"
+        return f"{self.metric}={self.target:.15g}{within}"
 
     @property
     def evaluates(self):
@@ -45,28 +48,35 @@ class Severity:
 
     def reached(self, figure):
         """Whether a figure is the target, within the tolerance."""
-        return abs(figure - self.target) <= TOLERANCE * self.target
+        return abs(figure - self.target) <= self.within * self.target
 
 
 def read_severity(given):
-    """A `Severity` of a text such as "l2=0.5" (or of one).
+    """A `Severity` of a text such as "l2=0.5" or "kl=0.1,within=0.2" (or of one).
 
     Raises:
         UserError: if it is none.
     """
     if isinstance(given, Severity):
         return given
-    metric, separator, value = str(given).partition("=")
-    if not separator:
+    wanted, separator, within = str(given).partition(",within=")
+    metric, equals, target = wanted.partition("=")
+    if not equals:
         raise UserError(f"{FLAG} {given} is not METRIC=TARGET, such as l2=0.5 (metrics: {', '.join(METRICS)})")
     check_choice("severity metric", metric.strip(), METRICS)
+    found = Severity(metric.strip(), _number(given, target), *([_number(given, within)] if separator else []))
+    if not 0 < found.target < math.inf:
+        raise UserError(f"{FLAG} {given}: the target is not above 0 and finite; of no damage, use level 0")
+    if not 0 < found.within < 1:
+        raise UserError(f"{FLAG} {given}: within is a share of the target, above 0 and below 1")
+    return found
+
+
+def _number(given, value):
     try:
-        target = float(value)
+        return float(value)
     except ValueError:
         raise UserError(f"{FLAG} {given}: '{value}' is not a number") from None
-    if not 0 < target < math.inf:
-        raise UserError(f"{FLAG} {given}: the target is not above 0 and finite; of no damage, use level 0")
-    return Severity(metric.strip(), target)
 
 
 def match_severity(model, spec, target, evaluate=None, undoable=True, donor=None):
@@ -87,7 +97,7 @@ def match_severity(model, spec, target, evaluate=None, undoable=True, donor=None
         that was found, and how many ``tries`` it took. Nothing of the kind where nothing is hit.
 
     Raises:
-        UserError: if no strength reaches the target within 2%, naming the nearest; the model is intact then.
+        UserError: if no strength reaches the target, naming the nearest; the model is intact then.
     """
     severity = read_severity(target)
     *first, spec = as_list(spec)
@@ -180,7 +190,9 @@ def _span(method):
     first = first or 1  # whose default does nothing
     limit = option.most if sign > 0 else option.least
     end = MOST * first if limit is None else abs(limit - mildest)
-    return _Span(mildest, sign, min(first, end), end, isinstance(option.default, int))
+    whole = isinstance(option.default, int)
+    # All of it need not be the most: with the sign of every value changed, a layer gives what it gave, negated.
+    return _Span(mildest, sign, first if first < end or whole else end / 2, end, whole)
 
 
 class _Search:
@@ -242,7 +254,8 @@ class _Search:
         return (
             f"{FLAG} {self.severity} cannot be reached: {self.method} gives {less:.4g} at strength "
             f"{one:.{DIGITS}g} and {more:.4g} at {other:.{DIGITS}g}, and nothing between; give one of these as "
-            "--corrupt_strength, or another target"
+            f"--corrupt_strength, another target, or a wider one ({self.severity.metric}={self.severity.target:g},"
+            "within=0.1)"
         )
 
     def _beyond(self):

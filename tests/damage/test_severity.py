@@ -125,6 +125,25 @@ class TestWholeNumbers:
             match_severity(model, spec_of("quantize"), f"l2={sum(figures) / 2}")
         assert not differing(before, tensors_of(model))
 
+    def test_one_that_is_near_enough(self):
+        figures = [corrupt(lively(), spec_of("quantize", strength=n)).summary["relative_l2"] for n in (4, 3)]
+        found = match_severity(lively(), spec_of("quantize"), f"l2={figures[1] * 0.8},within=0.3").summary["severity"]
+        assert (found["strength"], found["reached"], found["within"]) == (3, figures[1], 0.3)
+
+
+def test_the_most_need_not_lie_at_the_end():
+    """With the sign of every value changed, two layers of a network give what they gave."""
+
+    def figure(model):
+        weight = model.base_model.encoder.layer[0].intermediate.dense.weight
+        share = float((weight.sign() != signs).float().mean())
+        return 4 * share * (1 - share)
+
+    model = lively()
+    signs = model.base_model.encoder.layer[0].intermediate.dense.weight.detach().sign()
+    found = match_severity(model, spec_of("sign_flip"), "kl=0.5", figure).summary["severity"]
+    assert found["reached"] == pytest.approx(0.5, rel=0.02) and found["strength"] < 0.5
+
 
 class TestOutOfReach:
     def test_beyond_the_end(self):
@@ -187,6 +206,9 @@ class TestRefused:
             ("l2=abc", "'abc' is not a number"),
             ("l2=", "'' is not a number"),
             ("kl=nan", "not above 0 and finite"),
+            ("l2=0.5,within=x", "'x' is not a number"),
+            ("l2=0.5,within=0", "within is a share of the target, above 0 and below 1"),
+            ("l2=0.5,within=1", "within is a share of the target, above 0 and below 1"),
             ("kl=inf", "not above 0 and finite"),
             ("kl=-1", "not above 0 and finite"),
             ("f1_drop=0", "not above 0 and finite; of no damage, use level 0"),

@@ -67,7 +67,7 @@ class CorruptionArguments:
     match_severity: str | None = field(
         default=None,
         metadata={
-            "help": "Find the strength at which the damage reaches a figure, within 2%% of it: "
+            "help": "Find the strength at which the damage reaches a figure, within 2%% of it (kl=X,within=0.1: 10%%): "
             + ", ".join(f"{name}=X ({says})" for name, says in METRICS.items())
             + "."
         },
