@@ -70,7 +70,8 @@ def compare(before, after):
     """What the entry of one touched tensor says of its values; both are on the CPU, of one shape and type."""
     x, y = before.float().flatten(), after.float().flatten()
     norms = x.norm().item(), y.norm().item()
-    not_finite = int((~y.isfinite()).sum())
+    # A norm takes a thirtieth of the time of looking at each value; one that is a number proves that all of them are.
+    not_finite = 0 if math.isfinite(norms[1]) else int((~y.isfinite()).sum())
     # Standard deviations without Bessel's correction: they describe these values, and one value has one, too.
     numbers = {
         "mean_before": x.mean().item(),
