@@ -7,7 +7,6 @@ from transformers import logging as hf_logging
 from ..damage.apply import corrupt
 from ..models.layers import find_layers
 from ..models.loading import load_encoder
-from ..models.wrappers import base_of
 from ..results.scan import SCAN_SCHEMA
 from ..utils.errors import UserError
 from .disk import faults_of_the_disk
@@ -135,7 +134,7 @@ class _Bench:
             values.append([entry["sha256_after"] for entry in receipt.tensors] if _moved(receipt) else [seed])
             receipt.undo(self.experiment.model)
         if values[0] == values[1]:
-            raise UserError(f"method '{self.scan.method}' draws nothing at random; leave out --repeats and --until_width")
+            raise UserError(f"method '{self.scan.method}' draws nothing at random; leave out --repeats, --until_width")
 
 
 def _moved(receipt):

@@ -1,10 +1,10 @@
 """Seconds of a scan of 100 points on 500 sentences of SST-2 with the embedded model.
 
-    python tests/benchmarks/bench_scan.py [DATA_ROOT] [POINTS]
+    python tests/benchmarks/bench_scan.py [DATA_ROOT] [POINTS] [THREADS]
 
 A process for each of: all layers x components (as many strengths as make POINTS points), and the same without taking
 layers below the damage from memory. The goal is 4 minutes on two quiet cores, loading included. CPU seconds stand
-beside, as other work on the machine lengthens the wall clock (and, through shared caches, CPU seconds a little).
+beside, as other work on the machine lengthens the wall clock; where there is much of it, one thread gives the truer CPU seconds, as two wait for each other.
 """
 
 import json
@@ -32,17 +32,19 @@ print(len(scan.run_scan(make_scan(json.loads(sys.argv[1])))["points"]))
 def main():
     data = sys.argv[1] if len(sys.argv) > 1 else str(ROOT.parent / "shared" / "data")
     points = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    threads = sys.argv[3] if len(sys.argv) > 3 else None
     print(f"{'evaluation':<24} {'points':>6} {'seconds':>8} {'CPU s':>8}   (goal: {GOAL} s for 100 points)")
-    files = [measure(how, data, points) for how in ("from the damage on", "whole")]
+    files = [measure(how, data, points, threads) for how in ("from the damage on", "whole")]
     print("figures are " + ("the same" if files[0] == files[1] else "NOT THE SAME"))
 
 
-def measure(how, data, points):
+def measure(how, data, points, threads=None):
     """Prints one line; returns what scan.json says of the points."""
     with tempfile.TemporaryDirectory() as folder:
         asked = {"task_name": "sst2", "data_root": data, "max_train_samples": 1000, "max_eval_samples": 500}
         asked |= {"corrupt_method": "gaussian_noise", "strengths": ",".join(f"{s / 10}" for s in strengths(points))}
         asked |= {"use_cpu": True, "output_dir": f"{folder}/scan"}
+        asked |= {"torch_num_threads": threads} if threads else {}
         command = [sys.executable, "-c", CODE, json.dumps(asked), how]
         wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})

@@ -34,7 +34,8 @@ def scan_table(scan, name="scan", folder=""):
 def _columns(scan):
     metric = primary_of_scan(scan)[1]
     draws = ["draws", "draws with a change", "draws not finite"] if repeated(scan) else []
-    return [metric, "fall", "loss", "KL (nats)", "changed", "not finite", *draws, "tensors", "parameters", "relative L2"]
+    effects = [metric, "fall", "loss", "KL (nats)", "changed", "not finite"]
+    return [*effects, *draws, "tensors", "parameters", "relative L2"]
 
 
 def _cells(point, several):
@@ -60,7 +61,7 @@ def _note(pair, form):
 
 def _record(folder, point):
     left_out = ("draws", "intervals", "settings")
-    flags = " ".join(f"--{name} {value}" for name, value in point.get("settings", {}).items())
+    flags = " ".join(["run", *(f"--{name} {value}" for name, value in point.get("settings", {}).items())])
     found = {"scan": folder} | {name: value for name, value in point.items() if name not in left_out}
     for name, pair in (point.get("intervals") or {}).items():
         found |= ends(name, pair)
@@ -74,12 +75,13 @@ def caption_of(scan):
     head = "Its head is a linear probe, trained on the intact model's features." if is_probed(scan) else ""
     means = (
         f"Each point damaged alone, evaluated without healing on {size} examples, and undone. Fall: how much worse "
-        f"{title} is than the intact model's {number(scan['intact'].get(name), 4)}. KL: mean of KL(intact \u2016 damaged) "
-        "over examples. Changed: predictions that are not the intact model's, those that are not finite among them."
+        f"{title} is than the intact model's {number(scan['intact'].get(name), 4)}. KL: mean over examples of "
+        "KL(intact \u2016 damaged). Changed: predictions that are not the intact model's, those that are not finite "
+        "among them."
     )
     draws = (
-        "Means over draws of the damage; 95% intervals under them are of other draws, on the same examples: Student's t "
-        "of the fall, Wilson's of shares, for which a draw counts as one trial, because its predictions err together."
+        "Means over draws of the damage; 95% intervals under them are of other draws, on the same examples: Student's "
+        "t of the fall, Wilson's of shares, for which a draw counts as one trial, because its predictions err together."
     )
     return " ".join(filter(None, (means, draws if repeated(scan) else "", head)))
 
