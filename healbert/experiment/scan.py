@@ -43,7 +43,7 @@ def run_scan(scan, tell=lambda done, of, point: None):
     set_threads(scan.arguments)
     require_hub_or_cache(scan.arguments)
     experiment = Experiment(scan.arguments, *load(scan.arguments, LoadCache(0)))
-    points = plan(find_layers(experiment.model, scan.spec().side), scan)
+    points = plan(find_layers(experiment.model, scan.spec(scan.damage_at()).side), scan)
     head = prepare_head(experiment, scan.options.linear_probe)
     with faults_of_the_disk(output_dir), open_scan(output_dir, marker) as draws:
         if not isinstance(draws, Draws):
@@ -77,11 +77,11 @@ class _Bench:
 
     def __init__(self, scan, experiment, points, draws):
         self.scan, self.experiment, self.points, self.draws = scan, experiment, points, draws
-        self.first_seed, self.donor = scan.spec().seed, _donor(scan)
+        self.first_seed, self.donor = scan.spec(scan.damage_at()).seed, _donor(scan)
         experiment.begin()
         if scan.options.most > 1:
             self._require_chance()
-        self.skipping = Skipping(experiment.model, scan.spec().side)
+        self.skipping = Skipping(experiment.model, scan.spec(scan.damage_at()).side)
         with self.skipping.recording():
             metrics, output = experiment.evaluate()
         metrics = plain(metrics)
@@ -116,7 +116,7 @@ class _Bench:
         return {"seed": seed, **{name: receipt.summary[name] for name in names}, **found}
 
     def _corrupt(self, point, seed):
-        spec = self.scan.spec(**point.settings | {"corrupt_seed": seed})
+        spec = self.scan.spec(point.settings | {"corrupt_seed": seed})
         return corrupt(self.experiment.model, spec, donor=self.donor)
 
     def _evaluate(self, receipt):

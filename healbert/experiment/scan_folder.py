@@ -40,6 +40,8 @@ def finished_scan(output_dir, marker):
     Raises:
         UserError: if the folder holds another scan (what differs is named), or files that are no scan's.
     """
+    if output_dir.is_file():
+        raise UserError(f"--output_dir {output_dir} is a file; name a folder")
     try:
         names = sorted(path.name for path in output_dir.iterdir() if path.name != LOCK) if output_dir.exists() else []
     except OSError as error:

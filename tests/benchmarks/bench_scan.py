@@ -4,7 +4,7 @@
 
 A process for each of: all layers x components (as many strengths as make POINTS points), and the same without taking
 layers below the damage from memory. The goal is 4 minutes on two quiet cores, loading included. CPU seconds stand
-beside, as other work on the machine lengthens the wall clock; where there is much of it, one thread gives the truer CPU seconds, as two wait for each other.
+beside; on a busy machine those of one thread are truer, as two wait for each other.
 """
 
 import json
