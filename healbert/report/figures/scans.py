@@ -1,6 +1,7 @@
 """Scans as maps: layers down, components across."""
 
 import itertools
+import math
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ..text import number
 from .base import Figure, Heat, Panel, in_rows
 
 WRITTEN = 16  # columns, up to which a map has figures in it
+MOST_NATS = 10  # of KL: beyond it, nothing is left of the intact predictions
+HUGE = 1e4
 WIDE = 8  # columns, up to which two maps stand side by side
 MOST = 12  # panels of a figure; what is left is in the table
 
@@ -32,7 +35,8 @@ def _figure(scan, name):
             panels.append(panel)
     caption = (
         "What each damage alone does to a model that nothing heals: how much worse the score is than the intact "
-        "model's, and how far the predictions moved. Colours go from 0 to the highest figure of all maps of a kind; "
+        "model's, and how far the predictions moved. Colours go from 0 to the highest figure of all maps of a kind, "
+        f"those of KL to no more than {MOST_NATS} nats; "
         "layer 0 is next to the embeddings; outside: what lies in no layer."
     )
     if len(panels) > MOST:
@@ -43,16 +47,16 @@ def _figure(scan, name):
 
 
 def _measures(scan):
-    """{key of a point: (title, digits, factor)} of what is drawn."""
-    fall = {"fall": (f"fall in {primary_of_scan(scan)[1]}", 1)}
+    """{key of a point: (title, factor, where its colours end at the latest)} of what is drawn."""
+    fall = {"fall": (f"fall in {primary_of_scan(scan)[1]}", 1, math.inf)}
     if repeated(scan):
-        return fall | {"changed": ("changed predictions (%)", 100)}
-    return fall | {"kl": ("KL of intact to damaged (nats)", 1)}
+        return fall | {"changed": ("changed predictions (%)", 100, 100)}
+    return fall | {"kl": ("KL of intact to damaged (nats)", 1, MOST_NATS)}
 
 
 def _panel(scan, key, axes, fixed):
     points, (down, across) = scan["points"], axes
-    title, factor = _measures(scan)[key]
+    title, factor, limit = _measures(scan)[key]
     here = [point for point in points if all(label(point, axis) == text for axis, text in fixed.items())]
     rows, columns = (axes_of(here).get(axis, [""]) if axis else [""] for axis in axes)
     values, there = np.full((len(rows), len(columns)), np.nan), np.zeros((len(rows), len(columns)), bool)
@@ -63,7 +67,7 @@ def _panel(scan, key, axes, fixed):
     if not there.any():
         return None
     known = [point[key] for point in points if point[key] is not None]
-    top = max(factor * max(known, default=0), 0.01)
+    top = min(max(factor * max(known, default=0), 0.01), limit)
     heat = Heat(
         rows=[shown(row) for row in rows],
         columns=[shown(column) if across else "all" for column in columns],
@@ -83,8 +87,14 @@ def _texts(values, there, top, columns):
     digits = 0 if top >= 20 else 1 if top >= 5 else 2 if top >= 0.2 else 3
     if columns > WRITTEN:
         return [["" for _ in row] for row in values]
-    written = np.where(np.isnan(values), "n/a", np.vectorize(lambda value: number(value, digits))(values))
-    return np.where(there, written, "").tolist()
+    pairs = [list(zip(*row, strict=True)) for row in zip(values.tolist(), there.tolist(), strict=True)]
+    return [[_written(value, digits) if is_there else "" for value, is_there in row] for row in pairs]
+
+
+def _written(value, digits):
+    if math.isnan(value):
+        return "n/a"
+    return number(value, digits) if value < HUGE else f"{value:.0e}"
 
 
 def _worst(points, key, axes):

@@ -5,6 +5,7 @@ from ..scan_axes import axes_of, headline, label, primary_of_scan, repeated, sho
 from ..text import DASH, interval, number, percent
 from .base import SCANS, Cell, Row, Table, ends
 
+HUGE = 1e4
 LONG = 30  # rows, beyond which the page shows the title first
 
 
@@ -43,7 +44,7 @@ def _cells(point, several):
     cells = [
         number(point["score"], 4),
         Cell(number(point["fall"], 4), _note(spans.get("fall"), lambda v: number(v, 4))),
-        number(point["loss"], 4),
+        _figure(point["loss"]),
         DASH if point["kl"] is None else f"{point['kl']:.3g}",
         Cell(percent(point["changed"]), _note(spans.get("changed"), percent)),
         Cell(percent(point["not_finite"]), _note(spans.get("not_finite"), percent)),
@@ -53,6 +54,11 @@ def _cells(point, several):
         cells += [Cell(percent(point[k]), _note(spans.get(k), percent)) for k in ("any_changed", "any_not_finite")]
     l2 = point.get("relative_l2")
     return [*cells, f"{point['tensors']}", f"{point['scalars']:,}", DASH if l2 is None else f"{l2:.3g}"]
+
+
+def _figure(value):
+    """A figure without an upper limit: a damaged norm may give a loss of 1e32."""
+    return number(value, 4) if value is None or abs(value) < HUGE else f"{value:.3g}"
 
 
 def _note(pair, form):
