@@ -4,17 +4,17 @@ import argparse
 import dataclasses
 import pathlib
 import re
-from dataclasses import field
 
 from transformers import HfArgumentParser
 
 from ..damage.methods import METHODS
-from ..damage.regions import REGIONS
+from ..damage.methods.bits import bits_of
 from ..results.read import read_sound
 from ..results.schema import source_name
-from ..utils.errors import UserError, check_choice
+from ..utils.errors import UserError
 from ..utils.files import read_json
 from .groups import CorruptionArguments, DataArguments, ModelArguments
+from .groups.scan import ScanArguments
 from .help import CompactFormatter
 from .identity import baseline, digest
 from .marker import is_marker
@@ -23,91 +23,10 @@ from .parser import make_arguments
 # Of a run's settings, those that say how it was evaluated: a scan of its folder takes them over. Not what gives rights
 # (trust_remote_code, token) or says where things lie on this machine.
 OF_A_RUN = [f.name for f in dataclasses.fields(DataArguments) if f.name not in ("overwrite_cache",)]
-OF_A_RUN += ["pooling", "per_device_eval_batch_size", "bf16", "fp16", "seed"]
+EVALUATION = ["pooling", "per_device_eval_batch_size", "bf16", "fp16", "seed"]
+OF_A_RUN += EVALUATION
 
 NOT_IN_SCANS = ("corruptions", "match_severity", "measure_damage", "corrupt_only")
-ACROSS = ("layers", "components")
-
-
-@dataclasses.dataclass
-class ScanArguments:
-    """What a scan goes through."""
-
-    _argument_group_name = "scan"
-
-    over: str = field(
-        default="layers,components",
-        metadata={
-            "help": "layers, components, or layers,components: each of them alone. In place of layers also regions "
-            f"({', '.join(REGIONS)}), each at --corrupt_level. --corrupt_layers and --corrupt_components name the "
-            "ones to go through; what is not gone through holds at every point."
-        },
-    )
-    strengths: str | None = field(
-        default=None,
-        metadata={"aliases": ["--rates"], "help": "Strengths of the method, with commas between them, each at a time; --rates is the same."},
-    )
-    by_bit: str | None = field(
-        default=None,
-        metadata={
-            "help": "Each of these bits alone, of methods that have the option bits: any, sign, exponent, mantissa, or "
-            "numbers such as 0+23-30."
-        },
-    )
-    repeats: int = field(
-        default=1, metadata={"help": "Draws of the damage at each point: with --corrupt_seed and those that follow."}
-    )
-    until_width: float | None = field(
-        default=None,
-        metadata={"help": "Draw on until every 95%% interval of a point's shares is no wider, 0.02 for instance."},
-    )
-    max_repeats: int = field(default=1000, metadata={"help": "With --until_width, no more draws of a point than this."})
-    linear_probe: bool = field(
-        default=False,
-        metadata={
-            "help": "Train a new classification layer on the intact model's features, though it has one already."
-        },
-    )
-
-    def __post_init__(self):
-        self.over = ",".join(dict.fromkeys(part.strip() for part in self.over.split(",")))
-        for part in self.places + self.parts:
-            check_choice("--over", part, [*ACROSS, *REGIONS])
-        if "layers" in self.places and len(self.places) > 1:
-            raise UserError(f"--over {self.over}: give layers or regions, not both")
-        for name in ("repeats", "max_repeats"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} {getattr(self, name)} is too small; use 1 or more")
-        if self.until_width is not None and not 0 < self.until_width < 1:
-            raise UserError(f"--until_width {self.until_width:g} is not above 0 and below 1")
-        if self.until_width is not None and self.repeats > self.max_repeats:
-            raise UserError(f"--repeats {self.repeats} is more than --max_repeats {self.max_repeats}")
-        self.strength_list()
-
-    @property
-    def places(self):
-        """What is gone through from the embeddings to the head: ["layers"], names of regions, or nothing."""
-        return [part for part in self.over.split(",") if part != "components"]
-
-    @property
-    def parts(self):
-        """["components"] where these are gone through."""
-        return [part for part in self.over.split(",") if part == "components"]
-
-    @property
-    def most(self):
-        """The most draws of a point."""
-        return self.repeats if self.until_width is None else self.max_repeats
-
-    def strength_list(self):
-        """The strengths as numbers; [None] where none are given."""
-        if self.strengths is None:
-            return [None]
-        try:
-            found = [float(part) for part in self.strengths.split(",")]
-        except ValueError as error:
-            raise UserError(f"--strengths {self.strengths} are not numbers with commas between them") from error
-        return list(dict.fromkeys(found))
 
 
 @dataclasses.dataclass
@@ -133,7 +52,8 @@ class Scan:
             model = pathlib.PurePath(self.arguments.model.model_name_or_path).name
             name = f"scan-{model}-{source_name(vars(self.arguments.data))}-{self.method}-{digest(self.identity())}"
             self.output_dir = str(pathlib.Path("runs") / re.sub(r"[^\w.\-]+", "_", name))
-        self.arguments.training.output_dir = self.output_dir
+        if self.arguments is not None:
+            self.arguments.training.output_dir = self.output_dir
 
     def settings(self):
         """What scan.json calls ``config``: the scan's settings, those of the damage, of the model and of the data."""
@@ -155,9 +75,53 @@ class Scan:
         """The name of the method."""
         return self.damage.get("corrupt_method", CorruptionArguments.corrupt_method)
 
-    def spec(self, **more):
-        """The `CorruptionSpec` of the damage that was given, and ``more`` settings by their names."""
-        return CorruptionArguments(**self.damage | more).spec()
+    def damage_at(self, layer=None, region=None, component=None, strength=None, bit=None):
+        """The ``corrupt_...`` settings of one point, by name: those of a run with the same damage."""
+        found = {name: value for name, value in self.damage.items() if name not in self._gone_through()}
+        named = {"corrupt_layers": None if layer is None else str(layer), "corrupt_region": region}
+        named |= {"corrupt_components": component, "corrupt_strength": strength}
+        if bit is not None:
+            named["corrupt_options"] = ",".join(filter(None, (found.get("corrupt_options"), f"bits={bit}")))
+        return found | {name: value for name, value in named.items() if value is not None}
+
+    def _gone_through(self):
+        names = {"layers": "corrupt_layers", "components": "corrupt_components"}
+        return {names[part] for part in self.options.over.split(",") if part in names}
+
+    @staticmethod
+    def spec(settings):
+        """The `CorruptionSpec` of ``corrupt_...`` settings, by name."""
+        return CorruptionArguments(**settings).spec()
+
+    def bits(self):
+        """The bits to go through; [None] where none were asked for.
+
+        Raises:
+            UserError: if the method hits no single bits, or its type has no such bits.
+        """
+        if self.options.by_bit is None:
+            return [None]
+        options = self.spec(self.damage_at()).options
+        if not {"bits", "type"} <= options.keys():
+            known = ", ".join(name for name in METHODS if {"bits", "type"} <= METHODS[name].options.keys())
+            raise UserError(f"--by_bit goes with methods that hit single bits ({known}), not with '{self.method}'")
+        return bits_of(self.options.by_bit, "float32" if options["type"] == "own" else options["type"])
+
+    def check(self):
+        """Refuses what can be refused without a model."""
+        level, regions = self.damage.get("corrupt_level"), [part for part in self.options.places if part != "layers"]
+        if METHODS[self.method].drops:
+            raise UserError(f"method '{self.method}' changes the model's depth and cannot be undone; choose another")
+        if regions and not level:
+            raise UserError(f"--over {self.options.over} needs a --corrupt_level above 0 for its regions")
+        if self.options.strengths is not None and "corrupt_strength" in self.damage:
+            raise UserError("--strengths and --corrupt_strength exclude each other; give one of them")
+        for name in self._gone_through() & self.damage.keys():
+            self.spec({name: self.damage[name]})
+        layer = 0 if "layers" in self.options.places else None  # a level or a region beside it is refused
+        for strength in self.options.strength_list():
+            for bit in self.bits():
+                self.spec(self.damage_at(layer=layer, strength=strength, bit=bit))
 
 
 def _changed(options):
@@ -192,7 +156,7 @@ def scan_parser(base, prog, description):
     usage = f"{prog} [MODEL] [--flag value ...]"
     looks = {"usage": usage, "description": description, "formatter_class": CompactFormatter}
     parser = Parser(groups, prog=prog, allow_abbrev=False, **looks)
-    parser.add_argument("model", metavar="MODEL", nargs="?", help="the folder of a run made with --save_model, or a model")
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="the folder of a run that kept its model, or a model")
     add_flags(parser)
     for action in parser._actions:
         if action.dest != "help":
@@ -214,27 +178,28 @@ def make_scan(given):
     if "model" in given:
         given["model_name_or_path"] = given.pop("model")
     options = ScanArguments(**{f.name: given.pop(f.name) for f in dataclasses.fields(ScanArguments) if f.name in given})
-    corrupt = [f.name for f in dataclasses.fields(CorruptionArguments)]
-    damage = {name: given.pop(name) for name in corrupt if name in given and given[name] != baseline(name)}
-    if refused := [name for name in NOT_IN_SCANS if name in damage]:
-        raise UserError(f"--{refused[0]} does not go into a scan, which makes one damage at a time; leave it out")
-    CorruptionArguments(**_without_place(damage, options)).spec()
+    damage = _checked_damage(options, given)
     run = _run_of(given.get("model_name_or_path"))
     if run is not None:
-        given = _settings_of(run) | given
+        given = _settings_of(run, given) | given
     output_dir = given.pop("output_dir", None)
     donor = {name: damage[name] for name in ("corrupt_donor", "corrupt_method", "corrupt_options") if name in damage}
-    arguments = make_arguments(**given, **(donor if "corrupt_donor" in donor else {}), disable_tqdm=True, output_dir=".")
+    donor = donor if "corrupt_donor" in donor else {}
+    arguments = make_arguments(**given, **donor, disable_tqdm=True, output_dir=".")
     if arguments.training.world_size > 1:
         raise UserError("a scan is one process; start it without a launcher")
     return Scan(arguments, options, damage, run, output_dir)
 
 
-def _without_place(damage, options):
-    """The damage without what is gone through, whose names may stand beside a level or need one."""
-    gone = {"layers": "corrupt_layers", "components": "corrupt_components"}
-    left = {gone[part] for part in options.over.split(",") if part in gone}
-    return {name: value for name, value in damage.items() if name not in left}
+def _checked_damage(options, given):
+    """Takes the settings of the damage out of what was given: a dict of those that are not at their default."""
+    names = [f.name for f in dataclasses.fields(CorruptionArguments) if f.name in given]
+    found = {name: given.pop(name) for name in names}
+    found = {name: value for name, value in found.items() if value != baseline(name)}
+    if refused := [name for name in NOT_IN_SCANS if name in found]:
+        raise UserError(f"--{refused[0]} does not go into a scan, which makes one damage at a time; leave it out")
+    Scan(None, options, found, output_dir="").check()
+    return found
 
 
 def _run_of(name):
@@ -249,11 +214,12 @@ def _run_of(name):
     return str(folder)
 
 
-def _settings_of(run):
-    """What of a run's settings says how it was evaluated."""
+def _settings_of(run, given):
+    """What of a run's settings says how it was evaluated; nothing of its data where others were ``given``."""
     try:
         config = read_sound(run)["config"]
     except (OSError, ValueError) as error:
         raise UserError(f"{run}: {error}") from error
-    found = {name: config[name] for name in OF_A_RUN if config.get(name) not in (None, baseline(name))}
+    names = EVALUATION if any(name in given for name in ("task_name", "dataset_name", "train_file")) else OF_A_RUN
+    found = {name: config[name] for name in names if config.get(name) not in (None, baseline(name))}
     return {name: value for name, value in found.items() if value is not False}

@@ -7,7 +7,6 @@ from transformers import logging as hf_logging
 from ..damage.apply import corrupt
 from ..models.layers import find_layers
 from ..models.loading import load_encoder
-from ..models.wrappers import base_of
 from ..results.scan import SCAN_SCHEMA
 from ..utils.errors import UserError
 from .disk import faults_of_the_disk
@@ -44,7 +43,7 @@ def run_scan(scan, tell=lambda done, of, point: None):
     set_threads(scan.arguments)
     require_hub_or_cache(scan.arguments)
     experiment = Experiment(scan.arguments, *load(scan.arguments, LoadCache(0)))
-    points = plan(find_layers(experiment.model, scan.spec().side), scan)
+    points = plan(find_layers(experiment.model, scan.spec(scan.damage_at()).side), scan)
     head = prepare_head(experiment, scan.options.linear_probe)
     with faults_of_the_disk(output_dir), open_scan(output_dir, marker) as draws:
         if not isinstance(draws, Draws):
@@ -78,11 +77,11 @@ class _Bench:
 
     def __init__(self, scan, experiment, points, draws):
         self.scan, self.experiment, self.points, self.draws = scan, experiment, points, draws
-        self.first_seed, self.donor = scan.spec().seed, _donor(scan)
+        self.first_seed, self.donor = scan.spec(scan.damage_at()).seed, _donor(scan)
         experiment.begin()
         if scan.options.most > 1:
             self._require_chance()
-        self.skipping = Skipping(experiment.model, scan.spec().side)
+        self.skipping = Skipping(experiment.model, scan.spec(scan.damage_at()).side)
         with self.skipping.recording():
             metrics, output = experiment.evaluate()
         metrics = plain(metrics)
@@ -117,7 +116,7 @@ class _Bench:
         return {"seed": seed, **{name: receipt.summary[name] for name in names}, **found}
 
     def _corrupt(self, point, seed):
-        spec = self.scan.spec(**point.settings | {"corrupt_seed": seed})
+        spec = self.scan.spec(point.settings | {"corrupt_seed": seed})
         return corrupt(self.experiment.model, spec, donor=self.donor)
 
     def _evaluate(self, receipt):
@@ -135,7 +134,7 @@ class _Bench:
             values.append([entry["sha256_after"] for entry in receipt.tensors] if _moved(receipt) else [seed])
             receipt.undo(self.experiment.model)
         if values[0] == values[1]:
-            raise UserError(f"method '{self.scan.method}' draws nothing at random; leave out --repeats and --until_width")
+            raise UserError(f"method '{self.scan.method}' draws nothing at random; leave out --repeats, --until_width")
 
 
 def _moved(receipt):

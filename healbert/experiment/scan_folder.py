@@ -40,6 +40,8 @@ def finished_scan(output_dir, marker):
     Raises:
         UserError: if the folder holds another scan (what differs is named), or files that are no scan's.
     """
+    if output_dir.is_file():
+        raise UserError(f"--output_dir {output_dir} is a file; name a folder")
     try:
         names = sorted(path.name for path in output_dir.iterdir() if path.name != LOCK) if output_dir.exists() else []
     except OSError as error:
@@ -81,14 +83,13 @@ class Draws:
 
     def __init__(self, path):
         self.path, self.intact, self.kept = pathlib.Path(path), None, {}
-        whole = self._read()
-        self._file = open(self.path, "ab")
-        self._file.truncate(whole)  # of a line that a kill cut short
+        if self.path.exists():
+            os.truncate(self.path, self._read())  # without a line that a kill cut short
 
     def _read(self):
         """Takes in the whole lines of the file; gives how many bytes they are."""
-        content, whole = (read_file(self.path) if self.path.exists() else b""), 0
-        for line in content.splitlines(keepends=True):
+        whole = 0
+        for line in read_file(self.path).splitlines(keepends=True):
             try:
                 entry = json.loads(line) if line.endswith(b"\n") else None
             except ValueError:
@@ -123,13 +124,10 @@ class Draws:
         self._write({"point": point, "draw": draw, "found": found})
 
     def _write(self, entry):
-        self._file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self):
-        """Closes the file."""
-        self._file.close()
+        with open(self.path, "ab") as file:
+            file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -152,11 +150,7 @@ def open_scan(output_dir, marker):
             yield finished
             return
         write_json(output_dir / "settings.json", marker)
-        draws = Draws(output_dir / DRAWS_NAME)
-        try:
-            yield draws
-        finally:
-            draws.close()
+        yield Draws(output_dir / DRAWS_NAME)
 
 
 def finish_scan(output_dir, results):

@@ -11,6 +11,7 @@ from ..probing.features import read_features
 from ..tasks.labels import label_column
 from ..utils.errors import UserError
 
+DEAD = 1e-6  # of the largest standard deviation of a feature: one of less is left out
 UNNAMED = re.compile(r"LABEL_\d+")  # what transformers calls labels without names
 
 
@@ -65,9 +66,12 @@ def _fit_probe(experiment):
         raise UserError("the intact model's features are not finite, so no linear probe can be trained on them")
     layer = classification_layer(model)
     centred = layer.bias is not None  # without biases (decoders), a line through the origin
+    alive = features.std(axis=0, dtype=np.float64)
+    alive = alive > DEAD * alive.max()  # what is next to constant would get a weight without limit
+    features = features[:, alive]
     scaler = StandardScaler(with_mean=centred).fit(features)
     probe = LogisticRegression(max_iter=1000, fit_intercept=centred)  # its solver, lbfgs, draws nothing
-    _write(layer, *_as_layer(probe.fit(scaler.transform(features), labels), scaler))
+    _write(layer, alive, *_as_layer(probe.fit(scaler.transform(features), labels), scaler))
     return {"probe": {"train_examples": len(rows), "features": features.shape[1]}}
 
 
@@ -81,7 +85,8 @@ def _as_layer(probe, scaler):
 
 
 @torch.no_grad()
-def _write(layer, weight, bias):
-    layer.weight.copy_(torch.from_numpy(weight))
+def _write(layer, alive, weight, bias):
+    layer.weight.zero_()
+    layer.weight[:, torch.from_numpy(alive)] = torch.from_numpy(weight).to(layer.weight)
     if layer.bias is not None:
         layer.bias.copy_(torch.from_numpy(bias))

@@ -16,8 +16,8 @@ def summarise_point(draws, intact, task):
         task: the `TaskData`.
 
     Returns:
-        dict: ``score``, the primary metric, and ``fall``, how much worse it is than the intact model's; ``loss``, ``kl``
-        and ``relative_l2`` (None where a draw has none); ``changed`` and ``not_finite``, shares of the examples;
+        dict: ``score``, the primary metric, and ``fall``, how much worse it is than the intact model's; ``loss``,
+        ``kl`` and ``relative_l2`` (None where a draw has none); ``changed`` and ``not_finite``, shares of the examples;
         ``any_changed``, ``any_not_finite`` and ``any_lost``, shares of the draws in which a prediction changed, an
         output was not finite, the score fell; ``intervals`` of these; what was hit; and the draws.
     """

@@ -16,7 +16,7 @@ def brief_text(scan):
     table, points = scan_table(scan), scan["points"]
     order = sorted(range(len(points)), key=lambda index: -points[index]["fall"])
     table.rows = [table.rows[index] for index in order[:BRIEF]]
-    table.title = f"The {len(table.rows)} of {len(points)} points that cost most" if len(points) > BRIEF else "All points"
+    table.title = f"{len(table.rows)} of {len(points)} points, those that cost most first"
     examples = scan["task"]["examples"]
     lines = [headline(scan), f"intact {title} {number(scan['intact'][name], 4)} on {examples['evaluation']} examples"]
     if is_probed(scan):

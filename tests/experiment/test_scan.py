@@ -189,7 +189,9 @@ def test_linear_probe_is_the_same_each_time(tiny_bert, settings, tmp_path):
 
 def test_own_head_stays_unless_a_probe_is_asked_for(settings, tmp_path):
     own = scan_with(settings, over="components", corrupt_components="query")
-    probed = scan_with(settings, over="components", corrupt_components="query", linear_probe=True, output_dir=str(tmp_path / "p"))
+    probed = scan_with(
+        settings, over="components", corrupt_components="query", linear_probe=True, output_dir=str(tmp_path / "p")
+    )
     assert own["model"]["head"] == "own" and probed["model"]["head"] == "linear_probe"
     assert own["intact"] != probed["intact"]
 

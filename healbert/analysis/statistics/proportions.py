@@ -26,8 +26,8 @@ def clustered_wilson(shares):
     """95% interval of the mean of the clusters' shares, where trials of one cluster err together: (low, high).
 
     A cluster counts as one trial, however many it holds. No shares vary more than those of clusters that are all or
-    nothing, for which this is Wilson's interval; for all others it is wider than it needs to be, and never narrower. (An
-    effective sample size, estimated from how much the clusters seen differ, promises 95% and holds 75% where a few
+    nothing, for which this is Wilson's interval; for all others it is wider than it needs to be, and never narrower.
+    (An effective sample size, estimated from how much the clusters seen differ, promises 95% and holds 75% where a few
     clusters in a hundred are hit and the others are not.)
 
     Args:

@@ -2,6 +2,7 @@
 
 from ...utils.text import clean
 from ..sentences import NOT_COMPARED, finding
+from ..tables.base import SCANS
 from ..tables.verdicts import brief_verdicts
 from .markdown import text_table
 
@@ -17,5 +18,7 @@ def terminal_text(content):
         parts += group.lead
         claims = [" ".join([f"({v.claim.letter}) {v.claim.text}: {v.verdict}.", *finding(v)]) for v, _ in group.claims]
         parts += claims if group.compared else [NOT_COMPARED]
+    scans = [table for table in content.tables if table.part == SCANS]
+    parts += [f"{table.title}: {len(table.rows)} points, in the page and in tables/{table.name}.csv" for table in scans]
     parts += [f"warning: {sentence}" for sentence in content.warnings]
     return clean("\n\n".join(parts))

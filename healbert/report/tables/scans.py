@@ -5,6 +5,7 @@ from ..scan_axes import axes_of, headline, label, primary_of_scan, repeated, sho
 from ..text import DASH, interval, number, percent
 from .base import SCANS, Cell, Row, Table, ends
 
+HUGE = 1e4
 LONG = 30  # rows, beyond which the page shows the title first
 
 
@@ -34,7 +35,8 @@ def scan_table(scan, name="scan", folder=""):
 def _columns(scan):
     metric = primary_of_scan(scan)[1]
     draws = ["draws", "draws with a change", "draws not finite"] if repeated(scan) else []
-    return [metric, "fall", "loss", "KL (nats)", "changed", "not finite", *draws, "tensors", "parameters", "relative L2"]
+    effects = [metric, "fall", "loss", "KL (nats)", "changed", "not finite"]
+    return [*effects, *draws, "tensors", "parameters", "relative L2"]
 
 
 def _cells(point, several):
@@ -42,7 +44,7 @@ def _cells(point, several):
     cells = [
         number(point["score"], 4),
         Cell(number(point["fall"], 4), _note(spans.get("fall"), lambda v: number(v, 4))),
-        number(point["loss"], 4),
+        _figure(point["loss"]),
         DASH if point["kl"] is None else f"{point['kl']:.3g}",
         Cell(percent(point["changed"]), _note(spans.get("changed"), percent)),
         Cell(percent(point["not_finite"]), _note(spans.get("not_finite"), percent)),
@@ -54,13 +56,18 @@ def _cells(point, several):
     return [*cells, f"{point['tensors']}", f"{point['scalars']:,}", DASH if l2 is None else f"{l2:.3g}"]
 
 
+def _figure(value):
+    """A figure without an upper limit: a damaged norm may give a loss of 1e32."""
+    return number(value, 4) if value is None or abs(value) < HUGE else f"{value:.3g}"
+
+
 def _note(pair, form):
     return "" if pair is None else interval(pair, form)
 
 
 def _record(folder, point):
     left_out = ("draws", "intervals", "settings")
-    flags = " ".join(f"--{name} {value}" for name, value in point.get("settings", {}).items())
+    flags = " ".join(["run", *(f"--{name} {value}" for name, value in point.get("settings", {}).items())])
     found = {"scan": folder} | {name: value for name, value in point.items() if name not in left_out}
     for name, pair in (point.get("intervals") or {}).items():
         found |= ends(name, pair)
@@ -74,12 +81,13 @@ def caption_of(scan):
     head = "Its head is a linear probe, trained on the intact model's features." if is_probed(scan) else ""
     means = (
         f"Each point damaged alone, evaluated without healing on {size} examples, and undone. Fall: how much worse "
-        f"{title} is than the intact model's {number(scan['intact'].get(name), 4)}. KL: mean of KL(intact \u2016 damaged) "
-        "over examples. Changed: predictions that are not the intact model's, those that are not finite among them."
+        f"{title} is than the intact model's {number(scan['intact'].get(name), 4)}. KL: mean over examples of "
+        "KL(intact \u2016 damaged). Changed: predictions that are not the intact model's, those that are not finite "
+        "among them."
     )
     draws = (
-        "Means over draws of the damage; 95% intervals under them are of other draws, on the same examples: Student's t "
-        "of the fall, Wilson's of shares, for which a draw counts as one trial, because its predictions err together."
+        "Means over draws of the damage; 95% intervals under them are of other draws, on the same examples: Student's "
+        "t of the fall, Wilson's of shares, for which a draw counts as one trial, because its predictions err together."
     )
     return " ".join(filter(None, (means, draws if repeated(scan) else "", head)))
 
