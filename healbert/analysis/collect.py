@@ -8,7 +8,7 @@ import pathlib
 import re
 
 from ..arguments.neutral import NOT_IDENTITY
-from ..results.read import read_runs
+from ..results.read import count_teachers, read_runs
 from ..results.schema import is_damage, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
@@ -127,6 +127,7 @@ class Study:
     groups: list
     unfinished: list  # (path below the folder, what the run is)
     unreadable: list  # (path below the folder, reason)
+    teachers: int = 0  # intact runs beside, for others to learn from, which are not among the runs
 
     @property
     def environments(self):
@@ -151,7 +152,7 @@ def collect(directory):
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)
     _name_metrics(runs)
-    return Study(directory, runs, _group(runs), unfinished, unreadable)
+    return Study(directory, runs, _group(runs), unfinished, unreadable, count_teachers(directory))
 
 
 def _below(folder, directory):

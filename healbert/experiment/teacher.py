@@ -12,7 +12,8 @@ import pathlib
 from ..arguments.identity import folder_in
 from ..arguments.marker import differences, is_marker
 from ..arguments.teacher import teacher_arguments
-from ..models.loading import load_classifier, load_config, load_tokenizer
+from ..models.heads import load_classifier
+from ..models.loading import load_config, load_tokenizer
 from ..models.source import ModelSource
 from ..models.vocabulary import highest_id
 from ..results.read import read_sound

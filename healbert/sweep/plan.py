@@ -23,7 +23,7 @@ class PlannedRun:
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
     ``folder`` its results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells
-    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from, if one is.
+    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from.
     """
 
     settings: dict
