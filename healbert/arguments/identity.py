@@ -48,12 +48,17 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model), *self._others())
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), **self._others())
 
     def _others(self):
-        names, text = (self.corruption.corrupt_donor, self.run.teacher), self.run.heal_text
-        models = [name and ModelSource(ModelArguments(name, **self._access())) for name in names]
-        return *models, text and TextSource(text, self.model.cache_dir)
+        names = {
+            "donor": self.corruption.corrupt_donor,
+            "teacher": self.run.teacher,
+            "reference": self.features.trace_reference,
+        }
+        text = self.run.heal_text
+        models = {part: name and ModelSource(ModelArguments(name, **self._access())) for part, name in names.items()}
+        return models | {"text": text and TextSource(text, self.model.cache_dir)}
 
     def _access(self):
         return {name: getattr(self.model, name) for name in ("cache_dir", "token", "trust_remote_code")}
@@ -64,12 +69,21 @@ class Arguments:
         task = self.sources.data.task
         return TASK_TYPES[task.type if task else "classification"]
 
+    @functools.cached_property
+    def spec(self):
+        """The `CorruptionSpec` that the flags describe."""
+        return self.corruption.spec()
+
     def settings(self):
         """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""
+        settings = sorted(self._all_settings().items())
+        return {name: copy.copy(value) for name, value in settings if name not in ("token", "hub_token")}
+
+    def _all_settings(self):
         flat = self.training.to_dict()
         for part in (self.model, self.data, self.corruption, self.run, self.features):
-            flat.update({name: copy.copy(value) for name, value in vars(part).items()})  # asdict takes longer
-        return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
+            flat.update(vars(part))  # asdict takes longer
+        return flat
 
     def identity(self, processes=None):
         """All that can change a result and nothing else, as a dict that JSON can hold.
@@ -81,7 +95,7 @@ class Arguments:
         Args:
             processes: number of processes, if it is not this launch's.
         """
-        settings = {k: v for k, v in counting(self.settings()).items() if not is_damage(k)}
+        settings = {k: v for k, v in counting(self._all_settings()).items() if not is_damage(k)}
         # Each part is left out where it is plain, so that a part that is added later renames nothing.
         found = {
             "settings": {name: _without_folder(value) if name in PATHS else value for name, value in settings.items()},
@@ -110,10 +124,12 @@ class Arguments:
         model = self.sources.model
         parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer}
         known = {part: self._content(source) for part, source in parts.items()}
-        if self.sources.donor and not self.corruption.spec().intact:
+        if self.sources.donor and not self.spec.intact:
             known["donor"] = self._content(self.sources.donor)
         if self.sources.teacher:
             known["teacher"] = self._content(self.sources.teacher)
+        if self.sources.reference:
+            known["trace_reference"] = self._content(self.sources.reference)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
         text = {"text": self.sources.text.fingerprint} if self.sources.text else {}
         return own | {"data": self.sources.data.fingerprint} | text
@@ -158,13 +174,18 @@ def counting(settings):
             is missing is at its default.
     """
     left_out = WITHOUT_EFFECT | BY_CONTENT | {name for name, is_idle in IDLE.items() if is_idle(settings)}
-    counted = {name: _whole(value) for name, value in settings.items() if name not in left_out}
-    return {name: value for name, value in counted.items() if value != _whole(baseline(name))}
+    counted = ((name, _whole(value)) for name, value in settings.items() if name not in left_out)
+    return {name: value for name, value in counted if value != _whole_baseline(name)}
 
 
 def baseline(name):
     """The value of a setting that adds nothing to a run's name; None for one that this program does not know."""
     return BASELINE[name] if name in BASELINE else _defaults().get(name)
+
+
+@functools.cache
+def _whole_baseline(name):
+    return _whole(baseline(name))
 
 
 @functools.cache

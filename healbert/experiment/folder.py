@@ -116,7 +116,7 @@ def open_run(output_dir, arguments, receipt):
     if arguments.training.process_index != 0:
         yield None
         return
-    with _lock(output_dir):
+    with lock_folder(output_dir):
         finished = finished_results(output_dir, arguments)
         _remove_left_over(output_dir)
         if not finished:
@@ -125,7 +125,13 @@ def open_run(output_dir, arguments, receipt):
 
 
 @contextlib.contextmanager
-def _lock(output_dir):
+def lock_folder(output_dir):
+    """Makes a folder and keeps other processes out of it: a context.
+
+    Raises:
+        RunBusy: if another process is at work in it.
+        UserError: if it cannot be written.
+    """
     import filelock
 
     path = output_dir / LOCK
@@ -197,7 +203,7 @@ def tidy_finished(output_dir, keep_checkpoints):
     try:
         _restore_settings(output_dir)
         if any(path.name == LOCK or is_left_over(path.name, RUN_FILES) for path in output_dir.iterdir()):
-            with contextlib.suppress(RunBusy), _lock(output_dir):  # it goes with the lock
+            with contextlib.suppress(RunBusy), lock_folder(output_dir):  # it goes with the lock
                 _remove_left_over(output_dir)
         remove_text_stage(output_dir)
         if not keep_checkpoints:

@@ -95,6 +95,10 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
         source: the `ModelSource` of the model, where it is known already.
         auto_class: the name in transformers of the class that loads it; the task's type says which.
 
+    Returns:
+        the model; its ``head_was`` says what head the checkpoint has: this one ("own"), one of another size ("other"),
+        or none ("missing"); a head that is not its own is drawn.
+
     Raises:
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
     """
@@ -119,7 +123,21 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
         )
         model, report = POOLINGS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
     _require_encoder(model, report, source.name)
+    model.head_was = _head_was(model, report)
     return model
+
+
+def saved_labels(source):
+    """The names of the labels that a checkpoint's configuration holds; LABEL_0, ... where it names none.
+
+    Args:
+        source: the `ModelSource` of the configuration.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    names = _load_config(source).id2label
+    return [str(names[index]) for index in sorted(names)]
 
 
 def load_encoder(source):
@@ -169,6 +187,7 @@ def _mean_head(name, labels, options, auto_class):
     if type(config) not in auto_class._model_mapping and not hasattr(config, "auto_map"):
         raise ValueError(f"models of type {config.model_type} do not classify texts")
     encoder, report = AutoModel.from_pretrained(name, **options)
+    report["missing_keys"] = {*report["missing_keys"], "classifier.weight"}
     return MeanPoolingForSequenceClassification.around(encoder, **labels), report
 
 
@@ -257,6 +276,15 @@ def quiet_load_report():
         yield
     finally:
         hf_logging.set_verbosity(verbosity)
+
+
+def _head_was(model, report):
+    """What the checkpoint has of the model's head."""
+    inside = {id(parameter) for parameter in model.base_model.parameters()}
+    head = {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
+    if head & {entry[0] for entry in report["mismatched_keys"]}:
+        return "other"
+    return "missing" if head & {*report["missing_keys"]} else "own"
 
 
 def _require_encoder(model, report, name):

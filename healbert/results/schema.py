@@ -21,6 +21,7 @@ RUN_FILES = (
     "predictions_test.parquet",
     "features.npz",
     "tsne.png",
+    "trace.png",
     "trainer_state.json",
     LOG_NAME,
 )
@@ -105,7 +106,7 @@ def place_of(config, corruption=None):
 
 def is_damage(name):
     """Whether a setting says what is damaged, and how."""
-    return name.startswith("corrupt_") or name == "keep_norms"
+    return name.startswith("corrupt_") or name in ("keep_norms", "match_severity")
 
 
 def error_message(results):

@@ -48,6 +48,7 @@ def _checks_of_metrics(results):
     if primary:
         fits = checks["metrics.healed." + primary]
         # A probe may be null: none takes states that are not finite.
+        checks |= {f"corruption.change.{side}.{primary}": fits for side in ("intact", "damaged")}
         checks |= {"task.majority": fits, f"probes.*.*.{primary}": fits}
     return checks
 
@@ -153,6 +154,12 @@ CHECKS = {
     "corruption.fraction_of_encoder": MAYBE_SHARE,
     "corruption.layers_hit": MAYBE_LIST,
     "corruption.num_layers": MAYBE_COUNT,
+    "corruption.severity": MAYBE_DICT,
+    **{f"corruption.severity.{name}": MAYBE_NUMBER for name in ("target", "reached", "strength")},
+    "corruption.change": MAYBE_DICT,
+    **{f"corruption.change.{side}.loss": MAYBE_NUMBER for side in ("intact", "damaged")},
+    "corruption.change.kl": MAYBE_NUMBER,
+    "corruption.change.predictions_changed": MAYBE_SHARE,
     "healing": MAYBE_DICT,
     "healing.strategy": MAYBE_TEXT,
     "healing.options": MAYBE_DICT,
@@ -179,6 +186,27 @@ CHECKS = {
     "features": MAYBE_DICT,
     "features.healed": MAYBE_DICT,
     "features.healed.neighbour_agreement": MAYBE_SHARE,
+    "trace": MAYBE_DICT,
+    "trace.components": MAYBE_LIST,
+    "trace.layers": MAYBE_LIST,
+    "trace.layers.*": NUMBER,
+    "trace.depths": MAYBE_LIST,
+    "trace.depths.*": NUMBER,
+    "trace.references": MAYBE_LIST,
+    "trace.references.*": ("text", _of(str)),
+    "trace.attention_entropy": MAYBE_DICT,
+    "trace.attention_entropy.*.*": MAYBE_NUMBER,
+    "trace.entries": MAYBE_LIST,
+    "trace.entries.*": ("a set of named values", _of(dict)),
+    "trace.entries.*.epoch": NUMBER,
+    **{f"trace.entries.*.{name}": MAYBE_DICT for name in ("distance", "cosine", "cka")},
+    **{f"trace.entries.*.{name}.*": MAYBE_DICT for name in ("distance", "cosine")},
+    **{f"trace.entries.*.{name}.*.*": MAYBE_LIST for name in ("distance", "cosine")},
+    **{f"trace.entries.*.{name}.*.*.*": MAYBE_NUMBER for name in ("distance", "cosine")},
+    "trace.entries.*.cka.*": MAYBE_LIST,
+    "trace.entries.*.cka.*.*": MAYBE_NUMBER,
+    "trace.entries.*.attention_entropy": MAYBE_LIST,
+    "trace.entries.*.attention_entropy.*": MAYBE_NUMBER,
     "environment": MAYBE_DICT,
     "environment.versions": MAYBE_DICT,
     "environment.peak_memory_mib": MAYBE_NUMBER,

@@ -105,7 +105,7 @@ def _check_model(model, arguments, processes):
     from ..models.layers import find_layers
     from ..probing.probes import check_layers
 
-    spec = arguments.corruption.spec()
+    spec = arguments.spec
     select_tensors(find_layers(model, spec.side), spec)
     layers = arguments.features.layers()
     if layers is not None:

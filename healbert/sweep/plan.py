@@ -23,7 +23,7 @@ class PlannedRun:
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
     ``folder`` its results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells
-    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from.
+    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from, if any.
     """
 
     settings: dict
@@ -121,7 +121,7 @@ def _expand(sweep, output_dir, processes):
         try:
             arguments = make_arguments(**settings, output_dir=str(output_dir))
             _share_sources(arguments, sources)
-            if from_grid and _is_excluded(arguments, exclude):
+            if from_grid and _is_excluded(settings, arguments, exclude):
                 continue
             name, intact = arguments.name(processes), teacher_arguments(arguments)
             learn |= {_hash(name): _hash(intact.name(processes))} if intact else {}
@@ -149,9 +149,10 @@ def _link_teachers(runs, learn):
 
 
 def _share_sources(arguments, known):
-    """Has runs of one model and one data set share what those are, which takes longer to find out than all the rest."""
-    run = arguments.run
-    key = repr((arguments.model, arguments.data, arguments.corruption.corrupt_donor, run.teacher, run.heal_text))
+    """Has runs of one model, data set and others beside share what those are: to find out takes the longest."""
+    run, others = arguments.run, (arguments.corruption.corrupt_donor, arguments.features.trace_reference)
+    own = (*vars(arguments.model).values(), *vars(arguments.data).values())
+    key = (*own, *others, run.teacher, run.heal_text)
     if key not in known:
         known[key] = arguments.sources
     vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
@@ -165,8 +166,9 @@ def _typed_values(key, value):
     return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _is_excluded(arguments, exclude):
-    return bool(exclude) and _matches(arguments.settings(), exclude)
+def _is_excluded(given, arguments, exclude):
+    # A recipe is none of a run's settings, and may be what is excluded.
+    return bool(exclude) and _matches(given | arguments.settings(), exclude)
 
 
 def _is_excluded_as_given(settings, exclude):

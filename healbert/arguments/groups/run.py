@@ -30,6 +30,12 @@ class RunArguments:
             f"{list_options(STRATEGIES)}"
         },
     )
+    reuse_frozen: bool = field(
+        default=False,
+        metadata={
+            "help": "Pass frozen layers at the bottom once, without dropout, and take what they gave in every epoch."
+        },
+    )
     teacher: str | None = field(
         default=None,
         metadata={"help": "Classifier that distill learns from (folder or Hub id). Default: the intact run's model."},
@@ -77,6 +83,10 @@ class RunArguments:
 
     def _check_supplies(self, strategy):
         """Refuses a teacher or texts that nothing uses, and the lack of what is needed."""
+        if self.reuse_frozen and (self.heal_text is not None or strategy.asks):
+            raise UserError(
+                "--reuse_frozen passes frozen layers once, which neither --heal_text nor of=hidden can do; leave it out"
+            )
         if self.teacher is not None and strategy.learns_from is None:
             raise UserError(f"--teacher goes with --healing distill, not with {self.healing}; leave it out")
         if self.teacher is not None and strategy.learns_from == "pretrained":
@@ -98,3 +108,18 @@ class RunArguments:
     def strategy(self):
         """The `Strategy` that these flags describe."""
         return make_strategy(self.healing, self.healing_options)
+
+    def check(self, training):
+        """Refuses settings that healing cannot train with.
+
+        Args:
+            training: `transformers.TrainingArguments`.
+
+        Raises:
+            UserError: naming the setting.
+        """
+        from ...healing.frozen import check_settings
+
+        self.strategy().adjusted(training)
+        if self.reuse_frozen:
+            check_settings(training)
