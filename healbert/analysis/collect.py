@@ -8,8 +8,8 @@ import pathlib
 import re
 
 from ..arguments.neutral import NOT_IDENTITY
-from ..results.read import count_teachers, read_runs, read_scans
-from ..results.schema import is_damage, place_of, source_name
+from ..results.read import read_runs, read_scans
+from ..results.schema import count_teachers, is_damage, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json

@@ -179,20 +179,10 @@ def list_runs(directory):
     return [{"run": str(folder.relative_to(directory)), **rows[folder]} for folder in sorted(rows)]
 
 
-def count_teachers(directory):
-    """How many finished intact runs lie in a folder of runs for those to learn from."""
-    return sum(1 for _ in (pathlib.Path(directory) / TEACHERS).glob("*/results.json"))
-
-
 def _summary_of_scan(scan):
     points = len(scan["points"])
     says = f"scan, {points} point{'' if points == 1 else 's'}"
     return _summary({"status": says, "config": scan["config"], "task": scan["task"]})
-
-
-def is_teacher(run):
-    """Whether a run lies where those are kept that others learn from; ``run`` is its path."""
-    return TEACHERS in pathlib.PurePath(run).parts[:-1]
 
 
 def _started(folder, what=""):

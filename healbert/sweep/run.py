@@ -7,8 +7,8 @@ import time
 import warnings
 
 from ..experiment.folder import tidy_finished
-from ..results.read import count_teachers, load_results, log_tail
-from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, error_message
+from ..results.read import load_results, log_tail
+from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, count_teachers, error_message
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
 from ..utils.text import duration, one_line
