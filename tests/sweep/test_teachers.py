@@ -1,6 +1,8 @@
 """Runs of a sweep that learn from an intact one: planned, held back, made once, with every engine."""
 
 import json
+import shutil
+import tempfile
 
 import pytest
 from helpers.sweeps import finished, plan, sweep
@@ -39,7 +41,7 @@ def teachers_of(folder):
 @pytest.mark.slow
 def test_runs_wait_for_the_sweeps_own_intact_run(write_sweep, tmp_path):
     path, folder = write_sweep(grid=GRID), tmp_path / "results"
-    status, output = sweep(path, folder, "--workers", "2")
+    status, output = sweep(path, folder, "--workers", "2", timeout=500)
     assert status == 0, output
     (intact,) = (name for name in finished(folder) if (folder / name / "config.json").exists())
     assert teachers_of(folder) == {None, intact} and not (folder / TEACHERS).exists()
@@ -52,9 +54,18 @@ ENGINES = {
 }
 
 
+@pytest.fixture
+def scratch(monkeypatch):
+    """A folder for Ray's sockets, whose paths have to be short, and no cluster of somebody else's."""
+    folder = tempfile.mkdtemp(prefix="hb")
+    monkeypatch.setenv("RAY_TMPDIR", folder)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
-def test_teacher_that_is_no_run_of_the_sweep_is_made_once(write_sweep, tmp_path, engine):
+def test_teacher_that_is_no_run_of_the_sweep_is_made_once(write_sweep, tmp_path, scratch, engine):
     pytest.importorskip({"ray": "ray", "slurm": "submitit"}.get(engine, "healbert"))
     grid = {"corrupt_level": [0.25, 0.5, 0.75], "healing": ["distill"]}
     path, folder = write_sweep(grid=grid, base={"num_train_epochs": 3}), tmp_path / "results"
