@@ -9,7 +9,7 @@ import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.read import read_runs, read_scans
-from ..results.schema import is_damage, methods_of, place_of, source_name
+from ..results.schema import count_teachers, is_damage, methods_of, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -138,6 +138,7 @@ class Study:
     unreadable: list  # (path below the folder, reason)
     scans: list = dataclasses.field(default_factory=list)  # (path below the folder, its scan.json)
     unusable_scans: list = dataclasses.field(default_factory=list)  # (path below the folder, reason)
+    teachers: int = 0  # intact runs beside, for others to learn from, which are not among the runs
 
     @property
     def environments(self):
@@ -164,7 +165,8 @@ def collect(directory):
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)
     _name_metrics(runs)
-    return Study(directory, runs, _group(runs), unfinished, unreadable, scans, unusable_scans)
+    beside = scans, unusable_scans, count_teachers(directory)
+    return Study(directory, runs, _group(runs), unfinished, unreadable, *beside)
 
 
 def _below(folder, directory):

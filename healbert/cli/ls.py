@@ -3,7 +3,7 @@
 import json
 import signal
 
-from ..results.schema import TEACHERS
+from ..results.schema import TEACHERS, is_teacher
 from ..utils.text import one_line
 from .parser import command_parser
 
@@ -14,7 +14,7 @@ def ls(argv):
     parser.add_argument("folder", metavar="DIR", help="a results folder: of a run, of a sweep, or of several")
     parser.add_argument("--json", action="store_true", help="a list of objects, for scripts")
     options = parser.parse_args(argv)
-    from ..results.read import is_teacher, list_runs
+    from ..results.read import list_runs
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `ls DIR | head`
     rows = list_runs(options.folder)

@@ -12,7 +12,8 @@ import pathlib
 from ..arguments.identity import folder_in
 from ..arguments.marker import differences, is_marker
 from ..arguments.teacher import teacher_arguments
-from ..models.loading import load_classifier, load_config, load_tokenizer
+from ..models.heads import load_classifier
+from ..models.loading import load_config, load_tokenizer
 from ..models.source import ModelSource
 from ..models.vocabulary import highest_id
 from ..results.read import read_sound
@@ -59,7 +60,7 @@ def find_teacher(arguments, run):
     parent, wanted = pathlib.Path(arguments.training.output_dir).parent, teacher_arguments(arguments)
     name = wanted.name()
     folder = folder_in(parent, name)
-    results = _finished(folder, wanted)
+    results = _agreed(_finished(folder, wanted), arguments.training)
     if results is None:
         folder = folder_in(parent / TEACHERS, name)
         results = _make(teacher_arguments(arguments, folder), folder, run)
@@ -105,6 +106,13 @@ def _make(arguments, folder, run):
             raise UserError(f"the teacher in {folder} cannot be fine-tuned: {error}") from error
 
 
+def _agreed(found, training):
+    """What the first process of a launch found: the disk may have changed until the others looked."""
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([found])[0] if training.world_size > 1 else found
+
+
 @contextlib.contextmanager
 def _turn(folder, training):
     """Lets one launch at a time make the run in ``folder``; yields whether it had to wait for another.
@@ -113,17 +121,12 @@ def _turn(folder, training):
     up now and then, as none of them waits for the others for longer than a while.
     """
     import filelock
-    from accelerate.utils import broadcast_object_list
 
     path, waited = folder.with_name(f"{folder.name}.lock"), False
     lock = filelock.FileLock(path)
     while True:
-        mine = [None]
-        if training.process_index == 0:
-            mine = [_acquired(lock, path, 0.0 if not waited else LOOK)]
-        if training.world_size > 1:
-            broadcast_object_list(mine)
-        if mine[0]:
+        main = training.process_index == 0
+        if _agreed(main and _acquired(lock, path, LOOK if waited else 0.0), training):
             break
         if not waited and training.process_index == 0:
             print(f"waiting for the teacher in {folder}, which another process is fine-tuning", flush=True)

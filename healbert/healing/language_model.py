@@ -4,7 +4,7 @@ import torch
 import transformers
 from transformers import set_seed
 
-from ..models.loading import load_language_model
+from ..models.heads import load_language_model
 from ..utils.errors import UserError
 from .places import generator_for
 

@@ -1,6 +1,7 @@
 """Training on unlabelled text (``--heal_text``) before the task: a stage with checkpoints of its own."""
 
 import copy
+import gc
 import math
 import time
 
@@ -78,7 +79,7 @@ def train_on_text(trainer, model, supplies, settings, text_loss):
     checkpoint = last_complete_checkpoint(supplies.folder, training.world_size, set_aside=main)
     stage.train(resume_from_checkpoint=checkpoint)
     losses = [entry["loss"] for entry in stage.state.log_history if "loss" in entry]
-    return {
+    found = {
         "examples": len(supplies.text),
         "epochs": settings["text_epochs"],
         "steps": stage.state.global_step,
@@ -86,6 +87,9 @@ def train_on_text(trainer, model, supplies, settings, text_loss):
         "loss_first": losses[0] if losses else None,
         "loss_last": losses[-1] if losses else None,
     }
+    del stage
+    gc.collect()  # what has several processes average gradients would do so in the task, too, as long as it is there
+    return found
 
 
 def _training(args, supplies, settings):

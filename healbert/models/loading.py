@@ -32,7 +32,7 @@ def load_tokenizer(arguments, source=None):
     source = source or ModelSource(arguments)
     config = load_config(source)  # first: its errors say more where a folder is no model
     files = source.tokenizer
-    with _load_errors("tokenizer", files):
+    with load_errors("tokenizer", files):
         tokenizer = AutoTokenizer.from_pretrained(files.place, **files.hub_options())
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"tokenizer '{files.name}' has no vocabulary; its files are missing: give --tokenizer_name")
@@ -66,7 +66,7 @@ def load_config(source):
         UserError: if it cannot be loaded, or holds a value that no model can have.
     """
     files = source.config
-    with _load_errors("model", files):
+    with load_errors("model", files):
         config = AutoConfig.from_pretrained(files.place, **files.hub_options())
     check_values(config, files.name)
     return config
@@ -111,7 +111,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     config.problem_type = None  # the head is ours, and so is what it is trained for
     if getattr(config, "chunk_size_feed_forward", 0):
         config.chunk_size_feed_forward = 0  # it saves memory only, and fails on lengths that it does not divide
-    with _load_errors("model", source), _quiet_load_report():
+    with load_errors("model", source), quiet_load_report():
         check_weights_hold(config, source)
         options = dict(
             config=config,
@@ -136,7 +136,7 @@ def saved_labels(source):
     Raises:
         UserError: if it cannot be loaded.
     """
-    names = _load_config(source).id2label
+    names = load_config(source).id2label
     return [str(names[index]) for index in sorted(names)]
 
 
@@ -149,49 +149,8 @@ def load_encoder(source):
     Raises:
         UserError: if it cannot be loaded.
     """
-    with _load_errors("model", source), _quiet_load_report():
+    with load_errors("model", source), quiet_load_report():
         return AutoModel.from_pretrained(source.place, dtype="float32", use_safetensors=True, **source.hub_options())
-
-
-def load_classifier(source, auto_class="AutoModelForSequenceClassification"):
-    """A saved classifier in float32, with the head that was saved.
-
-    Args:
-        source: its `ModelSource`.
-        auto_class: the name in transformers of the class that loads it.
-
-    Raises:
-        UserError: if it cannot be loaded, or lacks weights.
-    """
-    from . import pooling  # noqa: F401  registers the mean-pooling head
-
-    options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
-    with _load_errors("model", source), _quiet_load_report():
-        model, report = getattr(transformers, auto_class).from_pretrained(source.place, **options)
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise UserError(
-            f"model '{source.name}' is no saved classifier: it lacks {len(missing)} weights of {type(model).__name__}, "
-            f"the first {missing[0]}"
-        )
-    return model
-
-
-def load_language_model(source, auto_class):
-    """A pretrained model in float32 with the head that it has of its own, and the names of the weights that it lacks.
-
-    Args:
-        source: its `ModelSource`.
-        auto_class: the name in transformers of the class that loads it.
-
-    Raises:
-        UserError: if it cannot be loaded.
-    """
-    options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
-    with _load_errors("model", source), _quiet_load_report():
-        config = load_config(source)
-        model, report = getattr(transformers, auto_class).from_pretrained(source.place, config=config, **options)
-    return model, sorted(report["missing_keys"])
 
 
 def empty_model(arguments, source=None):
@@ -208,7 +167,7 @@ def empty_model(arguments, source=None):
 
     source = source or ModelSource(arguments)
     config = load_config(source)
-    with torch.device("meta"), _load_errors("model", source):
+    with torch.device("meta"), load_errors("model", source):
         return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
 
 
@@ -283,7 +242,8 @@ OF_OTHER_FILES = (OSError, SafetensorError, HTTPError, HFValidationError)
 
 
 @contextlib.contextmanager
-def _load_errors(what, source):
+def load_errors(what, source):
+    """Has what transformers raises for files that cannot be used end in one line; ``what`` they are, of a source."""
     try:
         yield
     except UserError:
@@ -307,7 +267,8 @@ def _load_errors(what, source):
 
 
 @contextlib.contextmanager
-def _quiet_load_report():
+def quiet_load_report():
+    """Keeps transformers from listing weights that are new or left out."""
     # The report says that the new head is new; what else it could say is checked by _require_encoder.
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity_error()

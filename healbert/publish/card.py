@@ -6,7 +6,7 @@ from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.text import escape_markdown as escape
-from .describe import damage_in_words, last_part, reproducing_command
+from .describe import damage_in_words, last_part, reproducing_command, taught_in_words
 
 PAPER = "https://arxiv.org/abs/2406.14459"
 
@@ -160,8 +160,8 @@ def _what_was_done(results, background):
     yield (
         f"- **Healing**: {_healing(config['healing'])}; epochs "
         f"{config['num_train_epochs']:g}, learning rate {config['learning_rate']:g}, batch size "
-        f"{config['per_device_train_batch_size']} a process. These are the weights after epoch "
-        f"{results['best_epoch']:g}: {SELECTION[config['selection']]}."
+        f"{config['per_device_train_batch_size']} a process.{taught_in_words(results)} These are the weights after "
+        f"epoch {results['best_epoch']:g}: {SELECTION[config['selection']]}."
     )
     yield (
         f"- **Data**: {data}, {examples['train']:,} training examples; scored on {examples['evaluation']:,} examples"

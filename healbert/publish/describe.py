@@ -201,6 +201,23 @@ def read_intact(folder, settings=None, fingerprint=None):
     return results
 
 
+TEACHERS = {
+    "finetuned": "the intact model, fine-tuned the same way",
+    "pretrained": "the intact model as it was published",
+}
+
+
+def taught_in_words(results):
+    """Whom a model learnt from and on what text it was trained first, for a model card; "" of most."""
+    healing = results.get("healing") or {}
+    teacher, text, found = healing.get("teacher"), healing.get("text"), ""
+    if teacher:
+        found += f" Its teacher was {TEACHERS.get(teacher['kind'], escape_markdown(last_part(teacher['name'])))}."
+    if text:
+        found += f" It was trained on {text['examples']:,} texts without labels first."
+    return found
+
+
 def damage_in_words(damage):
     """What was damaged and how, for a model card: Markdown, with the names of plugins escaped.
 

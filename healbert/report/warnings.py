@@ -17,6 +17,7 @@ def overview(study):
     known = sorted(statuses.items(), key=lambda item: (item[0] != "completed", item[0]))
     counts = [(n, status) for status, n in known]
     counts += [(len(study.unfinished), "not finished"), (len(study.unreadable), "unusable")]
+    counts += [(study.teachers, "for others to learn from, in .teachers, left out here")]
     counts.append((len(study.scans), "scan" if len(study.scans) == 1 else "scans"))
     return [(n, status) for n, status in counts if n]
 

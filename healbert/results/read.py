@@ -189,11 +189,6 @@ def _summary_of_scan(scan):
     return _summary({"status": says, "config": scan["config"], "task": scan["task"]})
 
 
-def is_teacher(run):
-    """Whether a run lies where those are kept that others learn from; ``run`` is its path."""
-    return TEACHERS in pathlib.PurePath(run).parts[:-1]
-
-
 def _started(folder, what=""):
     settings = read_json(folder / "settings.json")
     settings = settings.get("config", settings) if isinstance(settings, dict) else {}  # earlier versions: flat

@@ -50,6 +50,16 @@ SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")  # of a model that is k
 CHECKPOINT = re.compile(r"(damaged-)?checkpoint-(\d+)")  # a damaged one was set aside
 
 
+def count_teachers(directory):
+    """How many finished intact runs lie in a folder of runs for those to learn from."""
+    return sum(1 for _ in (pathlib.Path(directory) / TEACHERS).glob("*/results.json"))
+
+
+def is_teacher(run):
+    """Whether a run lies where those are kept that others learn from; ``run`` is its path."""
+    return TEACHERS in pathlib.PurePath(run).parts[:-1]
+
+
 def metrics_of(results):
     """{name: {"title", "greater_is_better", "range", "chance"}} of a run, the primary metric first; {} if unknown."""
     return (results.get("task") or {}).get("metrics") or {}

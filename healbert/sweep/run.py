@@ -8,7 +8,7 @@ import warnings
 
 from ..experiment.folder import tidy_finished
 from ..results.read import load_results, log_tail
-from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, error_message
+from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, count_teachers, error_message
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
 from ..utils.text import duration, one_line
@@ -244,7 +244,7 @@ def describe_plan(plan, output_dir, workers):
         lines.append(f"failed: {run.name}: {why} (log: {run.folder / LOG_NAME})")
     if counts["failed"]:
         lines.append("--retry_failed runs failed runs again")
-    teachers = len(list((pathlib.Path(output_dir) / TEACHERS).glob("*/results.json")))
+    teachers = count_teachers(output_dir)
     if teachers:
         lines.append(f"beside them, in {TEACHERS}: {count_runs(teachers)} without damage that others learn from")
     if counts["todo"]:

@@ -57,3 +57,15 @@ def test_card_of_a_merged_adapter_says_nothing_of_one(hub, adapted):
     push_run(repository_of(adapted("lora", "merged")))
     there = hub.repositories["model", "writer/healed"].files()
     assert "pip install peft" not in there["README.md"].decode() and "adapter_config.json" not in there
+
+
+def test_card_says_who_taught_and_on_what(hub, flags, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("a great film\na dull town\n" * 4)
+    more = {"healing": "distill", "heal_text": str(text), "output_dir": str(tmp_path / "runs" / "taught")}
+    run_experiment(make_arguments(**flags | more))
+    push_run(repository_of(tmp_path / "runs" / "taught"))
+    there = hub.repositories["model", "writer/healed"].files()
+    card = there["README.md"].decode()
+    assert "Its teacher was the intact model, fine-tuned the same way. It was trained on 8 texts without labels" in card
+    assert "--heal_text text.txt" in card and not any("teachers" in name for name in there)

@@ -5,7 +5,6 @@ from dataclasses import field
 
 from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
-from ...tasks.files.options import known_kinds
 from ...tasks.texts import check_text_file
 from ...utils.errors import UserError, check_choice
 from ...utils.options import list_options
@@ -39,17 +38,11 @@ class RunArguments:
     )
     teacher: str | None = field(
         default=None,
-        metadata={
-            "help": "The classifier that --healing distill learns from: a folder or a Hub id. Default: the intact "
-            "model of the same settings, fine-tuned first if it is not there."
-        },
+        metadata={"help": "Classifier that distill learns from (folder or Hub id). Default: the intact run's model."},
     )
     heal_text: str | None = field(
         default=None,
-        metadata={
-            "help": "Text without labels that distill and continued_pretraining train on before the task: .txt with a "
-            f"text a line, or a column 'text' of {known_kinds()}."
-        },
+        metadata={"help": "Text to train on before the task: .txt, or a file with a column text (see docs)."},
     )
     selection: str = field(
         default="best_eval",
