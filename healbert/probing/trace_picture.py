@@ -21,7 +21,7 @@ def draw_trace(path, trace):
     from matplotlib.figure import Figure
 
     shown = [(measure, found) for measure in MEASURES if (found := values(trace, measure.key)) is not None]
-    across = min(3, len(shown))
+    across = 2 if len(shown) == 4 else min(3, len(shown))
     down = -(-len(shown) // across)
     height = 1.6 + PANEL_INCHES[1] * max(len(found) for _, found in shown)
     figure = Figure(figsize=(PANEL_INCHES[0] * across, height * down + 0.4), dpi=150, layout="constrained")
@@ -40,7 +40,7 @@ def _draw_panel(figure, axis, trace, measure, found):
     image = axis.imshow(np.ma.masked_invalid(found), aspect="auto", cmap="cividis", interpolation="nearest")
     names, numbers, hit = columns(trace), rows(trace, measure.key), hit_layers(trace)
     places = _few(len(names))
-    axis.set_xticks(places, [names[place] for place in places], rotation=90, fontsize=7)
+    axis.set_xticks(places, [names[place] for place in places], rotation=90 if len(places) > 7 else 0, fontsize=7)
     places = _few(len(numbers), 2 * LABELS)
     axis.set_yticks(places, [f"{numbers[p]}{'*' * (numbers[p] in hit)}" for p in places], fontsize=7)
     axis.set_title("\n".join([*textwrap.wrap(measure.title, 38), measure.says]), fontsize=8)
