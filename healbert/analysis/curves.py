@@ -69,7 +69,7 @@ def speeds(results):
 
 
 def intact_score(results, dataset):
-    """The mean over seeds of the intact model's score, on the split that chooses the epoch; None where there is none."""
+    """The mean over seeds of the intact model's score, on the split that chooses the epoch; None without one."""
     values = list(results.scores(dataset, INTACT, STAGE_OF_CHOICE[results.group.selection]).values())
     mean = float(np.mean(values)) if values and results.metric.greater_is_better else 0.0
     return mean if mean > 0 else None

@@ -2,9 +2,9 @@
 
 from ...analysis.pareto import COSTS, strategies
 from ...utils.registry import register
+from ..scales import log_ticks
 from ..tables.base import tags
 from .base import GREY, Figure, Lines, Panel, Series, averaged, style
-from .scales import log_ticks
 
 
 @register("figure", "pareto")
@@ -51,4 +51,4 @@ def _panel(family, dataset, damage, ways, cost, order):
 def _line(points):
     costs, scores = map(list, zip(*points, strict=True))
     still = [0.0] * len(points)
-    return Series("Pareto front", costs, scores, still, [1] * len(points), GREY, "circle", "dash")
+    return Series("Pareto front", costs, scores, still, [1] * len(points), GREY, "none", "dash")

@@ -3,15 +3,15 @@
 from ...analysis.curves import speeds
 from ...analysis.families import families
 from ...utils.registry import register
+from ..scales import log_ticks
 from ..tables.base import tags
 from ..tables.speed import SIZE, by_size
 from .base import BAND, Figure, Lines, Panel, averaged, figure_of, in_rows, in_words, line_panel, style
-from .scales import log_ticks
 
 
 @register("figure", "speed")
 def speed(analysis):
-    """Training examples until shares of the intact score, by damaged fraction: a row per dataset, a panel per region."""
+    """Training examples until shares of the intact score, by damaged fraction; datasets down, regions across."""
     return [figure for group in analysis.groups if (figure := _by_level(group.results))]
 
 
@@ -23,8 +23,8 @@ def _by_level(results):
         rows.append([panel for panel in panels if any(len(series.x) > 1 for series in panel.content.series)])
     caption = (
         "Training examples seen until the first evaluation that reaches a share of the intact model's "
-        f"{results.metric.title}, against the fraction of the encoder that was damaged. Means over the seeds that reach "
-        f"it; where none does there is no point. {BAND}"
+        f"{results.metric.title}, against the fraction of the encoder that was damaged. Means over the seeds that "
+        f"reach it; where none does there is no point. {BAND}"
     )
     return figure_of("speed", f"How fast it heals: {group.label}", caption, rows, group)
 

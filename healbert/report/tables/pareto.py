@@ -2,7 +2,7 @@
 
 from ...analysis.pareto import COSTS, strategies
 from ...utils.registry import register
-from ..figures.scales import short
+from ..scales import short
 from ..text import DASH, rate_text
 from .base import Cell, Row, Table, tags
 from .main import mean_and_spread

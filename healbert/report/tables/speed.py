@@ -14,7 +14,7 @@ SIZE = "max_train_samples"
 
 @register("table", "speed")
 def speed(analysis):
-    """Examples and seconds until shares of the intact score, and the area under the curve, a table for each group."""
+    """Examples and seconds until shares of the intact score, and the area under the curve."""
     return [table for group in analysis.groups if (table := _speed_table(group))]
 
 
@@ -28,10 +28,10 @@ def _speed_table(analysed):
     rows = [Row(_speed_cells(one, kinds), tags(group, one.dataset)) for one in found]
     caption = (
         f"At the first evaluation whose {analysed.metric.title} reaches a share of the intact model's (mean over "
-        "seeds, at its best epoch): training examples seen until then, each as often as it was seen, and seconds of the "
-        "optimizer's steps on the run's machine. Means over the seeds that reach it, their number under it where it is "
-        "not all; a dash where none does. It is as fine as evaluations are (--eval_strategy steps). Mean score: the "
-        "area under the curve from before healing to the last epoch, divided by its length."
+        "seeds, at its best epoch): training examples seen until then, each as often as it was seen, and seconds of "
+        "the optimizer's steps on the run's machine. Means over the seeds that reach it, their number under it where "
+        "it is not all; a dash where none does. It is as fine as evaluations are (--eval_strategy steps). Mean score: "
+        "the area under the curve from before healing to the last epoch, divided by its length."
     )
     title = f"How fast it heals: {group.label}"
     records = [_speed_record(group, one) for one in found]
@@ -45,7 +45,8 @@ def _speed_cells(one, kinds):
 
 def _until(values, runs):
     note = f"{len(values)} of {runs} runs" if values and len(values) < runs else ""
-    return Cell(f"{np.mean(values):,.0f}" if values else DASH, note)
+    mean = np.mean(values) if values else 0
+    return Cell((f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}") if values else DASH, note)
 
 
 def _speed_record(group, one):
@@ -84,9 +85,7 @@ def _size_table(family, number_):
     if len(sizes) < 2:
         return None
     rows = [
-        Row(
-            [dataset, str(damage), *(_size_cell(of, size) for size in sizes)], tags(next(iter(of.values()))[0], dataset)
-        )
+        Row([dataset, str(damage), *(_size_cell(of, size) for size in sizes)], tags(family.groups[0].group, dataset))
         for (dataset, damage), of in found.items()
         if of
     ]
