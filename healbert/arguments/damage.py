@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import warnings
 
 from ..damage.methods import METHODS
@@ -22,19 +21,20 @@ def damage_of(arguments):
 
     Returns:
         dict: ``tensors``, a hash of the paths that are hit, and their ``count``; ``rules``, their version, where an
-        earlier one gave this architecture other values; ``method``, ``seed``, and the
-        ``options`` that differ from what the method declares. Where the model cannot be looked at yet (it is not on
-        this machine, its layers are not found, the level cannot be applied: the run says so itself when it starts),
-        ``asked``, the flags, stands for the tensors.
+        earlier one gave this architecture other values; ``method``, ``seed``, the ``options`` that differ from what
+        the method declares, and the ``severity`` that the strength is found for. Where the model cannot be looked at
+        yet (it is not on this machine, its layers are not found, the level cannot be applied: the run says so itself
+        when it starts), ``asked``, the flags, stands for the tensors.
     """
-    spec = arguments.corruption.spec()
+    spec = arguments.spec
     if spec.intact:
         return {}
     where = _where(arguments, spec)
     if where.get("count") == 0:
         return {}
-    options = changed_options(spec.options, METHODS[spec.method].options)
-    return {**where, "method": spec.method, "seed": spec.seed, **({"options": options} if options else {})}
+    options, severity = changed_options(spec.options, METHODS[spec.method].options), arguments.corruption.severity()
+    found = {**where, "method": spec.method, "seed": spec.seed}
+    return found | ({"options": options} if options else {}) | ({"severity": str(severity)} if severity else {})
 
 
 def changed_options(values, declared):
@@ -46,12 +46,11 @@ def changed_options(values, declared):
 
 
 def _where(arguments, spec):
-    fields = dataclasses.asdict(spec)
     source, model = arguments.sources.model, arguments.model
     key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code, spec.side)
-    place = (key, json.dumps(fields, sort_keys=True))
+    place = (key, spec)
     if place not in _hits:
-        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(fields)}
+        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(dataclasses.asdict(spec))}
     return _hits[place]
 
 

@@ -42,10 +42,15 @@ def _draws_no_sample(settings):
     return not sampled and settings.get("selection") != "dev"
 
 
+def _damages_nothing(settings):
+    return settings.get("corrupt_level") == 0
+
+
 # Settings that have no effect as long as another one is off: name -> function(settings) that says so.
 IDLE = {
     "dev_fraction": lambda settings: settings.get("selection") != "dev",
     "eval_steps": lambda settings: settings.get("eval_strategy") != "steps",
+    "measure_damage": _damages_nothing,
     "sample_seed": _draws_no_sample,
     "trace_samples": lambda settings: not settings.get("trace_healing"),
     "tsne_perplexity": lambda settings: not settings.get("tsne"),

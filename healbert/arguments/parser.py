@@ -1,6 +1,7 @@
 """From a command line, a YAML file or Python keywords to `Arguments`."""
 
 import argparse
+import copy
 import dataclasses
 import functools
 import json
@@ -39,9 +40,6 @@ GROUPS = (
 
 
 WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing")  # one text on the command line, in YAML a list, too
-NAME_DATA = ("--task_name", "--dataset_name", "--train_file")  # without them a run is of the embedded task
-
-
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
 
 
@@ -90,33 +88,10 @@ def parse_arguments(argv):
         settings = read_config(path)
         if "grid" in settings or "base" in settings:
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
-    return _parse(_with_recipe(settings, argv) + argv)
-
-
-def _with_recipe(settings, argv=()):
-    """The flags that settings stand for, those of a recipe before them; what the settings say replaces the recipe's."""
-    if any(part.startswith("--recipe") for part in argv):
-        scanner = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        scanner.add_argument("--recipe", nargs="?")
-        settings = settings | {"recipe": scanner.parse_known_args(argv)[0].recipe}
-    name = settings.get("recipe")
-    return to_argv(settings if name is None else read_recipe(str(name)) | settings, known_flags())
-
-
-def _parse(argv):
-    parser = build_parser()
-    plugins = load_plugins(plugins_in(argv))
-    guess = {} if any(part.startswith(NAME_DATA) for part in argv) else TASKS[EMBEDDED_TASK].recipe
-    namespace, unknown = parser.parse_known_args(to_argv(guess, known_flags()) + argv)
-    recipe = TASKS[namespace.task_name or EMBEDDED_TASK].recipe if _uses_table(namespace) else {}
-    if recipe != guess:  # parsing takes most of the time that planning a sweep of many runs does
-        namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
-    if unknown:
-        flag = unknown[0].split("=")[0]
-        near = meant(flag, known_flags()) if flag.startswith("-") else ""
-        given = flag if flag.startswith("-") else unknown[0]  # not its value, which may be a token
-        raise UserError(f"unknown argument '{given}'{near} (see --help)")
-    return _instantiate(namespace, plugins), namespace.print_config
+        argv = to_argv(settings, known_flags()) + argv
+    plugins = load_plugins(plugins_in(argv))  # before --help, which says what they add
+    given = _begun(_given(argv), settings)
+    return _instantiate(given, plugins), given.get("print_config", False)
 
 
 def print_settings(arguments):
@@ -126,7 +101,18 @@ def print_settings(arguments):
 
 def make_arguments(**settings):
     """`Arguments` from Python: the same names, defaults and checks as the command line."""
-    return _parse(_with_recipe(settings))[0]
+    given = {}
+    for argv in [_flag(name, value) for name, value in settings.items()]:
+        given |= _given_by(argv)
+    return _instantiate(_begun(given, settings), load_plugins(dict.fromkeys(given.get("plugin") or ())))
+
+
+def _begun(given, settings):
+    """The settings that are given, and those of the recipe that is among them: all but what ``settings`` unset."""
+    if "recipe" not in given:
+        return given
+    recipe = {name: value for name, value in read_recipe(given["recipe"]).items() if name not in settings}
+    return {flag: typed(flag, value) for flag, value in recipe.items()} | given
 
 
 def typed(name, value):
@@ -135,12 +121,51 @@ def typed(name, value):
     Raises:
         UserError: if it cannot be read.
     """
-    return vars(build_parser().parse_known_args(to_argv({name: value}, known_flags()))[0])[name]
+    return _given_by(_flag(name, value)).get(name, _unset()[name])
 
 
-def _uses_table(namespace):
-    own = namespace.dataset_name or namespace.train_file
-    return not own and (namespace.task_name or EMBEDDED_TASK) in TASKS
+def _flag(name, value):
+    return tuple(to_argv({name: value}, known_flags()))
+
+
+def _given_by(argv):
+    """What one setting gives: a dict, empty where it is unset."""
+    return {name: copy.copy(value) for name, value in _read_once(argv).items()}  # a list belongs to one run
+
+
+@functools.lru_cache(maxsize=2**16)  # parsing would take most of the time that planning a sweep of many runs does
+def _read_once(argv):
+    return _given(argv) if argv else {}
+
+
+def _given(argv):
+    """The settings that flags give, as a dict, and no others.
+
+    Raises:
+        UserError: for a value that cannot be read, and for what is no flag.
+    """
+    namespace = argparse.Namespace(**dict.fromkeys(_unset()))  # None, which no text stands for, in place of defaults
+    _, unknown = build_parser().parse_known_args(argv, namespace)
+    if unknown:
+        flag = unknown[0].split("=")[0]
+        near = meant(flag, known_flags()) if flag.startswith("-") else ""
+        given = flag if flag.startswith("-") else unknown[0]  # not its value, which may be a token
+        raise UserError(f"unknown argument '{given}'{near} (see --help)")
+    return {name: value for name, value in vars(namespace).items() if value is not None}
+
+
+@functools.cache
+def _unset():
+    """The value of every flag where it is not given."""
+    return vars(build_parser().parse_args([]))
+
+
+def _defaults_of_task(given):
+    """What the task that is asked for has for defaults of its own, as a dict."""
+    name = given.get("task_name") or EMBEDDED_TASK
+    own = given.get("dataset_name") or given.get("train_file")
+    recipe = {} if own or name not in TASKS else TASKS[name].recipe
+    return {flag: typed(flag, value) for flag, value in recipe.items()}
 
 
 @functools.cache
@@ -194,13 +219,13 @@ def to_argv(settings, known):
     return argv
 
 
-def _instantiate(namespace, plugins):
-    values = vars(namespace)
+def _instantiate(given, plugins):
+    values = _unset() | _defaults_of_task(given) | given
     values["plugin"] = list(dict.fromkeys(values["plugin"] or ())) or None
-    if namespace.hub_strategy not in ("end", "every_save"):
-        raise UserError(f"--hub_strategy {namespace.hub_strategy} is not supported: there is one push, at the end")
-    values["save_model"] |= namespace.push_to_hub  # what was not pushed can be pushed later
-    values["report_to"] = check_trackers(namespace.report_to)
+    if values["hub_strategy"] not in ("end", "every_save"):
+        raise UserError(f"--hub_strategy {values['hub_strategy']} is not supported: there is one push, at the end")
+    values["save_model"] |= values["push_to_hub"]  # what was not pushed can be pushed later
+    values["report_to"] = check_trackers(values["report_to"])
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
     check_training(values)
@@ -213,7 +238,7 @@ def _instantiate(namespace, plugins):
     if training.device.type == "cpu":
         training.dataloader_pin_memory = False  # torch warns each time otherwise
     arguments = Arguments(*ours, training, plugins)
-    arguments.run.strategy().adjusted(training)  # refuses settings that it cannot train with
+    arguments.run.check(training)
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))
     return arguments

@@ -4,15 +4,20 @@ import dataclasses
 
 from ..models.source import ModelSource
 from ..tasks.source import DataSource
+from ..tasks.texts import TextSource
 
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """The `ModelSource` and the `DataSource` of one run; of a donor and a trace's intact model, too."""
+    """The `ModelSource` and the `DataSource` of one run, and of the donor, the teacher, the texts and a trace's intact
+    model, where there are any.
+    """
 
     model: ModelSource
     data: DataSource
     donor: ModelSource | None = None
+    teacher: ModelSource | None = None
+    text: TextSource | None = None
     reference: ModelSource | None = None
 
     def fingerprints(self):

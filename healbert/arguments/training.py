@@ -59,15 +59,12 @@ def follow_type(values):
         UserError: if another metric was asked for.
     """
     task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
-    kind = task_type(task.type)
-    for name, only in {
-        "metric_for_best_model": kind.primary_metric,
-        "greater_is_better": kind.greater_is_better,
-    }.items():
+    primary, metric = next(iter(task_type(task.type).metrics().items()))
+    for name, only in {"metric_for_best_model": primary, "greater_is_better": metric.greater_is_better}.items():
         if values[name] not in (None, only):
             raise UserError(
-                f"--{name} {values[name]} is not supported: tasks of type {kind.name} choose the best epoch by "
-                f"{kind.primary_metric}; leave it out"
+                f"--{name} {values[name]} is not supported: tasks of type {task.type} choose the best epoch by "
+                f"{primary}; leave it out"
             )
         values[name] = only
 

@@ -30,7 +30,7 @@ class Inside:
     def __init__(self, arguments, task, tokenizer, model):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         wanted = arguments.features.layers()
-        depth = depth_after(model, arguments.corruption.spec())  # the model is looked at when it is damaged
+        depth = depth_after(model, arguments.spec)  # the model is looked at when it is damaged
         self.layers = check_layers(wanted, depth) if wanted is not None else []
         self.place = self._place()
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None

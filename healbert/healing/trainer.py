@@ -110,6 +110,7 @@ class HealingTrainer(Trainer):
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
         self.last_dataset, self.last_scores = last_dataset, None
+        self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
         # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
@@ -165,10 +166,19 @@ class HealingTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # What a strategy adds is for training; the loss of an evaluation stays the task's. A copy goes on, because
         # label smoothing takes the labels out of what it is given.
-        loss, outputs = super().compute_loss(model, dict(inputs), True, num_items_in_batch=num_items_in_batch)
+        asked = {key: value for key, value in inputs.items() if key != "row"} | (
+            self.strategy.asks if model.training else {}
+        )
+        loss, outputs = super().compute_loss(model, asked, True, num_items_in_batch=num_items_in_batch)
         if model.training:
             loss = self.strategy.loss(self, model, inputs, outputs, loss)
         return (loss, outputs) if return_outputs else loss
+
+    def _set_signature_columns_if_needed(self):
+        # Taken off a batch before the model sees it: which example it is.
+        super()._set_signature_columns_if_needed()
+        needed = {"row"} if self.strategy.needs_row else set()
+        self._signature_columns += sorted((needed | self.row_columns) - set(self._signature_columns))
 
     def _get_train_sampler(self, train_dataset=None):
         # transformers' own grouping draws from the generator that dropout uses (see GroupedByLength).
