@@ -44,7 +44,10 @@ class ScanArguments:
     )
     strengths: str | None = field(
         default=None,
-        metadata={"aliases": ["--rates"], "help": "Strengths of the method, with commas between them, each at a time; --rates is the same."},
+        metadata={
+            "aliases": ["--rates"],
+            "help": "Strengths of the method, with commas between them, each at a time; --rates is the same.",
+        },
     )
     by_bit: str | None = field(
         default=None,
@@ -191,7 +194,9 @@ def scan_parser(base, prog, description):
     usage = f"{prog} [MODEL] [--flag value ...]"
     looks = {"usage": usage, "description": description, "formatter_class": CompactFormatter}
     parser = Parser(groups, prog=prog, allow_abbrev=False, **looks)
-    parser.add_argument("model", metavar="MODEL", nargs="?", help="the folder of a run made with --save_model, or a model")
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="?", help="the folder of a run made with --save_model, or a model"
+    )
     add_flags(parser)
     for action in parser._actions:
         if action.dest != "help":
@@ -221,7 +226,9 @@ def make_scan(given):
         given = _settings_of(run) | given
     output_dir = given.pop("output_dir", None)
     donor = {name: damage[name] for name in ("corrupt_donor", "corrupt_method", "corrupt_options") if name in damage}
-    arguments = make_arguments(**given, **(donor if "corrupt_donor" in donor else {}), disable_tqdm=True, output_dir=".")
+    arguments = make_arguments(
+        **given, **(donor if "corrupt_donor" in donor else {}), disable_tqdm=True, output_dir="."
+    )
     if arguments.training.world_size > 1:
         raise UserError("a scan is one process; start it without a launcher")
     return Scan(arguments, options, damage, run, output_dir)

@@ -136,7 +136,7 @@ def saved_labels(source):
     Raises:
         UserError: if it cannot be loaded.
     """
-    names = _load_config(source).id2label
+    names = load_config(source).id2label
     return [str(names[index]) for index in sorted(names)]
 
 
