@@ -89,11 +89,14 @@ def test_evaluations_within_epochs_have_entries_too(settings, tmp_path):
     assert [entry["step"] for entry in trace["entries"][:-1]] == [0, 8, 12]
 
 
-@pytest.mark.parametrize("healing", ["linear_probe", "lora", "mixout"])
+FROZEN = {"healing": "intact_only", "corrupt_embeddings": True, "reuse_frozen": True}
+
+
+@pytest.mark.parametrize("healing", ["linear_probe", "lora", "mixout", "intact_only"])
 def test_other_strategies_are_traced_and_come_out_the_same(settings, tmp_path, healing):
     if healing == "lora":
         pytest.importorskip("peft")
-    more = {"healing": healing, "num_train_epochs": 1}
+    more = {"healing": healing, "num_train_epochs": 1} | (FROZEN if healing == "intact_only" else {})
     plain = run_with(settings, output_dir=str(tmp_path / "plain"), **more)
     found = run_with(settings, output_dir=str(tmp_path / "run"), **more, **TRACED)
     assert found["metrics"] == plain["metrics"]
