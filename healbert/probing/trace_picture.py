@@ -50,7 +50,7 @@ def _draw_panel(figure, axis, trace, measure, found):
             if np.isfinite(value):
                 ink = "black" if value > middle else "white"
                 axis.text(column, row, f"{value:.2g}", ha="center", va="center", fontsize=5.5, color=ink)
-    axis.set_title("\n".join([*textwrap.wrap(measure.title, 38), measure.says]), fontsize=8)
+    axis.set_title("\n".join([*textwrap.wrap(measure.title, 44), measure.says]), fontsize=8)
     axis.set_xlabel("epoch", fontsize=8)
     axis.set_ylabel("layer", fontsize=8)
     figure.colorbar(image, ax=axis, fraction=0.05, pad=0.02).ax.tick_params(labelsize=7)
