@@ -40,6 +40,7 @@ GROUPS = (
 
 
 WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing")  # one text on the command line, in YAML a list, too
+OPTIONS_OF = {"healing": "healing_options", "corrupt_method": "corrupt_options"}  # an entry -> its options
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
 
 
@@ -111,7 +112,10 @@ def _begun(given, settings):
     """The settings that are given, and those of the recipe that is among them: all but what ``settings`` unset."""
     if "recipe" not in given:
         return given
-    recipe = {name: value for name, value in read_recipe(given["recipe"]).items() if name not in settings}
+    recipe = read_recipe(given["recipe"])
+    # Options are those of one entry: where another one is given, the recipe's mean nothing.
+    others = {options for name, options in OPTIONS_OF.items() if given.get(name, recipe.get(name)) != recipe.get(name)}
+    recipe = {name: value for name, value in recipe.items() if name not in settings and name not in others}
     return {flag: typed(flag, value) for flag, value in recipe.items()} | given
 
 

@@ -145,6 +145,7 @@ class FrozenLayers:
 
     def _pass_over(self):
         self.model.register_forward_pre_hook(self._take, with_kwargs=True)
+        self.model.register_forward_hook(self._leave, always_call=True)
         for layer in self.stack.layers[: self.count]:
             layer.forward = self._instead_of(layer.forward)
 
@@ -152,6 +153,9 @@ class FrozenLayers:
         rows = named.pop(ROW, None)
         self._now = None if rows is None else self._padded(rows.tolist(), named["attention_mask"].bool())
         return given, named
+
+    def _leave(self, *_):
+        self._now = None  # who passes texts through the base model alone says nothing of rows
 
     def _padded(self, rows, mask):
         found = torch.cat([self._states[self._starts[row] : self._starts[row + 1]] for row in rows])

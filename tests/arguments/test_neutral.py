@@ -61,7 +61,13 @@ OTHER = {
         "hub_revision": "branch",
         "token": "secret",
     },
-    "what is idle": {"dev_fraction": 0.4, "sample_seed": 3, "tsne_perplexity": 5, "tsne_samples": 10},
+    "what is idle": {
+        "dev_fraction": 0.4,
+        "sample_seed": 3,
+        "tsne_perplexity": 5,
+        "tsne_samples": 10,
+        "trace_samples": 9,
+    },
 }
 
 # Settings that cannot be run both ways here, and why their other value makes no difference.
@@ -102,6 +108,7 @@ STAND_FOR = {
     "model_revision": "sources: the fingerprint of the model",
     "plugin": "plugins: the hashes of their content",
     "tokenizer_name": "sources: the fingerprint of the tokenizer",
+    "trace_reference": "sources: the fingerprint of the model",
     "use_cpu": "device",
 }
 

@@ -14,7 +14,7 @@ NAMES = recipe_names()
 
 
 def test_the_recipes_that_are_documented_are_there():
-    assert {"fast", "lora", "paper"} <= set(NAMES)
+    assert {"fast", "lora", "no_labels", "paper"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,6 +58,16 @@ def test_flags_and_files_override_a_recipe(write):
     assert parse_file(file, "--recipe", "paper").training.learning_rate == 2e-5, "the command line's recipe counts"
     assert make_arguments(recipe="fast", num_train_epochs=9, use_cpu=True).training.num_train_epochs == 9
     assert parse("--recipe", "lora", "--healing", "damaged_only").run.healing == "damaged_only"
+
+
+def test_options_of_a_recipe_go_with_what_they_are_options_of(write):
+    options = read_recipe("no_labels")["healing_options"]
+    assert parse("--recipe", "no_labels").run.healing_options == options
+    assert parse("--recipe", "no_labels", "--healing", "distill").run.healing_options == options
+    assert parse("--recipe", "no_labels", "--healing=full").run.healing_options is None
+    assert parse("--recipe", "no_labels", "--healing_options", "weight=0.9").run.healing_options == "weight=0.9"
+    assert parse_file(write("recipe: no_labels\nhealing: bias_only\n")).run.healing_options is None
+    assert run(recipe="no_labels", healing="full").run.healing_options is None
 
 
 @pytest.mark.parametrize(
