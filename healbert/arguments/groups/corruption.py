@@ -47,22 +47,13 @@ class CorruptionArguments:
     corrupt_method: str = field(default="kaiming_uniform", metadata={"help": f"One of: {', '.join(METHODS)}."})
     corrupt_options: str | None = field(
         default=None,
-        metadata={"help": f"Options of the method, name=value with commas between them. {list_options(METHODS)}"},
+        metadata={
+            "help": "Options of the method, name=value with commas between them. "
+            + list_options(METHODS, lambda method: method.strength)
+        },
     )
     corrupt_strength: float | None = field(
-        default=None,
-        metadata={
-            "help": "How much, by the method's own option for it: "
-            + ", ".join(f"{name} {METHODS[name].strength}" for name in METHODS if METHODS[name].strength)
-            + "."
-        },
-    )
-    corruptions: str | None = field(
-        default=None,
-        metadata={
-            "help": "Several damages, one after another: a list, here as JSON, of what these flags say, without "
-            'corrupt_: [{"level": 0.5}, {"layers": "3", "method": "shuffle"}].'
-        },
+        default=None, metadata={"help": "How much, by one name for all methods: the option with a * above."}
     )
     match_severity: str | None = field(
         default=None,
