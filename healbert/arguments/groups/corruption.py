@@ -55,6 +55,13 @@ class CorruptionArguments:
     corrupt_strength: float | None = field(
         default=None, metadata={"help": "How much, by one name for all methods: the option with a * above."}
     )
+    corruptions: str | None = field(
+        default=None,
+        metadata={
+            "help": "Several damages, one after another: a list, here as JSON, of what these flags say, without "
+            'corrupt_: [{"level": 0.5}, {"layers": "3", "method": "shuffle"}].'
+        },
+    )
     match_severity: str | None = field(
         default=None,
         metadata={
