@@ -9,7 +9,7 @@ import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.read import read_runs, read_scans
-from ..results.schema import is_damage, place_of, source_name
+from ..results.schema import count_teachers, is_damage, methods_of, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -24,7 +24,10 @@ DATA = (
 AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
 
 
-MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
+# Looked at, without an effect on scores.
+MEASURED = frozenset(
+    "measure_damage probe_layers tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
+)
 
 
 ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")
@@ -98,7 +101,7 @@ class Group:
     @property
     def label(self):
         named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
-        more = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in named.items()]
+        more = [_in_words(name, value) for name, value in named.items() if (name, value) != ("corruptions", None)]
         return ", ".join([self.model, self.method, *more])
 
     @property
@@ -118,6 +121,12 @@ class Group:
         return run.config.get(self.repeated or "seed")
 
 
+def _in_words(name, value):
+    if name == "corruptions":
+        value = "; then ".join(" ".join(f"{k} {v}" for k, v in entry.items()) for entry in json.loads(value))
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
 @dataclasses.dataclass
 class Study:
     """All that a results folder holds."""
@@ -129,6 +138,7 @@ class Study:
     unreadable: list  # (path below the folder, reason)
     scans: list = dataclasses.field(default_factory=list)  # (path below the folder, its scan.json)
     unusable_scans: list = dataclasses.field(default_factory=list)  # (path below the folder, reason)
+    teachers: int = 0  # intact runs beside, for others to learn from, which are not among the runs
 
     @property
     def environments(self):
@@ -155,7 +165,8 @@ def collect(directory):
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)
     _name_metrics(runs)
-    return Study(directory, runs, _group(runs), unfinished, unreadable, scans, unusable_scans)
+    beside = scans, unusable_scans, count_teachers(directory)
+    return Study(directory, runs, _group(runs), unfinished, unreadable, *beside)
 
 
 def _below(folder, directory):
@@ -166,7 +177,8 @@ def _plan(folder):
     settings = read_json(folder / "settings.json")
     if not isinstance(settings, dict):
         return ""
-    wanted = ("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", "seed")
+    settings = settings["config"] if isinstance(settings.get("config"), dict) else settings  # earlier versions: flat
+    wanted = ("corrupt_level", "corrupt_region", "corrupt_layers", "corruptions", "learning_rate", "seed")
     parts = [source_name(settings)] + [f"{k} {settings[k]}" for k in wanted if settings.get(k) is not None]
     return ", ".join(parts)
 
@@ -246,7 +258,7 @@ def _make(runs, names, several_metrics):
     config = runs[0].config
     model = str(config.get("model_name_or_path"))
     model = pathlib.PurePath(model).name if model.startswith((".", "/", "~")) else model
-    method = "intact only" if runs[0].damage == INTACT else str(config.get("corrupt_method"))
+    method = "intact only" if runs[0].damage == INTACT else methods_of(config)
     settings = {name: config.get(name) for name in names}
     if several_metrics:
         settings["scored by"] = runs[0].metric.title

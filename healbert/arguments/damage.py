@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import warnings
 
 from ..damage.methods import METHODS
@@ -22,19 +21,29 @@ def damage_of(arguments):
 
     Returns:
         dict: ``tensors``, a hash of the paths that are hit, and their ``count``; ``rules``, their version, where an
-        earlier one gave this architecture other values; ``method``, ``seed``, and the
-        ``options`` that differ from what the method declares. Where the model cannot be looked at yet (it is not on
-        this machine, its layers are not found, the level cannot be applied: the run says so itself when it starts),
-        ``asked``, the flags, stands for the tensors.
+        earlier one gave this architecture other values; ``method``, ``seed``, the ``options`` that differ from what
+        the method declares, and the ``severity`` that the strength is found for; of several damages, a ``series`` of
+        these. Where the model cannot be looked at
+        yet (it is not on this machine, its layers are not found, the level cannot be applied: the run says so itself
+        when it starts), ``asked``, the flags, stands for the tensors.
     """
-    spec = arguments.corruption.spec()
+    found = [damage for spec in arguments.corruption.specs() if (damage := _one(arguments, spec))]
+    if not found:
+        return {}
+    severity = arguments.corruption.severity()
+    damage = found[0] if len(found) == 1 else {"series": found}
+    return damage | ({"severity": str(severity)} if severity else {})
+
+
+def _one(arguments, spec):
+    """One damage of perhaps several; an empty dict where it hits nothing."""
     if spec.intact:
         return {}
     where = _where(arguments, spec)
     if where.get("count") == 0:
         return {}
     options = changed_options(spec.options, METHODS[spec.method].options)
-    return {**where, "method": spec.method, "seed": spec.seed, **({"options": options} if options else {})}
+    return {**where, "method": spec.method, "seed": spec.seed} | ({"options": options} if options else {})
 
 
 def changed_options(values, declared):
@@ -46,12 +55,11 @@ def changed_options(values, declared):
 
 
 def _where(arguments, spec):
-    fields = dataclasses.asdict(spec)
     source, model = arguments.sources.model, arguments.model
     key = (source.config.fingerprint or source.config.name, model.model_revision, model.trust_remote_code, spec.side)
-    place = (key, json.dumps(fields, sort_keys=True))
+    place = (key, spec)
     if place not in _hits:
-        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(fields)}
+        _hits[place] = _look(key, source, model, spec) or {"asked": _asked(dataclasses.asdict(spec))}
     return _hits[place]
 
 

@@ -14,6 +14,7 @@ from ..healing.strategies import healing_options
 from ..models.source import ModelSource
 from ..results.schema import is_damage, region_that_counts, source_name
 from ..tasks.source import DataSource
+from ..tasks.texts import TextSource
 from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
 from .baseline import BASELINE
@@ -24,7 +25,10 @@ from .sources import Sources
 from .versions import versions_of
 
 # Settings that may name a file or folder.
-PATHS = "model_name_or_path config_name tokenizer_name dataset_name train_file validation_file test_file".split()
+PATHS = (
+    *"model_name_or_path config_name tokenizer_name teacher".split(),
+    *"dataset_name train_file validation_file test_file heal_text".split(),
+)
 
 DIGITS = 12  # of the hash in a name: of 100,000 runs, two share theirs with a chance of 2 in 100,000
 
@@ -44,13 +48,19 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model), self._donor())
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), **self._others())
 
-    def _donor(self):
-        name = self.corruption.corrupt_donor
-        if name is None:
-            return None
-        return ModelSource(dataclasses.replace(self.model, model_name_or_path=name, model_revision="main"))
+    def _others(self):
+        donors = dict.fromkeys(spec.donor for spec in self.corruption.specs() if spec.donor is not None)
+        names = {"teacher": self.run.teacher, "reference": self.features.trace_reference}
+        text = self.run.heal_text
+        models = {part: name and self._model(name) for part, name in names.items()}
+        found = {"donors": {name: self._model(name) for name in donors}} | models
+        return found | {"text": text and TextSource(text, self.model.cache_dir)}
+
+    def _model(self, name):
+        access = {name: getattr(self.model, name) for name in ("cache_dir", "token", "trust_remote_code")}
+        return ModelSource(ModelArguments(name, **access))
 
     @property
     def task_type(self):
@@ -58,12 +68,21 @@ class Arguments:
         task = self.sources.data.task
         return TASK_TYPES[task.type if task else "classification"]
 
+    @functools.cached_property
+    def spec(self):
+        """The `CorruptionSpec` that the flags describe, or the list of several."""
+        return self.corruption.spec()
+
     def settings(self):
         """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""
+        settings = sorted(self._all_settings().items())
+        return {name: copy.copy(value) for name, value in settings if name not in ("token", "hub_token")}
+
+    def _all_settings(self):
         flat = self.training.to_dict()
         for part in (self.model, self.data, self.corruption, self.run, self.features):
-            flat.update({name: copy.copy(value) for name, value in vars(part).items()})  # asdict takes longer
-        return {k: v for k, v in sorted(flat.items()) if k not in ("token", "hub_token")}
+            flat.update(vars(part))  # asdict takes longer
+        return flat
 
     def identity(self, processes=None):
         """All that can change a result and nothing else, as a dict that JSON can hold.
@@ -75,7 +94,7 @@ class Arguments:
         Args:
             processes: number of processes, if it is not this launch's.
         """
-        settings = {k: v for k, v in counting(self.settings()).items() if not is_damage(k)}
+        settings = {k: v for k, v in counting(self._all_settings()).items() if not is_damage(k)}
         # Each part is left out where it is plain, so that a part that is added later renames nothing.
         found = {
             "settings": {name: _without_folder(value) if name in PATHS else value for name, value in settings.items()},
@@ -104,10 +123,16 @@ class Arguments:
         model = self.sources.model
         parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer}
         known = {part: self._content(source) for part, source in parts.items()}
-        if self.sources.donor and not self.corruption.spec().intact:
-            known["donor"] = self._content(self.sources.donor)
+        if self.sources.donors and not self.corruption.intact:
+            donors = [self._content(self.sources.donors[s.donor]) for s in self.corruption.specs() if s.donor]
+            known["donor"] = donors[0] if len(donors) == 1 else donors
+        if self.sources.teacher:
+            known["teacher"] = self._content(self.sources.teacher)
+        if self.sources.reference:
+            known["trace_reference"] = self._content(self.sources.reference)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
-        return own | {"data": self.sources.data.fingerprint}
+        text = {"text": self.sources.text.fingerprint} if self.sources.text else {}
+        return own | {"data": self.sources.data.fingerprint} | text
 
     def _content(self, source):
         return source.fingerprint or f"{source.name}@{self.model.model_revision}"
@@ -116,11 +141,14 @@ class Arguments:
         """A readable folder name that differs whenever `identity` does; its last part is a hash of that."""
         damage, source = self.corruption, source_name(vars(self.data))
         parts = [_last_part(self.model.model_name_or_path), _last_part(source)]
-        if damage.corrupt_layers and damage.corrupt_level is None:
+        if damage.corruptions:
+            parts += [f"{len(damage.specs())}damages"]
+        elif damage.corrupt_layers and damage.corrupt_level is None:
             parts += [f"layers{damage.corrupt_layers.replace(',', '+')}"]
         else:
             region = region_that_counts(damage.corrupt_level, damage.corrupt_region)
             parts += [f"{damage.corrupt_level:g}", *([region] if region else [])]
+        parts += ["damaged"] if damage.corrupt_only else []
         parts += [f"lr{self.training.learning_rate:g}", f"seed{self.training.seed}", digest(self.identity(processes))]
         return re.sub(r"[^\w.\-]+", "_", "-".join(parts))
 
@@ -149,13 +177,18 @@ def counting(settings):
             is missing is at its default.
     """
     left_out = WITHOUT_EFFECT | BY_CONTENT | {name for name, is_idle in IDLE.items() if is_idle(settings)}
-    counted = {name: _whole(value) for name, value in settings.items() if name not in left_out}
-    return {name: value for name, value in counted.items() if value != _whole(baseline(name))}
+    counted = ((name, _whole(value)) for name, value in settings.items() if name not in left_out)
+    return {name: value for name, value in counted if value != _whole_baseline(name)}
 
 
 def baseline(name):
     """The value of a setting that adds nothing to a run's name; None for one that this program does not know."""
     return BASELINE[name] if name in BASELINE else _defaults().get(name)
+
+
+@functools.cache
+def _whole_baseline(name):
+    return _whole(baseline(name))
 
 
 @functools.cache

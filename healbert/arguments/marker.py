@@ -29,6 +29,9 @@ PARTS = {
     "config": "content of the configuration",
     "tokenizer": "content of the tokenizer",
     "data": "content of the data",
+    "teacher": "content of the teacher",
+    "text": "content of --heal_text",
+    "trace_reference": "content of --trace_reference",
 }
 
 

@@ -1,68 +1,27 @@
 """From a command line, a YAML file or Python keywords to `Arguments`."""
 
+import argparse
+import copy
 import dataclasses
 import functools
 import json
-import math
 import pathlib
 
 import yaml
 from transformers import HfArgumentParser, TrainingArguments
 
 from ..tasks.columns import written_columns
-from ..tasks.table import EMBEDDED_TASK, TASKS, Task
-from ..tasks.types import task_type
+from ..tasks.table import EMBEDDED_TASK, TASKS
 from ..tracking import check_trackers
 from ..utils.errors import UserError
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
 from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
 from .plugins import load_plugins, plugins_in
+from .recipes import read_recipe, recipe_names
 from .spellings import meant
+from .training import TRAINING_DEFAULTS, check_training, follow_type
 from .yaml_text import load_yaml
-
-# Every default that differs from transformers.TrainingArguments.
-TRAINING_DEFAULTS = {
-    "eval_strategy": "epoch",
-    "learning_rate": 2e-5,
-    "load_best_model_at_end": True,
-    "logging_nan_inf_filter": False,
-    "logging_strategy": "epoch",
-    "num_train_epochs": 10,
-    "per_device_eval_batch_size": 64,
-    "per_device_train_batch_size": 32,
-    "project": "healbert",
-    "save_strategy": "epoch",
-    "save_total_limit": 1,
-    "train_sampling_strategy": "group_by_length",
-}
-
-
-# What a run is made of: measured after every epoch, best epoch kept. These cannot be changed.
-FIXED = {
-    name: TRAINING_DEFAULTS[name]
-    for name in (
-        "eval_strategy",
-        "save_strategy",
-        "load_best_model_at_end",
-    )
-} | {
-    "batch_eval_metrics": False,
-    "dataloader_drop_last": False,
-    "dataloader_in_order": True,
-    "eval_do_concat_batches": True,
-    "label_names": None,
-    "prediction_loss_only": False,
-    "remove_unused_columns": True,
-}
-
-
-LEAST = {
-    "dataloader_num_workers": 0,
-    "gradient_accumulation_steps": 1,
-    "per_device_eval_batch_size": 1,
-    "per_device_train_batch_size": 1,
-}
 
 
 class _Parser(HfArgumentParser):
@@ -81,9 +40,7 @@ GROUPS = (
 
 
 WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing")  # one text on the command line, in YAML a list, too
-NAME_DATA = ("--task_name", "--dataset_name", "--train_file")  # without them a run is of the embedded task
-
-
+OPTIONS_OF = {"healing": "healing_options", "corrupt_method": "corrupt_options"}  # an entry -> its options
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
 
 
@@ -102,6 +59,7 @@ def build_parser():
         formatter_class=CompactFormatter,
     )
     add_help(parser)
+    parser.add_argument("--recipe", help=f"Settings to begin from, which others override: {', '.join(recipe_names())}.")
     parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
     parser.set_defaults(**TRAINING_DEFAULTS)
     return parser
@@ -125,26 +83,16 @@ def parse_arguments(argv):
     Raises:
         UserError: for anything that cannot be used, before a model or dataset is touched.
     """
-    parser = build_parser()
-    argv = list(argv)
+    argv, settings = list(argv), {}
     if argv and not argv[0].startswith("-"):
         path = argv.pop(0)
         settings = read_config(path)
         if "grid" in settings or "base" in settings:
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
-    plugins = load_plugins(plugins_in(argv))
-    guess = {} if any(part.startswith(NAME_DATA) for part in argv) else TASKS[EMBEDDED_TASK].recipe
-    namespace, unknown = parser.parse_known_args(to_argv(guess, known_flags()) + argv)
-    recipe = TASKS[namespace.task_name or EMBEDDED_TASK].recipe if _uses_table(namespace) else {}
-    if recipe != guess:  # parsing takes most of the time that planning a sweep of many runs does
-        namespace, unknown = parser.parse_known_args(to_argv(recipe, known_flags()) + argv)
-    if unknown:
-        flag = unknown[0].split("=")[0]
-        near = meant(flag, known_flags()) if flag.startswith("-") else ""
-        given = flag if flag.startswith("-") else unknown[0]  # not its value, which may be a token
-        raise UserError(f"unknown argument '{given}'{near} (see --help)")
-    return _instantiate(namespace, plugins), namespace.print_config
+    plugins = load_plugins(plugins_in(argv))  # before --help, which says what they add
+    given = _begun(_given(argv), settings)
+    return _instantiate(given, plugins), given.get("print_config", False)
 
 
 def print_settings(arguments):
@@ -154,7 +102,21 @@ def print_settings(arguments):
 
 def make_arguments(**settings):
     """`Arguments` from Python: the same names, defaults and checks as the command line."""
-    return parse_arguments(to_argv(settings, known_flags()))[0]
+    given = {}
+    for argv in [_flag(name, value) for name, value in settings.items()]:
+        given |= _given_by(argv)
+    return _instantiate(_begun(given, settings), load_plugins(dict.fromkeys(given.get("plugin") or ())))
+
+
+def _begun(given, settings):
+    """The settings that are given, and those of the recipe that is among them: all but what ``settings`` unset."""
+    if "recipe" not in given:
+        return given
+    recipe = read_recipe(given["recipe"])
+    # Options are those of one entry: where another one is given, the recipe's mean nothing.
+    others = {options for name, options in OPTIONS_OF.items() if given.get(name, recipe.get(name)) != recipe.get(name)}
+    recipe = {name: value for name, value in recipe.items() if name not in settings and name not in others}
+    return {flag: typed(flag, value) for flag, value in recipe.items()} | given
 
 
 def typed(name, value):
@@ -163,12 +125,51 @@ def typed(name, value):
     Raises:
         UserError: if it cannot be read.
     """
-    return vars(build_parser().parse_known_args(to_argv({name: value}, known_flags()))[0])[name]
+    return _given_by(_flag(name, value)).get(name, _unset()[name])
 
 
-def _uses_table(namespace):
-    own = namespace.dataset_name or namespace.train_file
-    return not own and (namespace.task_name or EMBEDDED_TASK) in TASKS
+def _flag(name, value):
+    return tuple(to_argv({name: value}, known_flags()))
+
+
+def _given_by(argv):
+    """What one setting gives: a dict, empty where it is unset."""
+    return {name: copy.copy(value) for name, value in _read_once(argv).items()}  # a list belongs to one run
+
+
+@functools.lru_cache(maxsize=2**16)  # parsing would take most of the time that planning a sweep of many runs does
+def _read_once(argv):
+    return _given(argv) if argv else {}
+
+
+def _given(argv):
+    """The settings that flags give, as a dict, and no others.
+
+    Raises:
+        UserError: for a value that cannot be read, and for what is no flag.
+    """
+    namespace = argparse.Namespace(**dict.fromkeys(_unset()))  # None, which no text stands for, in place of defaults
+    _, unknown = build_parser().parse_known_args(argv, namespace)
+    if unknown:
+        flag = unknown[0].split("=")[0]
+        near = meant(flag, known_flags()) if flag.startswith("-") else ""
+        given = flag if flag.startswith("-") else unknown[0]  # not its value, which may be a token
+        raise UserError(f"unknown argument '{given}'{near} (see --help)")
+    return {name: value for name, value in vars(namespace).items() if value is not None}
+
+
+@functools.cache
+def _unset():
+    """The value of every flag where it is not given."""
+    return vars(build_parser().parse_args([]))
+
+
+def _defaults_of_task(given):
+    """What the task that is asked for has for defaults of its own, as a dict."""
+    name = given.get("task_name") or EMBEDDED_TASK
+    own = given.get("dataset_name") or given.get("train_file")
+    recipe = {} if own or name not in TASKS else TASKS[name].recipe
+    return {flag: typed(flag, value) for flag, value in recipe.items()}
 
 
 @functools.cache
@@ -208,6 +209,8 @@ def to_argv(settings, known):
             value = written_columns(value)
         if key in WITH_COMMAS and isinstance(value, list) and value:
             value = ",".join(map(str, value))
+        if key == "corruptions" and isinstance(value, list):
+            value = json.dumps(value, sort_keys=True)
         if isinstance(value, list) and len(value) < 2 and not (known[key] and value):
             value = value[0] if value else None
         if value is None:
@@ -222,17 +225,17 @@ def to_argv(settings, known):
     return argv
 
 
-def _instantiate(namespace, plugins):
-    values = vars(namespace)
+def _instantiate(given, plugins):
+    values = _unset() | _defaults_of_task(given) | given
     values["plugin"] = list(dict.fromkeys(values["plugin"] or ())) or None
-    if namespace.hub_strategy not in ("end", "every_save"):
-        raise UserError(f"--hub_strategy {namespace.hub_strategy} is not supported: there is one push, at the end")
-    values["save_model"] |= namespace.push_to_hub  # what was not pushed can be pushed later
-    values["report_to"] = check_trackers(namespace.report_to)
+    if values["hub_strategy"] not in ("end", "every_save"):
+        raise UserError(f"--hub_strategy {values['hub_strategy']} is not supported: there is one push, at the end")
+    values["save_model"] |= values["push_to_hub"]  # what was not pushed can be pushed later
+    values["report_to"] = check_trackers(values["report_to"])
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
-    _check_training(values)
-    _follow_type(values)
+    check_training(values)
+    follow_type(values)
     ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
     try:
         training = TrainingArguments(**_pick(values, TrainingArguments))
@@ -241,52 +244,10 @@ def _instantiate(namespace, plugins):
     if training.device.type == "cpu":
         training.dataloader_pin_memory = False  # torch warns each time otherwise
     arguments = Arguments(*ours, training, plugins)
-    arguments.run.strategy().adjusted(training)  # refuses settings that it cannot train with
+    arguments.run.check(training)
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))
     return arguments
-
-
-def _follow_type(values):
-    """The best epoch is the one with the best primary metric of the task's type."""
-    task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
-    kind = task_type(task.type)
-    for name, only in {
-        "metric_for_best_model": kind.primary_metric,
-        "greater_is_better": kind.greater_is_better,
-    }.items():
-        if values[name] not in (None, only):
-            raise UserError(
-                f"--{name} {values[name]} is not supported: tasks of type {kind.name} choose the best epoch by "
-                f"{kind.primary_metric}; leave it out"
-            )
-        values[name] = only
-
-
-def _check_training(values):
-    for name, only in FIXED.items():
-        if values[name] != only:
-            raise UserError(
-                f"--{name} {values[name]} is not supported: a run is evaluated over all "
-                f"examples after each epoch; leave it at {only}"
-            )
-    for name in ("learning_rate", "weight_decay"):
-        if not 0 <= values[name] < math.inf:
-            raise UserError(f"--{name} {values[name]} is not a number of 0 or more")
-    for name in ("adam_beta1", "adam_beta2"):
-        if not 0 <= values[name] < 1:
-            raise UserError(f"--{name} {values[name]} is not from 0 to below 1")
-    if not 0 < values["num_train_epochs"] < math.inf:
-        raise UserError(f"--num_train_epochs {values['num_train_epochs']:g} is not above 0 and finite")
-    for name in ("seed", "data_seed"):
-        if values[name] is not None and not 0 <= values[name] < 2**32:
-            raise UserError(f"--{name} {values[name]} is not from 0 to {2**32 - 1}")
-    for name, least in LEAST.items():
-        if values[name] < least:
-            raise UserError(f"--{name} {values[name]} is too small; use {least} or more")
-    checkpoint = values["resume_from_checkpoint"]
-    if checkpoint and not (pathlib.Path(checkpoint) / "trainer_state.json").is_file():
-        raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
 
 
 def _pick(values, group):

@@ -26,6 +26,8 @@ OF_A_RUN = [f.name for f in dataclasses.fields(DataArguments) if f.name not in (
 EVALUATION = ["pooling", "per_device_eval_batch_size", "bf16", "fp16", "seed"]
 OF_A_RUN += EVALUATION
 
+NOT_IN_SCANS = ("corruptions", "match_severity", "measure_damage", "corrupt_only")
+
 
 @dataclasses.dataclass
 class Scan:
@@ -194,6 +196,8 @@ def _checked_damage(options, given):
     names = [f.name for f in dataclasses.fields(CorruptionArguments) if f.name in given]
     found = {name: given.pop(name) for name in names}
     found = {name: value for name, value in found.items() if value != baseline(name)}
+    if refused := [name for name in NOT_IN_SCANS if name in found]:
+        raise UserError(f"--{refused[0]} does not go into a scan, which makes one damage at a time; leave it out")
     Scan(None, options, found, output_dir="").check()
     return found
 

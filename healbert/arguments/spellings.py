@@ -44,7 +44,7 @@ OTHER_SPELLINGS = {
 
 # What has no counterpart here -> why none is needed.
 NEEDLESS = {
-    "evaluation_strategy": "every run is evaluated after each epoch",
+    "evaluation_strategy": "every run is evaluated after each epoch; --eval_strategy steps does it oftener",
     "do_lower_case": "the tokenizer's own files say whether it lowers case",
     "class_weights": "the loss weighs every example alike",
     "early_stopping_patience": "a run goes through all its epochs and keeps the best",

@@ -15,11 +15,9 @@ def layers(argv):
     load_plugins(plugins_in(argv))
     model, damage, as_json = _parse(argv)
     from ..damage.overview import overview
-    from ..models.layers import find_layers
     from ..models.loading import empty_model
 
-    spec = damage.spec()
-    found = overview(find_layers(empty_model(model), spec.side), spec)
+    found = overview(empty_model(model), damage.spec())
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `layers MODEL | head`
     print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _as_text(found, model.model_name_or_path))
 

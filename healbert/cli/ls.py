@@ -3,6 +3,7 @@
 import json
 import signal
 
+from ..results.schema import TEACHERS, is_teacher
 from ..utils.text import one_line
 from .parser import command_parser
 
@@ -18,6 +19,9 @@ def ls(argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `ls DIR | head`
     rows = list_runs(options.folder)
     print(json.dumps(rows, indent=2, ensure_ascii=False) if options.json else _as_table(rows))
+    teachers = sum(is_teacher(row["run"]) for row in rows)
+    if teachers and not options.json:
+        print(f"{TEACHERS}: {teachers} intact, for others to learn from (--healing distill); reports leave them out")
 
 
 def _as_table(rows):

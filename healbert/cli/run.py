@@ -23,6 +23,9 @@ def run(argv):
     from ..results.summary import format_results
     from ..utils.text import clean
 
+    if arguments.corruption.corrupt_only:
+        _keep_damaged(arguments)
+        return
     check_push(arguments)
     with _counted():
         results = run_experiment(arguments)
@@ -30,6 +33,16 @@ def run(argv):
         print(clean(format_results(results, arguments.training.output_dir)))
         if arguments.training.push_to_hub:
             print(f"pushed to {push_experiment(arguments)}")
+
+
+def _keep_damaged(arguments):
+    from ..experiment.damaged import keep_damaged
+
+    with _counted():
+        was_there = keep_damaged(arguments)
+    if arguments.training.process_index == 0:
+        what = "is there already; nothing was done" if was_there else "is written; corruption.json says what was done"
+        print(f"the damaged model {what}: {arguments.training.output_dir}")
 
 
 def _counted():

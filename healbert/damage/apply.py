@@ -18,6 +18,7 @@ from .own_values import own_values
 from .receipt import CorruptionReceipt, compare, quick_digest, summarise, versions
 from .rules import Rule, rule_of
 from .selection import select_tensors
+from .series import as_list, corrupt_in_a_row
 from .shorter import drop_layers
 
 SAID = {"one": "scale 1", "zero": "zero", "keep": "kept", "own": "own initial values", "method": "method"}
@@ -29,9 +30,10 @@ def corrupt(model, spec, undoable=True, donor=None):
     Args:
         model: any transformers model with a recognisable stack of layers, with or without a task head, wrapped (PEFT,
             DataParallel, compiled) or not, on any device, in any floating-point type.
-        spec: a `CorruptionSpec`.
+        spec: a `CorruptionSpec`, or a list of them, which are applied one after another.
         undoable: whether the receipt keeps what was there, on the CPU, so that its ``undo`` can bring it back.
-        donor: a model for methods that take values from another one; default: what ``spec.donor`` names.
+        donor: a model for methods that take values from another one, or {name: model}; default: what ``spec.donor``
+            names.
 
     Returns:
         CorruptionReceipt: the touched tensors and totals; every other tensor was checked to be bit-identical.
@@ -41,6 +43,9 @@ def corrupt(model, spec, undoable=True, donor=None):
             hit another share than it says, or there is no rule for a tensor, or the weights are not on this machine
             (meta device, ZeRO-3) or not floating-point values.
     """
+    spec, *further = as_list(spec)
+    if further:
+        return corrupt_in_a_row(corrupt, model, [spec, *further], undoable, donor)
     stack = find_layers(model, spec.side)
     hit = select_tensors(stack, spec)
     others, not_finite = _others(model, hit), _not_finite(stack)
@@ -72,12 +77,12 @@ def _require_same(others, before, after):
 
 
 @contextlib.contextmanager
-def corrupted(model, spec):
+def corrupted(model, spec, donor=None):
     """A context in which ``model`` is damaged; on leaving, every bit is as it was. Gives the receipt.
 
     Args: as of `corrupt`.
     """
-    receipt = corrupt(model, spec)
+    receipt = corrupt(model, spec, donor=donor)
     try:
         yield receipt
     finally:
@@ -120,6 +125,7 @@ def _plan(stack, hit, spec, donor=None):
 
 def _donor(spec, model):
     """{path inside the base model: parameter} of the donor; None where there is none."""
+    model = model.get(spec.donor) if isinstance(model, dict) else model
     if model is None and spec.donor is not None:
         from transformers import AutoModel
 
@@ -206,6 +212,8 @@ def _check_values(values, before, name, spec):
         raise UserError(f"method '{spec.method}' gave {found} for {name}, which has shape {tuple(before.shape)}")
     # As the model will hold them: a value that float32 can hold may overflow float16.
     stored = values.to(before.dtype).float()
-    if METHODS[spec.method].finite and (before.float().isfinite() & ~stored.isfinite()).any():
+    if not METHODS[spec.method].finite or _is_finite(stored):
+        return
+    if (before.float().isfinite() & ~stored.isfinite()).any():
         kind = str(before.dtype).removeprefix("torch.")
         raise UserError(f"method '{spec.method}' gave values for {name} that are not finite in {kind}")

@@ -3,27 +3,28 @@
 from ..utils.errors import UserError
 from .components import COMPONENTS
 from .hits import as_hit
-from .selection import select_tensors
+from .series import select_all
 
 
-def overview(stack, spec):
+def overview(model, spec):
     """What `healbert layers` shows.
 
     Args:
-        stack: the `LayerStack` of a model, which may be on the meta device.
-        spec: a `CorruptionSpec`.
+        model: which may be on the meta device.
+        spec: a `CorruptionSpec`, or a list.
 
     Returns:
         dict: ``stack``, its path; ``layers``, an entry for each with its parameters; ``components``, what each has in
         the layers, or why that cannot be told; ``outside``, what lies in no layer; ``hit``, what ``spec`` would hit.
     """
+    stack, hit, _ = select_all(model, spec)
     return {
         "stack": stack.path,
         "repeats": stack.repeats,
         "layers": [_layer(stack, index) for index in range(len(stack.layers))],
         "components": {name: _component(stack, name) for name in COMPONENTS},
         "outside": _outside(stack),
-        "hit": _hit(stack, spec),
+        "hit": _hit(stack, list(hit.values())),
     }
 
 
@@ -45,8 +46,7 @@ def _outside(stack):
     return {"parameters": sum(p.numel() for _, p in found), "names": [name for name, _ in found]}
 
 
-def _hit(stack, spec):
-    hit = select_tensors(stack, spec)
+def _hit(stack, hit):
     encoder = {id(p): p.numel() for _, p in stack.parameters()}
     total = sum(p.numel() for p in stack.base.parameters())
     count = sum(one.count for one in hit)

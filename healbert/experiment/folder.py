@@ -7,7 +7,7 @@ import shutil
 from ..arguments.marker import differences, is_marker, marker
 from ..healing.checkpoints import is_checkpoint
 from ..results.read import read_results, read_sound
-from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD
+from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD, TEXT_STAGE
 from ..utils.errors import UserError
 from ..utils.files import atomic_path, is_left_over, read_file, read_json, write_json
 from .disk import require_free_places
@@ -170,6 +170,7 @@ def _remove_run(output_dir):
         if path.name in (*RUN_FILES, *MODEL_FILES) or SHARD.fullmatch(path.name):
             path.unlink()
     shutil.rmtree(output_dir / "tensorboard", ignore_errors=True)
+    remove_text_stage(output_dir)
     remove_checkpoints(output_dir)
 
 
@@ -181,6 +182,15 @@ def remove_checkpoints(output_dir):
     for folder in pathlib.Path(output_dir).iterdir():
         if CHECKPOINT.fullmatch(folder.name) and is_checkpoint(folder):
             shutil.rmtree(folder, onerror=_unless_gone)
+
+
+def remove_text_stage(output_dir):
+    """Deletes the checkpoints of training on text, and their folder unless something else lies in it."""
+    folder = pathlib.Path(output_dir) / TEXT_STAGE
+    if folder.is_dir() and not folder.is_symlink():
+        remove_checkpoints(folder)
+        with contextlib.suppress(OSError):  # it is not empty, or another process was quicker
+            folder.rmdir()
 
 
 def tidy_finished(output_dir, keep_checkpoints):
@@ -195,6 +205,7 @@ def tidy_finished(output_dir, keep_checkpoints):
         if any(path.name == LOCK or is_left_over(path.name, RUN_FILES) for path in output_dir.iterdir()):
             with contextlib.suppress(RunBusy), lock_folder(output_dir):  # it goes with the lock
                 _remove_left_over(output_dir)
+        remove_text_stage(output_dir)
         if not keep_checkpoints:
             remove_checkpoints(output_dir)
     except OSError as error:

@@ -3,14 +3,18 @@
 import numpy as np
 
 from ..damage.hits import read_spans
+from ..damage.receipt import layers_touched
+from ..damage.series import select_all
 from ..damage.shorter import depth_after
 from ..models.layers import find_layers
 from ..probing.feature_file import FeatureFile
 from ..probing.features import read_features
 from ..probing.probes import check_layers, probe_by_depth
 from ..probing.separation import separation
+from ..probing.trace_picture import draw_trace
 from ..probing.tsne import draw_stages
 from .loading import choose_pictured
+from .tracing import make_trace, traced
 
 
 class Inside:
@@ -28,11 +32,13 @@ class Inside:
     def __init__(self, arguments, task, tokenizer, model):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         wanted = arguments.features.layers()
-        depth = depth_after(model, arguments.corruption.spec())  # the model is looked at when it is damaged
+        depth = depth_after(model, arguments.spec)  # the model is looked at when it is damaged
         self.layers = check_layers(wanted, depth) if wanted is not None else []
         self.place = self._place()
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
         self.probes, self.features = {}, {}
+        self.trace = make_trace(arguments, task, tokenizer, model) if arguments.features.trace_healing else None
+        self.entries = []  # of the trace, but for those of evaluations, which the trainer's log keeps
 
     def read(self, rows):
         """What the classification layer sees of tokenized rows: numpy (examples, features).
@@ -52,20 +58,31 @@ class Inside:
         if self.pictured is not None:
             self.features[stage] = self.read(self.pictured)
 
+    def compare(self, stage, epoch, step):
+        """Where the layers of the model are now, for the trace."""
+        if self.trace is not None:
+            self.entries.append(self.trace.measure(self.model, stage, epoch, step))
+
     def same_as(self, stage, earlier):
         """Notes that features are those of an earlier stage; probes would be, too, and are not repeated."""
         if earlier in self.features:
             self.features[stage] = self.features[earlier]
 
-    def write(self, metrics, output_dir, is_first_process):
-        """Writes features.npz and tsne.png, and returns the part of the results: ``probes`` and ``features``.
+    def write(self, metrics, log, output_dir, is_first_process):
+        """Writes the pictures and features.npz, and returns the part of the results: probes, features, trace.
 
         Args:
             metrics: {stage: {metric: value}}.
+            log: the trainer's log.
             output_dir: a path.
             is_first_process: whether this process writes.
         """
         found = {"probes": self.probes} if self.layers else {}
+        if self.trace is not None:
+            first, *last = self.entries
+            found["trace"] = self.trace.describe([first, *traced(log), *last])
+            if is_first_process:
+                draw_trace(output_dir / "trace.png", found["trace"])
         if not self.features:
             return found
         file = self._file(metrics)
@@ -78,6 +95,9 @@ class Inside:
 
     def _place(self):
         damage = self.arguments.corruption
+        if damage.corruptions:
+            stack, hit, _ = select_all(self.model, damage.specs())
+            return len(layers_touched(stack, list(hit.values()))) / len(stack.layers), "several damages"
         if damage.corrupt_layers is None or damage.corrupt_level == 0:
             return damage.corrupt_level, damage.corrupt_region
         share = len(read_spans(damage.corrupt_layers)) / len(find_layers(self.model).layers)

@@ -7,18 +7,19 @@ import time
 import torch
 from transformers import logging as hf_logging
 
-from ..damage.apply import corrupt
-from ..models.loading import load_encoder
 from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
+from ..utils.errors import UserError
 from ..utils.machine import cpu_cores
+from .damaged import damage
 from .disk import faults_of_the_disk, mark_of, require_same_folder
 from .folder import finished_results, open_run, tidy_finished
 from .loading import LoadCache, load
 from .offline import require_hub_or_cache
 from .provenance import environment
 from .stages import Experiment
+from .teacher import find_teacher
 
 
 def run_experiment(arguments, cache=None):
@@ -34,6 +35,8 @@ def run_experiment(arguments, cache=None):
     Raises:
         UserError: if something that the user gave cannot be used; nothing on disk is overwritten then.
     """
+    if arguments.corruption.corrupt_only:
+        raise UserError("--corrupt_only makes no run; leave it out, or damage the model with healbert.corrupt")
     output_dir = pathlib.Path(arguments.training.output_dir)
     finished = finished_results(output_dir, arguments)
     if finished:
@@ -43,16 +46,19 @@ def run_experiment(arguments, cache=None):
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     set_threads(arguments)
     require_hub_or_cache(arguments)
+    cache = cache or LoadCache(0)
+    teacher = find_teacher(arguments, lambda intact: run_experiment(intact, cache))  # first: it may have to be trained
     clock = _Clock()
-    experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
+    loaded = load(arguments, cache)
+    experiment = Experiment(arguments, *loaded, teacher, cache)
     clock.lap("load")
-    receipt = _damage(arguments, experiment.model)
-    receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
+    receipt, experiment.change = damage(arguments, *loaded)
+    experiment.receipt = receipt
     clock.lap("corrupt")
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:
             return finished
-        experiment.strategy.prepare(experiment.model, receipt)
+        experiment.prepare(receipt)
         mark = mark_of(output_dir)
         with faults_of_the_disk(output_dir), Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)
@@ -65,19 +71,13 @@ def run_experiment(arguments, cache=None):
         return results
 
 
-def _damage(arguments, model):
-    spec, source = arguments.corruption.spec(), arguments.sources.donor
-    donor = None if source is None or spec.intact else load_encoder(source)
-    return corrupt(model, spec, undoable=False, donor=donor)
-
-
 def _results(arguments, experiment, receipt, outcome, clock):
     return {
         "schema_version": SCHEMA_VERSION,
         "config": arguments.settings(),
         "task": experiment.task.describe(),
         "model": experiment.description,
-        "corruption": receipt.to_dict()["spec"] | receipt.summary,
+        "corruption": receipt.asked() | receipt.summary,
         **outcome,
         "timing": clock.seconds,
         "environment": environment(arguments.training),

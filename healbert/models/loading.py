@@ -30,9 +30,9 @@ def load_tokenizer(arguments, source=None):
         UserError: if it cannot be loaded.
     """
     source = source or ModelSource(arguments)
-    config = _load_config(source)  # first: its errors say more where a folder is no model
+    config = load_config(source)  # first: its errors say more where a folder is no model
     files = source.tokenizer
-    with _load_errors("tokenizer", files):
+    with load_errors("tokenizer", files):
         tokenizer = AutoTokenizer.from_pretrained(files.place, **files.hub_options())
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"tokenizer '{files.name}' has no vocabulary; its files are missing: give --tokenizer_name")
@@ -59,9 +59,14 @@ def _positions(config, name):
     return found
 
 
-def _load_config(source):
+def load_config(source):
+    """The configuration that a `ModelSource` names.
+
+    Raises:
+        UserError: if it cannot be loaded, or holds a value that no model can have.
+    """
     files = source.config
-    with _load_errors("model", files):
+    with load_errors("model", files):
         config = AutoConfig.from_pretrained(files.place, **files.hub_options())
     check_values(config, files.name)
     return config
@@ -99,14 +104,14 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     """
     source = source or ModelSource(arguments)
     labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
-    config = _load_config(source)
+    config = load_config(source)
     padding = getattr(config, "pad_token_id", None)
     if padding is None or padding < 0:  # -1 in early LLaMA: none
         config.pad_token_id = pad_token_id
     config.problem_type = None  # the head is ours, and so is what it is trained for
     if getattr(config, "chunk_size_feed_forward", 0):
         config.chunk_size_feed_forward = 0  # it saves memory only, and fails on lengths that it does not divide
-    with _load_errors("model", source), _quiet_load_report():
+    with load_errors("model", source), quiet_load_report():
         check_weights_hold(config, source)
         options = dict(
             config=config,
@@ -131,7 +136,7 @@ def saved_labels(source):
     Raises:
         UserError: if it cannot be loaded.
     """
-    names = _load_config(source).id2label
+    names = load_config(source).id2label
     return [str(names[index]) for index in sorted(names)]
 
 
@@ -144,7 +149,7 @@ def load_encoder(source):
     Raises:
         UserError: if it cannot be loaded.
     """
-    with _load_errors("model", source), _quiet_load_report():
+    with load_errors("model", source), quiet_load_report():
         return AutoModel.from_pretrained(source.place, dtype="float32", use_safetensors=True, **source.hub_options())
 
 
@@ -161,8 +166,8 @@ def empty_model(arguments, source=None):
     import torch
 
     source = source or ModelSource(arguments)
-    config = _load_config(source)
-    with torch.device("meta"), _load_errors("model", source):
+    config = load_config(source)
+    with torch.device("meta"), load_errors("model", source):
         return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
 
 
@@ -237,7 +242,8 @@ OF_OTHER_FILES = (OSError, SafetensorError, HTTPError, HFValidationError)
 
 
 @contextlib.contextmanager
-def _load_errors(what, source):
+def load_errors(what, source):
+    """Has what transformers raises for files that cannot be used end in one line; ``what`` they are, of a source."""
     try:
         yield
     except UserError:
@@ -261,7 +267,8 @@ def _load_errors(what, source):
 
 
 @contextlib.contextmanager
-def _quiet_load_report():
+def quiet_load_report():
+    """Keeps transformers from listing weights that are new or left out."""
     # The report says that the new head is new; what else it could say is checked by _require_encoder.
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity_error()

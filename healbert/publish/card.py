@@ -1,12 +1,12 @@
 """The model card of a run, and the dataset card of a folder of runs."""
 
 from ..healing.strategies import STRATEGIES
-from ..results.schema import metrics_of, primary_of
+from ..results.schema import damages_of, metrics_of, primary_of
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.text import escape_markdown as escape
-from .describe import damage_in_words, last_part, reproducing_command
+from .describe import damage_in_words, last_part, reproducing_command, taught_in_words
 
 PAPER = "https://arxiv.org/abs/2406.14459"
 
@@ -39,7 +39,7 @@ def table(header, rows):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def model_card(results, repo_id, background, by_class=(), intact=None):
+def model_card(results, repo_id, background, by_class=(), intact=None, adapter=False):
     """The README.md of a healed model.
 
     Args:
@@ -48,6 +48,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
         background: a `Background`.
         by_class: `scores_by_class` of the run.
         intact: results of the intact run, or None.
+        adapter: whether an adapter was kept beside its base.
 
     Returns:
         str: metadata and text. Names from datasets are escaped.
@@ -55,7 +56,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
     from huggingface_hub import ModelCard
 
     task, model = escape(_task(results)), escape(background.base_model or last_part(results["model"]["name"]))
-    damaged = results["corruption"]["level"] != 0
+    damaged = bool(damages_of(results["corruption"]))
     damage = f"damaged ({escape(describe_damage(results['corruption']))}) and healed on"
     parts = [
         f"# {model}, {damage if damaged else 'intact, fine-tuned on'} {task}",
@@ -67,6 +68,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
         *_by_class(by_class),
         "## Use",
         code_block(_use(results, repo_id)),
+        *(_adapter(damaged) if adapter else ()),
         *_intended_use(damaged),
         "## Run it again",
         *_run_again(results),
@@ -158,8 +160,8 @@ def _what_was_done(results, background):
     yield (
         f"- **Healing**: {_healing(config['healing'])}; epochs "
         f"{config['num_train_epochs']:g}, learning rate {config['learning_rate']:g}, batch size "
-        f"{config['per_device_train_batch_size']} a process. These are the weights after epoch "
-        f"{results['best_epoch']:g}: {SELECTION[config['selection']]}."
+        f"{config['per_device_train_batch_size']} a process.{taught_in_words(results)} These are the weights after "
+        f"epoch {results['best_epoch']:g}: {SELECTION[config['selection']]}."
     )
     yield (
         f"- **Data**: {data}, {examples['train']:,} training examples; scored on {examples['evaluation']:,} examples"
@@ -176,7 +178,7 @@ def _healing(name):
 def _scores(results, intact):
     metrics = results["metrics"]
     stages = [("before fine-tuning, damaged", metrics["damaged"]), ("after fine-tuning, healed", metrics["healed"])]
-    if results["corruption"]["level"] == 0:
+    if not damages_of(results["corruption"]):
         stages = [("before fine-tuning", metrics["damaged"]), ("after fine-tuning", metrics["healed"])]
     stages += [("intact model, fine-tuned the same way", intact["metrics"]["healed"])] if intact else []
     stages += [("healed, on the test file", metrics["test"])] if metrics.get("test") else []
@@ -212,6 +214,15 @@ def _use(results, repo_id):
         (imports if results["config"]["pooling"] == "mean" else "")
         + "from transformers import pipeline\n\n"
         + f'classify = pipeline("text-classification", model="{repo_id}")'
+    )
+
+
+def _adapter(damaged):
+    yield (
+        f"Two things lie here. `model.safetensors` is the {'damaged ' if damaged else ''}base model, "
+        f"{'with its damage, as described above, and ' if damaged else ''}with the trained head; "
+        "`adapter_model.safetensors` is the adapter that was trained on it, of no use on the base model as it was "
+        "published. The code above opens both together, and needs the library PEFT: `pip install peft`."
     )
 
 

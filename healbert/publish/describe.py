@@ -13,7 +13,7 @@ from ..damage.methods import METHODS
 from ..models.embedded import MODEL_ID, MODEL_LICENSE
 from ..models.source import EMBEDDED_MODEL
 from ..results.read import read_results
-from ..results.schema import region_that_counts
+from ..results.schema import damages_of, region_that_counts
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..utils.errors import UserError
@@ -188,7 +188,7 @@ def read_intact(folder, settings=None, fingerprint=None):
     if folder is None:
         return None
     results = read_finished(folder)
-    if results["corruption"]["level"] != 0:
+    if damages_of(results["corruption"]):
         found = describe_damage(results["corruption"])
         raise UserError(f"--intact_results {folder} holds a run that was damaged ({found}), not an intact one")
     if not results["metrics"]["healed"]:
@@ -201,26 +201,56 @@ def read_intact(folder, settings=None, fingerprint=None):
     return results
 
 
+TEACHERS = {
+    "finetuned": "the intact model, fine-tuned the same way",
+    "pretrained": "the intact model as it was published",
+}
+
+
+def taught_in_words(results):
+    """Whom a model learnt from and on what text it was trained first, for a model card; "" of most."""
+    healing = results.get("healing") or {}
+    teacher, text, found = healing.get("teacher"), healing.get("text"), ""
+    if teacher:
+        found += f" Its teacher was {TEACHERS.get(teacher['kind'], escape_markdown(last_part(teacher['name'])))}."
+    if text:
+        found += f" It was trained on {text['examples']:,} texts without labels first."
+    return found
+
+
 def damage_in_words(damage):
     """What was damaged and how, for a model card: Markdown, with the names of plugins escaped.
 
     Args:
         damage: the ``corruption`` of a run's results.
     """
-    if damage["level"] == 0:
+    found = damages_of(damage)
+    if not found:
         return "none."
+    hit, total = len(damage["layers_hit"]), damage["num_layers"]
+    partly = " in whole or in part" if any(one["unit"] == "parameter" for one in found) else ""
+    counted = (
+        f"{hit} of {total} layers{partly}, {damage['tensors']} tensors, "
+        f"{damage['fraction_of_model']:.1%} of all parameters"
+    )
+    if len(found) == 1:
+        said = f"{_part(found[0])} ({counted}). {_new_values(found[0])}"
+    else:
+        each = " ".join(f"({n}) {_part(one)}. {_new_values(one)}" for n, one in enumerate(found, start=1))
+        said = f"{len(found)} damages, one after another ({counted} in all). {each}"
+    return (
+        f"{said} `corruption.json` has the SHA-256 of each of these tensors before and after; every other tensor was "
+        "checked to be bit-identical."
+    )
+
+
+def _part(damage):
     named = [
         f"{what} {escape_markdown(str(damage[what]))}" for what in ("components", "parameters") if damage.get(what)
     ]
     inside = f", of these {' and '.join(named)} alone" if named else ""
-    hit, total = len(damage["layers_hit"]), damage["num_layers"]
-    partly = " in whole or in part" if damage["unit"] == "parameter" else ""
     also = "".join(f" and the {part}" for part in ("embeddings", "pooler") if damage[part])
-    return (
-        f"{_place(damage)}{inside}{also} ({hit} of {total} layers{partly}, {damage['tensors']} tensors, "
-        f"{damage['fraction_of_model']:.1%} of all parameters). {_new_values(damage)} `corruption.json` has the "
-        "SHA-256 of each of these tensors before and after; every other tensor was checked to be bit-identical."
-    )
+    return f"{_place(damage)}{inside}{also}"
 
 
 def _place(damage):

@@ -17,6 +17,7 @@ def overview(study):
     known = sorted(statuses.items(), key=lambda item: (item[0] != "completed", item[0]))
     counts = [(n, status) for status, n in known]
     counts += [(len(study.unfinished), "not finished"), (len(study.unreadable), "unusable")]
+    counts += [(study.teachers, "for others to learn from, in .teachers, left out here")]
     counts.append((len(study.scans), "scan" if len(study.scans) == 1 else "scans"))
     return [(n, status) for n, status in counts if n]
 
@@ -82,8 +83,9 @@ def _combinations(group):
     """Two sets of (dataset, damage, learning rate, seed): all that the group's values make, and those of its runs."""
     datasets, rates = group.datasets, {run.rate for run in group.runs}
     damages = {run.damage for run in group.runs}
-    inner = itertools.product({d.level for d in damages} - {0, 1}, {d.region for d in damages} - {""})
-    damages = {damage for damage in damages if damage.level in (0, 1)} | {Damage(*pair) for pair in inner}
+    # Levels and regions make a grid; layers that were named one by one, and several damages in a row, stand alone.
+    grid = {run.damage for run in group.runs if not _named_by_hand(run) and run.damage.level not in (0, 1)}
+    damages |= {Damage(*pair) for pair in itertools.product({d.level for d in grid}, {d.region for d in grid})}
     repetitions = {group.repetition(run) for run in group.runs if run.damage != INTACT}
     repetitions |= {group.repetition(run) for run in group.runs if group.repeated != "corrupt_seed"}
     wanted = set(itertools.product(datasets, damages, rates, repetitions or {None}))
@@ -92,6 +94,10 @@ def _combinations(group):
         whole = {key[:3] for key in there if key[1] == INTACT}
         there |= {key for key in wanted if key[:3] in whole}
     return wanted, there
+
+
+def _named_by_hand(run):
+    return run.config.get("corrupt_layers") is not None or run.config.get("corruptions") is not None
 
 
 def _mixed(study):

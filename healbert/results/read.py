@@ -8,12 +8,14 @@ import warnings
 from ..utils.errors import UserError
 from ..utils.files import read_file, read_json
 from ..utils.text import without_secrets
+from .kept import keeps_damaged
 from .scan import is_scan_folder, read_scan
 from .schema import (
     LOG_NAME,
     SCHEMA_VERSION,
     STAGES,
     STATUSES,
+    TEACHERS,
     error_message,
     metrics_of,
     place_of,
@@ -51,8 +53,11 @@ def check_folder(directory):
         raise UserError(f"results folder {directory} cannot be read: {error.strerror}") from error
 
 
-def _walk(directory):
-    """The folders of runs, (folder, reason) of those that cannot be looked into, and the folders of scans."""
+def _walk(directory, teachers=False):
+    """The folders of runs, (folder, reason) of those that cannot be looked into, and the folders of scans.
+
+    Runs in ``.teachers``, which others learn from, are none of a study's: they are left out unless asked for.
+    """
     check_folder(directory)
     found, closed, scans = [], [], []
 
@@ -61,19 +66,28 @@ def _walk(directory):
 
     for folder, inner, files in os.walk(directory, onerror=note):
         if {"settings.json", "results.json"} & {*files, *inner}:
-            (scans if is_scan_folder(folder, files) else found).append(pathlib.Path(folder))
+            if is_scan_folder(folder, files):
+                scans.append(pathlib.Path(folder))
+            elif "results.json" in files or not keeps_damaged(pathlib.Path(folder)):
+                found.append(pathlib.Path(folder))
             inner.clear()  # a run holds no further runs
+        elif not teachers and TEACHERS in inner:
+            inner.remove(TEACHERS)
     return sorted(found), closed, sorted(scans)
 
 
-def read_runs(directory):
+def read_runs(directory, teachers=False):
     """Every finished run at or under ``directory``.
+
+    Args:
+        directory: a results folder.
+        teachers: also those in ``.teachers``, which others learn from.
 
     Returns:
         tuple: a list of (folder, dict of its results.json), and a list of (folder, reason) of those that cannot be
         used: unfinished, damaged, of a newer schema, or with a value that is not what it must be.
     """
-    folders, unusable, _ = _walk(directory)
+    folders, unusable, _ = _walk(directory, teachers)
     runs = _read_each(folders, read_sound, unusable)
     return runs, unusable
 
@@ -153,12 +167,12 @@ def _row(folder, results):
 
 
 def list_runs(directory):
-    """What is in a results folder: a list with one dict a run, started ones among them, sorted by folder.
+    """What is in a results folder: a list with one dict a run, started ones and teachers among them, sorted by folder.
 
     Raises:
         UserError: if ``directory`` is no folder.
     """
-    runs, unusable = read_runs(directory)
+    runs, unusable = read_runs(directory, teachers=True)
     rows = {folder: _summary(results) for folder, results in runs}
     for folder, reason in unusable:
         rows[folder] = _started(folder) if reason == "not finished" else _unreadable(reason)

@@ -1,5 +1,6 @@
 """What is on disk: names of files and of stages, and how a results.json names its metrics."""
 
+import json
 import pathlib
 import re
 
@@ -9,6 +10,8 @@ LOG_NAME = "log.txt"  # what a sweep's worker printed
 STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
+TEACHERS = ".teachers"  # beside runs: intact models that others learn from
+TEXT_STAGE = "text_stage"  # in a run's folder while it is going: checkpoints of training on --heal_text
 # settings.json is written before training, so that a restart knows what the folder is of.
 RUN_FILES = (
     "results.json",
@@ -19,6 +22,7 @@ RUN_FILES = (
     "predictions_test.parquet",
     "features.npz",
     "tsne.png",
+    "trace.png",
     "trainer_state.json",
     LOG_NAME,
 )
@@ -44,6 +48,16 @@ MODEL_FILES = (
 )
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")  # of a model that is kept in several files
 CHECKPOINT = re.compile(r"(damaged-)?checkpoint-(\d+)")  # a damaged one was set aside
+
+
+def count_teachers(directory):
+    """How many finished intact runs lie in a folder of runs for those to learn from."""
+    return sum(1 for _ in (pathlib.Path(directory) / TEACHERS).glob("*/results.json"))
+
+
+def is_teacher(run):
+    """Whether a run lies where those are kept that others learn from; ``run`` is its path."""
+    return TEACHERS in pathlib.PurePath(run).parts[:-1]
 
 
 def metrics_of(results):
@@ -81,29 +95,57 @@ def region_that_counts(level, region):
 def place_of(config, corruption=None):
     """Where a run's damage lies: (level, region), the region "" where it means nothing.
 
-    Layers that were named one by one are a level and a region where these name the same; else the region says which
-    they are, and the level which share of the layers.
+    Layers that were named one by one, and those of several damages, are a level and a region where these name the same;
+    else the region says which they are, and the level which share of the layers.
 
     Args:
         config: settings by their flags' names.
         corruption: of a run's results, where there are any.
     """
     level, layers = config.get("corrupt_level"), config.get("corrupt_layers")
-    if layers is None or level == 0:
+    several = config.get("corruptions") is not None
+    if not several and (layers is None or level == 0):
         return float(level or 0), region_that_counts(level or 0, str(config.get("corrupt_region")))
     hit, total = (corruption or {}).get("layers_hit"), (corruption or {}).get("num_layers")
-    if not hit or not total:  # a run that failed too soon to say
-        return 0.0, f"layers {layers}"
+    if not hit or not total:  # a run that failed too soon to say, or damages that lie outside the layers
+        return 0.0, "several damages" if several else f"layers {layers}"
     share = len(hit) / total
     if share == 1:
         return 1.0, ""
     ends = {"bottom": list(range(len(hit))), "top": list(range(total - len(hit), total))}
-    return share, next((region for region, same in ends.items() if same == hit), f"layers {layers}")
+    named = f"layers {','.join(map(str, hit))}" if several else f"layers {layers}"
+    return share, next((region for region, same in ends.items() if same == hit), named)
+
+
+def damages_of(corruption):
+    """The damages of a run, one after another: a list of what each one's spec said; of an intact run an empty list.
+
+    Args:
+        corruption: of a run's results.
+    """
+    found = corruption.get("corruptions") or [corruption]
+    return [damage for damage in found if damage["level"] != 0]
+
+
+def methods_of(config):
+    """The methods of a run's damages, in words: "zero", or "gaussian_noise, then zero".
+
+    Args:
+        config: settings by their flags' names.
+    """
+    listed = config.get("corruptions")
+    if listed is None:
+        return str(config.get("corrupt_method"))
+    return ", then ".join(str(entry.get("method", "kaiming_uniform")) for entry in json.loads(listed))
 
 
 def is_damage(name):
     """Whether a setting says what is damaged, and how."""
-    return name.startswith("corrupt_") or name == "keep_norms"
+    return (
+        name.startswith("corrupt_")
+        and name != "corrupt_only"
+        or name in ("keep_norms", "corruptions", "match_severity")
+    )
 
 
 def error_message(results):

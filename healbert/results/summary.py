@@ -1,6 +1,6 @@
 """The closing summary of a run."""
 
-from .schema import primary_of, primary_score, region_that_counts
+from .schema import damages_of, primary_of, primary_score, region_that_counts
 
 
 def table_rows(results, output_dir):
@@ -12,6 +12,7 @@ def table_rows(results, output_dir):
         ("text", ", ".join(results["task"]["text_columns"])),
         ("model", results["model"]["name"]),
         ("damage", describe_damage(damage)),
+        *_severity(damage),
         ("hit", f"{layers}, {damage['fraction_of_model']:.1%} of the model's parameters"),
         (f"majority {title}", _figure(results["task"]["majority"])),
         (f"damaged {title}", _figure(primary_score(results, "damaged"))),
@@ -21,6 +22,11 @@ def table_rows(results, output_dir):
         ("time", f"{sum(results['timing'].values()):.1f} s, of it healing {results['timing']['heal']:.1f} s"),
         ("results", str(output_dir)),
     ]
+
+
+def _severity(damage):
+    found = damage.get("severity")
+    return [("severity", f"{found['metric']} {found['reached']:.4g}, asked {found['target']:g}")] if found else []
 
 
 def _figure(value):
@@ -36,8 +42,10 @@ def format_results(results, output_dir):
 
 def describe_damage(damage):
     """The damage in a few words, from the ``corruption`` of a run's results."""
-    if damage["level"] == 0:
-        return "none"
+    return "; then ".join(_describe_one(one) for one in damages_of(damage)) or "none"
+
+
+def _describe_one(damage):
     place = f"layers {damage['layers']}" if damage.get("layers") is not None else _region(damage)
     also = "".join(f" and {part}" for part in ("embeddings", "pooler") if damage[part])
     parts = [f"{name} {damage[name]}" for name in ("components", "parameters") if damage.get(name)]

@@ -21,6 +21,10 @@ def check_runs(runs, processes=1):
         refused += _refused(group, _open_data, _check_data)
     for group in _groups(runs, _model_key):
         refused += _refused(group, _open_model, lambda model, arguments: _check_model(model, arguments, processes))
+    for group in _groups([run for run in runs if run.arguments.run.teacher], _teacher_key):
+        refused += _refused(group, _check_teacher, _nothing_more)
+    for group in _groups([run for run in runs if run.arguments.run.heal_text], lambda a: a.run.heal_text):
+        refused += _refused(group, lambda arguments: arguments.sources.text.read(), _nothing_more)
     if refused:
         names = ", ".join(run.name for run, _ in refused[:3]) + (" ..." if len(refused) > 3 else "")
         raise UserError(f"{len(refused)} of {len(runs)} runs cannot run ({names}): {refused[0][1]}")
@@ -39,6 +43,14 @@ def _data_key(arguments):
 
 def _model_key(arguments):
     return [dataclasses.asdict(arguments.model)]
+
+
+def _teacher_key(arguments):
+    return [arguments.run.teacher, *_model_key(arguments), *_data_key(arguments)]
+
+
+def _nothing_more(shared, arguments):
+    """What is alike in a group was tried when it was opened."""
 
 
 def _refused(group, open_shared, check):
@@ -72,6 +84,13 @@ def _check_data(task, arguments):
         choose_pictured(task, arguments)
 
 
+def _check_teacher(arguments):
+    from ..experiment.teacher import check_given
+    from ..models.loading import load_tokenizer
+
+    check_given(arguments, _open_data(arguments).label_names, load_tokenizer(arguments.model, arguments.sources.model))
+
+
 def _open_model(arguments):
     from ..models.loading import empty_model, load_tokenizer
 
@@ -80,14 +99,13 @@ def _open_model(arguments):
 
 
 def _check_model(model, arguments, processes):
-    from ..damage.selection import select_tensors
+    from ..damage.series import select_all
     from ..damage.shorter import depth_after
     from ..healing.requirements import check_optional
-    from ..models.layers import find_layers
     from ..probing.probes import check_layers
 
-    spec = arguments.corruption.spec()
-    select_tensors(find_layers(model, spec.side), spec)
+    spec = arguments.spec
+    select_all(model, spec)
     layers = arguments.features.layers()
     if layers is not None:
         check_layers(layers, depth_after(model, spec))

@@ -19,6 +19,7 @@ SECTIONS = ("base", "grid", "include", "exclude")
 NOT_IN_SWEEPS = {
     "output_dir": "each run has a folder of its own; give the sweep's --output_dir",
     "overwrite_output_dir": "finished runs are kept; delete the folders of those that are to be run again",
+    "corrupt_only": "a sweep makes runs; damage a model by a command of its own, and give its folder as the model",
     "push_to_hub": "push the whole folder once it is done: python -m healbert push DIR",
     "resume_from_checkpoint": "runs continue by themselves",
 }

@@ -97,7 +97,7 @@ def read_options(flag, given, declared):
             known[f"{entry}.{name}"] = (entry, name)
             if len(declared) == 1:
                 known[name] = (entry, name)
-    for name, value in _pairs(flag, given):
+    for name, value in option_pairs(flag, given):
         if name not in known:
             listed = ", ".join(known) or f"{' and '.join(declared) or 'nothing here'} has none"
             raise UserError(f"{flag}: '{name}' is no option here{did_you_mean(name, known)} (known: {listed})")
@@ -106,20 +106,27 @@ def read_options(flag, given, declared):
     return values
 
 
-def list_options(entries):
+def list_options(entries, marked=None):
     """All options that the entries of a table declare, with their defaults, for ``--help``: a text.
 
     Args:
-        entries: a table whose entries have ``options``.
+        entries: a table whose entries have ``options``; those whose options are the same are named together.
+        marked: function of an entry: the name of an option that gets a ``*``, or None.
     """
-    declared = {entry: entries[entry].options for entry in entries if entries[entry].options}
-    listed = [
-        f"{entry}: " + ", ".join(f"{n}={o.default}" for n, o in options.items()) for entry, options in declared.items()
-    ]
+    names = {}
+    for name, entry in ((name, entries[name]) for name in entries if entries[name].options):
+        strongest = marked(entry) if marked else None
+        text = ", ".join(f"{n}{'*' * (n == strongest)}={option.default}" for n, option in entry.options.items())
+        names.setdefault(text, []).append(name)
+    listed = [f"{', '.join(same)}: {text}" for text, same in names.items()]
     return f"With their defaults: {'; '.join(listed)}." if listed else "None of those that come with HealBERT has any."
 
 
-def _pairs(flag, given):
+def option_pairs(flag, given):
+    """Options as they were given: a list of (name, value).
+
+    Args: as of `read_options`.
+    """
     if given is None or given == "":
         return []
     if isinstance(given, str) and given.lstrip().startswith("{"):

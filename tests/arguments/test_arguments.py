@@ -5,8 +5,10 @@ import yaml
 from helpers.arguments import UNUSUAL, parse, parse_file, run
 from helpers.small import to_flags
 
-from healbert.arguments.parser import TRAINING_DEFAULTS, build_parser, make_arguments, parse_arguments
+from healbert.arguments.parser import build_parser, known_flags, make_arguments, parse_arguments, to_argv
+from healbert.arguments.training import TRAINING_DEFAULTS
 from healbert.tasks.table import EMBEDDED_TASK, TASKS
+from healbert.utils.errors import UserError
 
 
 @pytest.mark.parametrize("name", sorted(TRAINING_DEFAULTS))
@@ -115,10 +117,55 @@ def test_lists_in_files_are_what_commas_are_on_the_command_line(tmp_path):
     assert made.corruption == written.corruption
 
 
-def test_flags_of_the_embedded_task_are_parsed_once(monkeypatch):
+def outcome(read):
+    """What comes of settings: those of the run and its name, or why it is refused."""
+    try:
+        arguments = read()
+    except UserError as error:
+        return str(error)
+    return arguments.settings(), arguments.name()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"task_name": "sst2", "seed": 3, "learning_rate": "1e-4"},
+        {"task_name": EMBEDDED_TASK, "num_train_epochs": 2},
+        {"corrupt_level": 0.5, "corrupt_method": "bit_flip", "corrupt_options": {"rate": 0.1}},
+        {"corrupt_layers": [0, "2-3"], "corrupt_components": ["attention"], "corrupt_level": None},
+        {"corrupt_level": [0.25], "label_names": [], "include_for_metrics": ["loss"], "debug": ["underflow_overflow"]},
+        {"healing": ["lora", "damaged_only"], "healing_options": {"lora.rank": 4}, "tsne": True},
+        {"disable_tqdm": False, "save_model": "yes", "report_to": "none", "lr_scheduler_kwargs": {"a": 1}},
+        {"corrupt_level": 0.5, "plugin": []},
+        {"learning_rate": "fast"},
+        {"seed": "--x"},
+        {"seed": -1},
+        {"corrupt_level": 50},
+        {"corrupt_level": [0.25, 0.5]},
+        {"task_name": "sst2", "dataset_name": "someone/texts"},
+        {"learning_rate": "fast", "sede": 1},
+    ],
+)
+def test_settings_read_one_by_one_are_what_a_command_line_says(settings):
+    def on_the_command_line():
+        return parse_arguments(to_argv({"use_cpu": True, **settings}, known_flags()))[0]
+
+    known = outcome(on_the_command_line)
+    for _ in range(2):  # the second time from memory
+        assert outcome(lambda: make_arguments(use_cpu=True, **settings)) == known
+
+
+def test_a_value_of_many_runs_is_parsed_once(monkeypatch):
     parsed, plain = [], build_parser().parse_known_args
-    monkeypatch.setattr(build_parser(), "parse_known_args", lambda argv: parsed.append(argv) or plain(argv))
-    recipe = TASKS[EMBEDDED_TASK].recipe
-    assert recipe.items() <= parse_arguments(["--seed", "3"])[0].settings().items() and len(parsed) == 1
-    assert parse_arguments(["--task_name", EMBEDDED_TASK])[0].training.learning_rate == recipe["learning_rate"]
-    assert parse_arguments(["--task_name", "sst2"])[0].training.learning_rate == TRAINING_DEFAULTS["learning_rate"]
+    make_arguments(use_cpu=True, seed=77)
+    monkeypatch.setattr(build_parser(), "parse_known_args", lambda *given: parsed.append(given[0]) or plain(*given))
+    for seed in (77, 78, 77):
+        assert make_arguments(use_cpu=True, seed=seed).training.seed == seed
+    assert parsed == [("--seed=78",)]
+
+
+def test_runs_do_not_share_what_can_be_changed():
+    first, second = (make_arguments(use_cpu=True, include_for_metrics=["loss"]) for _ in range(2))
+    first.training.include_for_metrics.append("inputs")
+    assert second.training.include_for_metrics == ["loss"]

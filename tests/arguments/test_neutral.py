@@ -61,12 +61,18 @@ OTHER = {
         "hub_revision": "branch",
         "token": "secret",
     },
-    "what is idle": {"dev_fraction": 0.4, "sample_seed": 3, "tsne_perplexity": 5, "tsne_samples": 10},
+    "what is idle": {
+        "dev_fraction": 0.4,
+        "sample_seed": 3,
+        "tsne_perplexity": 5,
+        "tsne_samples": 10,
+        "trace_samples": 9,
+    },
 }
 
 # Settings that cannot be run both ways here, and why their other value makes no difference.
 WHY_NOT = {
-    "dataloader_in_order": "one value is allowed (arguments/parser.py, FIXED)",
+    "dataloader_in_order": "one value is allowed (arguments/training.py, FIXED)",
     "dataloader_multiprocessing_context": "how workers start, which takes minutes; what they do is run with "
     "dataloader_num_workers",
     "ddp_backend": "needs two devices or two machines; which library adds up gradients is part of the device",
@@ -80,6 +86,7 @@ WHY_NOT = {
     "hub_token": "says who pushes; pushing comes after the results",
     "intact_results": "for the card of a push, which comes after the results",
     "local_rank": "set by the launcher; the number of processes counts",
+    "measure_damage": "idle at level 0 alone, where tests/experiment/test_severity.py runs it both ways",
     "push_to_hub": "comes after the results",
     "resume_from_checkpoint": "goes on with the same run: tests/experiment runs both ways",
     "torch_num_threads": "not neutral: the docs promise the same bits for the same number, which results record",
@@ -101,6 +108,7 @@ STAND_FOR = {
     "model_revision": "sources: the fingerprint of the model",
     "plugin": "plugins: the hashes of their content",
     "tokenizer_name": "sources: the fingerprint of the tokenizer",
+    "trace_reference": "sources: the fingerprint of the model",
     "use_cpu": "device",
 }
 

@@ -1,15 +1,10 @@
 """An interruption changes nothing."""
 
-import os
 import pathlib
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from helpers.runs import EPOCHS, STEPS, rewind, run_with, same_outcome
-from helpers.small import ROOT, to_flags
+from helpers.runs import EPOCHS, STEPS, interrupt, rewind, run_with, same_outcome
 
 from healbert.healing.checkpoints import MANIFEST
 from healbert.healing.trainer import HealingTrainer
@@ -100,23 +95,6 @@ def test_moved_run_continues(run, with_checkpoints, settings, tmp_path):
     moved = folder.rename(tmp_path / "moved")
     run_with(settings, output_dir=str(moved))
     assert same_outcome(moved, run)
-
-
-def _listen_to_ctrl_c():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background inherits that it is ignored
-
-
-def interrupt(settings, folder, number):
-    """Starts the script, sends it a signal once its first checkpoint is whole; returns status and error output."""
-    command = [sys.executable, str(ROOT / "run_corrupt_glue.py"), *to_flags(settings | {"output_dir": folder})]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, preexec_fn=_listen_to_ctrl_c, **pipes) as process:
-        until = time.monotonic() + 100
-        while not list(folder.glob(f"checkpoint-*/{MANIFEST}")) and process.poll() is None:
-            assert time.monotonic() < until, "no checkpoint appeared"
-            time.sleep(0.005)
-        os.kill(process.pid, number)
-        return process.wait(60), process.stderr.read()
 
 
 @pytest.mark.slow

@@ -30,12 +30,16 @@ CASES = {
     ("two_phase", "share=1"): hit,
     ("two_phase,mixout", "two_phase.share=0.5"): lambda name: True,
     ("lora,damaged_only", "lora.keep=adapter"): lambda name: False,
+    ("distill", "temperature=3"): lambda name: True,
+    ("distill,damaged_only", "distill.of=hidden"): hit,
+    ("continued_pretraining,damaged_only", "continued_pretraining.mask_share=0.2"): hit,
 }
 
 
 @pytest.mark.parametrize("healing, options", CASES, ids=str)
-def test_frozen_parts_stay_over_two_processes(run_flags, healing, options):
+def test_frozen_parts_stay_over_two_processes(run_flags, text_file, healing, options):
     more = {"healing": healing, "healing_options": options, "weight_decay": 0.5, "save_model": True, "max_steps": 12}
+    more |= {"heal_text": text_file} if healing.startswith(("continued", "distill,")) else {}
     settings = run_flags | more | {"per_device_train_batch_size": 4, "disable_tqdm": True}
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*launch, str(ROOT / "run_corrupt_glue.py"), *to_flags(settings)]

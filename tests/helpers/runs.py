@@ -1,13 +1,21 @@
 """Runs of a second or two, and what is read of their folders."""
 
 import json
+import os
 import pathlib
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas
 
 from healbert import make_arguments, run_experiment
+from healbert.healing.checkpoints import MANIFEST
+
+from .small import ROOT, to_flags
 
 EPOCHS = 4
 
@@ -77,3 +85,20 @@ def rewind(with_checkpoints, folder, epochs):
         if int(checkpoint.name.rpartition("-")[2]) > epochs * STEPS:
             shutil.rmtree(checkpoint)
     return folder
+
+
+def _listen_to_ctrl_c():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background inherits that it is ignored
+
+
+def interrupt(settings, folder, number):
+    """Starts the script, sends it a signal once its first checkpoint is whole; returns status and error output."""
+    command = [sys.executable, str(ROOT / "run_corrupt_glue.py"), *to_flags(settings | {"output_dir": folder})]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=_listen_to_ctrl_c, **pipes) as process:
+        until = time.monotonic() + 100
+        while not list(folder.glob(f"checkpoint-*/{MANIFEST}")) and process.poll() is None:
+            assert time.monotonic() < until, "no checkpoint appeared"
+            time.sleep(0.005)
+        os.kill(process.pid, number)
+        return process.wait(60), process.stderr.read()

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from helpers.report_runs import Maker, add_insides
 
+from healbert.analysis.collect import collect
 from healbert.analysis.verdict import OPEN
 from healbert.report.content import make_content
 from healbert.report.formats.markdown import text_table
@@ -162,6 +163,29 @@ class TestHalfFinishedAndBad:
             shutil.rmtree(maker.root / f"run-{number:05d}")
         (sentence,) = make_content(tmp_path).warnings
         assert sentence.startswith("Not a full grid: 3 of 8 combinations")
+
+    def test_layers_named_by_hand_and_lists_leave_no_holes(self, tmp_path):
+        """Of layer 0 beside a grid of levels and regions, no top 17% is missing."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).sweep(levels=(0, 0.5, 1), rates=(2e-5,), seeds=(0, 1))
+        listed = json.dumps([{"level": 0.5, "method": "zero"}, {"layers": "5"}])
+        named = [
+            ([0], {"corrupt_layers": "0"}),
+            ([0, 1, 2], {"corrupt_layers": "0-2"}),
+            ([2, 4], {"corrupt_layers": "2,4"}),
+        ]
+        for hit, settings in [*named, ([0, 1, 2, 5], {"corruptions": listed})]:
+            for seed in (0, 1):
+                path = maker.run("sst2", 0.5, seed=seed) / "results.json"
+                results = json.loads(path.read_text())
+                results["config"] |= {"corrupt_level": None, **settings}
+                results["corruption"] |= {"layers_hit": hit, "num_layers": 6}
+                path.write_text(json.dumps(results))
+        content = make_content(tmp_path)
+        assert not any("full grid" in warning for warning in content.warnings)
+        labels = " ".join(group.label for group in collect(tmp_path).groups)
+        assert "zero, then kaiming_uniform" in labels and "corruptions level 0.5 method zero; then layers 5" in labels
+        shutil.rmtree(path.parent)  # of one that was named, too, a seed is missing
+        assert any(warning.startswith("Not a full grid: 1 of") for warning in make_content(tmp_path).warnings)
 
     def test_copies_of_a_run_are_named(self, tmp_path):
         folder = Maker(tmp_path, {"sst2": (["n", "p"], 60)}).run("sst2", 0.5)

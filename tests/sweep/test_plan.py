@@ -2,8 +2,10 @@
 
 import pytest
 import yaml
+from helpers.small import save_tiny_bert
 from helpers.sweeps import plan, varying
 
+from healbert.arguments.parser import make_arguments
 from healbert.sweep.check import check_runs
 from healbert.sweep.plan import make_plan
 from healbert.sweep.sweep_file import read_sweep
@@ -79,6 +81,16 @@ def test_runs_of_one_task_follow_each_other(base, tmp_path, csv_files):
     found = varying(plan(sweep, tmp_path), "train_file", "seed")
     first, second = csv_files["train_file"], csv_files["validation_file"]
     assert found == [(first, 1), (first, 2), (second, 1), (second, 2)]
+
+
+def test_every_donor_makes_a_run_of_its_own(base, tmp_path):
+    donors = [save_tiny_bert(tmp_path / f"donor{size}", initializer_range=size) for size in (0.1, 0.2)]
+    include = [
+        {"corrupt_level": 0.5},
+        *({"corrupt_level": 0.5, "corrupt_method": "donor", "corrupt_donor": donor} for donor in donors),
+    ]
+    found = plan({"base": base, "include": include}, tmp_path)
+    assert [run.name for run in found.runs] == [make_arguments(**base, **entry).name(1) for entry in include]
 
 
 def test_file_and_dict_are_the_same_sweep(base, tmp_path):

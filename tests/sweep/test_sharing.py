@@ -12,7 +12,7 @@ from helpers.small import ROOT
 from helpers.sweeps import kill_group, start_sweep, sweep, training_in, wait_for
 
 from healbert.results.read import load_results
-from healbert.sweep.engines import Options, is_of_this_machine
+from healbert.sweep.engines import Options, is_of_this_machine, start_engine
 from healbert.sweep.engines.local import slots, threads_of_new
 from healbert.sweep.share import THREADS, at_work, keep_threads, threads_of
 from healbert.utils.alive import alive_file, alive_files
@@ -134,6 +134,36 @@ def test_damaged_number_of_threads(tmp_path, text):
     (tmp_path / THREADS).write_text(text)
     assert threads_of(tmp_path, results_with(2)) == 2
     keep_threads(tmp_path, 2)
+
+
+@pytest.mark.parametrize(
+    "kept, slurm, processes, threads",
+    [
+        (None, {}, 1, None),
+        (None, {"slurm_cpus_per_task": 4}, 1, 4),
+        (None, {"cpus_per_task": 6}, 2, 3),
+        (5, {"slurm_cpus_per_task": 4}, 1, 5),
+    ],
+)
+def test_threads_of_runs_on_a_slurm_cluster(monkeypatch, tmp_path, kept, slurm, processes, threads):
+    submitit = pytest.importorskip("submitit", reason="the slurm extra is not installed")
+    plain = submitit.AutoExecutor
+    # No Slurm is here: submitit's local executor takes the same parameters.
+    monkeypatch.setattr(submitit, "AutoExecutor", lambda folder, cluster: plain(folder=folder, cluster="local"))
+    options = Options(str(tmp_path), threads=kept, slurm=slurm, processes_per_run=processes)
+    assert start_engine("slurm", options).threads == threads
+
+
+@pytest.mark.slow
+def test_slurm_jobs_have_the_threads_that_the_folder_keeps(write_sweep, tmp_path):
+    pytest.importorskip("submitit", reason="the slurm extra is not installed")
+    folder = tmp_path / "runs"
+    assert sweep(write_sweep(grid={"seed": [1]}), folder, "--workers", "2")[0] == 0
+    threads = json.loads((folder / THREADS).read_text())["threads"]
+    options = "--engine", "slurm", "--slurm", "cluster=local", "--workers", str(threads + 1)
+    assert sweep(write_sweep(grid={"seed": [1, 2]}), folder, *options)[0] == 0
+    runs = [json.loads(path.read_text()) for path in folder.glob("*/results.json")]
+    assert [run["environment"]["threads"] for run in runs] == [threads] * 2
 
 
 def test_resumed_sweep_has_the_threads_that_it_began_with(write_sweep, tmp_path):

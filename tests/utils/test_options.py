@@ -76,4 +76,7 @@ def test_entry_without_options():
 def test_options_of_a_table_are_listed_with_their_defaults():
     entries = {name: types.SimpleNamespace(options=options) for name, options in DECLARED.items()}
     assert list_options(entries) == ("With their defaults: flip: rate=0.001, bits=all; noise: steps=3, relative=True.")
+    entries["hiss"] = entries["noise"]
+    shown = "With their defaults: flip: rate=0.001, bits=all; noise, hiss: steps*=3, relative=True."
+    assert list_options(entries, lambda entry: "steps") == shown
     assert list_options({}) == "None of those that come with HealBERT has any."

@@ -28,7 +28,10 @@ BAND = "The band is one standard deviation over seeds to either side."
 
 @dataclasses.dataclass
 class Series:
-    """A line: ``y`` (points,), ``spread`` its standard deviation over seeds (0 with one), ``counts`` the seeds."""
+    """A line: ``y`` (points,), ``spread`` its standard deviation over seeds (0 with one), ``counts`` the seeds.
+
+    ``marker`` is one of `MARKERS`, or "none".
+    """
 
     name: str
     x: list

@@ -41,7 +41,7 @@ def _lines(lines):
         data.append(
             {
                 "type": "scatter",
-                "mode": "lines+markers",
+                "mode": "lines" if series.marker == "none" else "lines+markers",
                 "name": safe(series.name),
                 "x": series.x,
                 "y": series.y,
@@ -49,7 +49,7 @@ def _lines(lines):
                 "hovertemplate": f"{safe(series.name)}<br>{lines.x_label}: %{{x}}<br>%{{y:.4f}}%{{customdata[0]}} "
                 "(n %{customdata[1]})<extra></extra>",
                 "line": {"color": series.colour, "dash": series.dash, "width": 2},
-                "marker": {"symbol": series.marker, "size": 7},
+                **({} if series.marker == "none" else {"marker": {"symbol": series.marker, "size": 7}}),
             }
         )
     ends = _ends(lines)

@@ -15,6 +15,7 @@ from ...utils.text import clean
 from .base import CIVIDIS, GREY, Heat, Lines, Scatter
 
 MARKERS = dict(zip("circle square diamond triangle-up x triangle-down cross star".split(), "osD^XvP*", strict=True))
+MARKERS["none"] = ""
 
 
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
@@ -100,7 +101,7 @@ def _panel_size(figure):
     if isinstance(content, Heat):
         labels = 0.07 * max(len(name) for name in content.rows)
         cell = 0.95 if content.row_tags else 0.42 if len(content.columns) <= 12 else 0.14
-        tall = 0.55 if content.row_tags else cell
+        tall = 0.55 if content.row_tags else 0.26 if len(content.rows) > len(content.columns) else cell
         return max(2.8, cell * len(content.columns) + labels + 1), max(2.0, tall * len(content.rows) + labels + 0.7)
     if isinstance(content, Scatter):
         return 3.0, 3.0

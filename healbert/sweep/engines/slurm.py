@@ -35,9 +35,15 @@ def start(options):
         what = " ".join(str(error).split())
         raise UserError(f"--engine slurm: {what} (without Slurm: --slurm cluster=local)") from error
     if cluster == "slurm":
-        return SlurmEngine(executor, capacity=10**6)  # Slurm has the queue
+        return SlurmEngine(executor, capacity=10**6, threads=options.threads or _threads(options))  # Slurm queues
     workers = options.workers or 1
     return SlurmEngine(executor, workers, threads=options.threads or threads_of_new(workers, options))
+
+
+def _threads(options):
+    """The threads of each run of a new sweep: the cores that its job is given; None where nothing says how many."""
+    cores = options.slurm.get("slurm_cpus_per_task", options.slurm.get("cpus_per_task"))
+    return max(1, cores // options.processes_per_run) if isinstance(cores, int) else None
 
 
 class SlurmEngine:

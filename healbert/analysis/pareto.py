@@ -1,0 +1,92 @@
+"""What score a healing strategy reaches at what cost, and which are on the Pareto front."""
+
+import dataclasses
+
+import numpy as np
+
+from .families import families
+
+COSTS = {  # name -> (title, function of a run's ``healing``)
+    "flops": ("FLOPs of healing", lambda healing: _times(healing, "flops_per_step")),
+    "seconds": ("seconds of training steps", lambda healing: _times(healing, "seconds_per_step")),
+    "parameters": ("trainable parameters", lambda healing: healing.get("trainable_parameters")),
+}
+APART = ("healing", "healing_options")  # in which the groups of a family differ
+
+
+@dataclasses.dataclass
+class Strategy:
+    """One way to heal one damage of one dataset: its mean score over seeds, and its mean costs by name.
+
+    ``fronts`` are the names of the costs by which no other is as good and cheaper, or better and as cheap.
+    """
+
+    group: object
+    name: str
+    rate: float
+    scores: list
+    costs: dict
+    fronts: set
+
+    @property
+    def score(self):
+        """The mean over seeds."""
+        return float(np.mean(self.scores))
+
+
+def strategies(groups):
+    """Families of groups that differ in the strategy alone, with what is known at each place.
+
+    Args:
+        groups: list of `GroupAnalysis`.
+
+    Returns:
+        list of (`Family`, {(dataset, damage): list of `Strategy`}), of places with two or more alone.
+    """
+    found = []
+    for family in families(groups, APART):
+        places = {place: _at(family, *place) for place in family.places}
+        places = {place: ways for place, ways in places.items() if len(ways) > 1}
+        if places:
+            found.append((family, places))
+    return found
+
+
+def _at(family, dataset, damage):
+    ways = []
+    for analysed in family.groups:
+        entry = analysed.results.get(dataset, damage)
+        if entry and entry.values:
+            runs = [run for members in entry.runs.values() for run in members]
+            costs = {name: _mean([cost(run.part("healing")) for run in runs]) for name, (_, cost) in COSTS.items()}
+            ways.append(Strategy(analysed.group, _name(analysed.group), entry.rate, entry.values, costs, set()))
+    for cost in COSTS:
+        known = [way for way in ways if way.costs[cost] is not None]
+        on = front([(way.costs[cost], family.metric.sign * way.score) for way in known])
+        for place in on:
+            known[place].fronts.add(cost)
+    return sorted(ways, key=lambda way: way.name)
+
+
+def front(points):
+    """Places of those (cost, score) that no other beats: none is at most as dear and at least as good, and differs."""
+    return [
+        i
+        for i, (cost, score) in enumerate(points)
+        if not any(c <= cost and s >= score and (c, s) != (cost, score) for c, s in points)
+    ]
+
+
+def _name(group):
+    run = next(iter(group.runs))
+    options = group.settings.get("healing_options")
+    return str(run.config.get("healing") or "full") + (f" ({options})" if options else "")
+
+
+def _times(healing, each):
+    steps, value = healing.get("steps"), healing.get(each)
+    return None if steps is None or value is None else steps * value
+
+
+def _mean(values):
+    return float(np.mean(values)) if values and None not in values else None
