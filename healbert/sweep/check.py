@@ -16,18 +16,19 @@ def check_runs(runs, processes=1):
     Raises:
         UserError: naming the runs that would fail, and why the first would.
     """
-    refused = []
+    found = []
     for group in _groups(runs, _data_key):
-        refused += _refused(group, _open_data, _check_data)
+        found += _refused(group, _open_data, _check_data)
     for group in _groups(runs, _model_key):
-        refused += _refused(group, _open_model, lambda model, arguments: _check_model(model, arguments, processes))
+        found += _refused(group, _open_model, lambda model, arguments: _check_model(model, arguments, processes))
     for group in _groups([run for run in runs if run.arguments.run.teacher], _teacher_key):
-        refused += _refused(group, _check_teacher, _nothing_more)
+        found += _refused(group, _check_teacher, _nothing_more)
     for group in _groups([run for run in runs if run.arguments.run.heal_text], lambda a: a.run.heal_text):
-        refused += _refused(group, lambda arguments: arguments.sources.text.read(), _nothing_more)
+        found += _refused(group, lambda arguments: arguments.sources.text.read(), _nothing_more)
+    refused = list(dict.fromkeys(run.name for run, _ in found))  # for its data and its model, a run is refused once
     if refused:
-        names = ", ".join(run.name for run, _ in refused[:3]) + (" ..." if len(refused) > 3 else "")
-        raise UserError(f"{len(refused)} of {len(runs)} runs cannot run ({names}): {refused[0][1]}")
+        names = ", ".join(refused[:3]) + (" ..." if len(refused) > 3 else "")
+        raise UserError(f"{len(refused)} of {len(runs)} runs cannot run ({names}): {found[0][1]}")
 
 
 def _groups(runs, key):

@@ -10,7 +10,7 @@ import sys
 from ..arguments.parser import make_arguments, typed
 from ..arguments.teacher import teacher_arguments
 from ..results.read import is_locked, read_sound
-from ..results.schema import source_name
+from ..results.schema import error_message, primary_of, source_name
 from ..utils.errors import UserError
 from .tokens import TOKENS
 
@@ -22,8 +22,9 @@ class PlannedRun:
     """One run of a sweep.
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
-    ``folder`` its results folder, ``state`` one of "todo", "completed", "diverged" and "failed", and ``written`` tells
-    one writing of its ``results.json`` from another. ``teacher`` is the run of the sweep that it learns from, if any.
+    ``folder`` its results folder, ``state`` "todo", "completed", "diverged" or "failed", ``results`` what of its
+    ``results.json`` a sweep needs, and ``written`` tells one writing of that file from another. ``teacher`` is the run of
+    the sweep that it learns from, if any.
     """
 
     settings: dict
@@ -47,7 +48,7 @@ class PlannedRun:
         """Reads the state from disk; what cannot be read is to be done again."""
         try:
             stat = (self.folder / "results.json").stat()
-            self.results, self.written = read_sound(self.folder), (stat.st_ino, stat.st_mtime_ns)
+            self.results, self.written = _needed(read_sound(self.folder)), (stat.st_ino, stat.st_mtime_ns)
             self.state = self.results["status"]
         except (OSError, ValueError):
             self.results, self.written, self.state = None, None, "todo"
@@ -59,6 +60,20 @@ class PlannedRun:
             return is_locked(self.folder)
         except OSError:
             return False
+
+
+def _needed(results):
+    """What of a run's results a sweep goes by: a small part of them, as 100,000 finished runs weigh."""
+    primary, about = primary_of(results)
+    return {
+        "status": results["status"],
+        "error": {"message": error_message(results)},
+        "timing": results.get("timing"),
+        "environment": {"threads": (results.get("environment") or {}).get("threads")},
+        "config": {"save_model": results["config"].get("save_model")},
+        "task": {"primary_metric": primary, "metrics": {primary: about} if about else {}},
+        "metrics": {"healed": (results.get("metrics") or {}).get("healed")},
+    }
 
 
 @dataclasses.dataclass

@@ -1,15 +1,19 @@
 """From a sweep file to runs: what is expanded, what is the same experiment, what is refused."""
 
+import json
+
 import pytest
 import yaml
 from helpers.small import save_tiny_bert
 from helpers.sweeps import plan, varying
 
 from healbert.arguments.parser import make_arguments
+from healbert.results.schema import primary_of, primary_score
 from healbert.sweep.check import check_runs
 from healbert.sweep.plan import make_plan
 from healbert.sweep.sweep_file import read_sweep
 from healbert.utils.errors import UserError
+from healbert.utils.files import write_json
 
 # ---------------------------------------------------------------- expansion
 
@@ -106,6 +110,30 @@ def test_processes_of_a_run_are_part_of_it(base, tmp_path):
     assert one != two
 
 
+def test_a_plan_keeps_little_of_what_is_finished(base, tmp_path):
+    sweep = {"base": base, "grid": {"seed": [1]}}
+    run = plan(sweep, tmp_path).runs[0]
+    epochs = [{"epoch": number, "f1_weighted": 0.5} for number in range(500)]
+    about = {"title": "weighted F1", "greater_is_better": True}
+    results = {
+        "schema_version": 2,
+        "status": "completed",
+        "config": run.arguments.settings(),
+        "task": {"name": "docstrings", "primary_metric": "f1_weighted", "metrics": {"f1_weighted": about}},
+        "metrics": {"healed": {"f1_weighted": 0.75}, "per_epoch": epochs},
+        "timing": {"heal": 2.0, "load": 1.0},
+        "environment": {"threads": 3},
+    }
+    run.folder.mkdir()
+    write_json(run.folder / "results.json", results)
+    found = plan(sweep | {"grid": {"seed": [1, 2]}}, tmp_path)
+    assert [run.state for run in found.runs] == ["completed", "todo"] and found.seconds_left(1) == 3.0
+    kept = found.runs[0].results
+    assert (kept["environment"]["threads"], primary_score(kept, "healed")) == (3, 0.75)
+    assert primary_of(kept) == ("f1_weighted", about)
+    assert len(json.dumps(kept)) < 600 < len(json.dumps(results)) / 20
+
+
 # ---------------------------------------------------------------- refusals
 
 
@@ -175,6 +203,12 @@ def test_what_shows_after_loading_is_found_before_any_run_runs(base, tmp_path, b
     with pytest.raises(UserError, match=message) as caught:
         check_runs(runs)
     assert f"1 of 2 runs cannot run ({runs[1].name})" in str(caught.value)
+
+
+def test_a_run_that_is_refused_twice_counts_once(base, tmp_path):
+    runs = plan({"base": base, "include": [{"seed": 1}, {"seed": 2, "model_name_or_path": "no/model"}]}, tmp_path).runs
+    with pytest.raises(UserError, match="^1 of 2 runs cannot run"):  # neither its tokenizer nor its model is here
+        check_runs(runs)
 
 
 def test_runs_of_several_processes_may_be_sharded(base, tmp_path):
