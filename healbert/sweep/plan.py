@@ -23,8 +23,8 @@ class PlannedRun:
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
     ``folder`` its results folder, ``state`` "todo", "completed", "diverged" or "failed", ``results`` what of its
-    ``results.json`` a sweep needs, and ``written`` tells one writing of that file from another. ``teacher`` is the run of
-    the sweep that it learns from, if any.
+    ``results.json`` a sweep needs, ``written`` tells one writing of that file from another, and ``teacher`` is the run
+    of the sweep that it learns from, if any.
     """
 
     settings: dict
