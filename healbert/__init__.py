@@ -13,6 +13,7 @@ _EXPORTS = {
     "corrupt": "damage.apply",
     "corrupted": "damage.apply",
     "load_results": "results.read",
+    "match_severity": "damage.severity",
     "make_arguments": "arguments.parser",
     "register": "utils.registry",
     "run_experiment": "experiment.run",

@@ -78,6 +78,16 @@ def csv_files(tmp_path_factory):
     }
 
 
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory):
+    """40 texts without labels, one a line, a blank line among them."""
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("\n".join(text for text, _ in make_rows(20, seed=7)) + "\n\n", encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{text}\n" for text, _ in make_rows(20, seed=8))
+    return str(path)
+
+
 @pytest.fixture
 def run_flags(tiny_bert, csv_files, tmp_path):
     """Settings of a run that takes a second or two, as keywords of `make_arguments`."""

@@ -8,7 +8,7 @@ import pathlib
 import re
 
 from ..arguments.neutral import NOT_IDENTITY
-from ..results.read import read_runs
+from ..results.read import read_runs, read_scans
 from ..results.schema import is_damage, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
@@ -24,7 +24,10 @@ DATA = (
 AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
 
 
-MEASURED = frozenset("probe_layers tsne tsne_samples tsne_perplexity".split())  # looked at, without an effect on scores
+# Looked at, without an effect on scores.
+MEASURED = frozenset(
+    "measure_damage probe_layers tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
+)
 
 
 ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")
@@ -127,6 +130,8 @@ class Study:
     groups: list
     unfinished: list  # (path below the folder, what the run is)
     unreadable: list  # (path below the folder, reason)
+    scans: list = dataclasses.field(default_factory=list)  # (path below the folder, its scan.json)
+    unusable_scans: list = dataclasses.field(default_factory=list)  # (path below the folder, reason)
 
     @property
     def environments(self):
@@ -135,23 +140,25 @@ class Study:
 
 
 def collect(directory):
-    """Reads every run at or under ``directory``.
+    """Reads every run and every scan at or under ``directory``.
 
     Raises:
-        UserError: if it is no folder, or holds no finished run.
+        UserError: if it is no folder, or holds neither a finished run nor a finished scan.
     """
     directory = pathlib.Path(directory)
     runs, unusable = read_runs(directory)
     runs = [Run(folder, _below(folder, directory), results) for folder, results in runs]
     unfinished = [(_below(f, directory), _plan(f)) for f, reason in unusable if reason == "not finished"]
     unreadable = [(_below(f, directory), reason) for f, reason in unusable if reason != "not finished"]
-    if not runs:
+    scans, unusable_scans = ([(_below(f, directory), what) for f, what in part] for part in read_scans(directory))
+    if not runs and not scans:
+        unusable, unreadable = unusable + unusable_scans, unreadable + unusable_scans
         found = f"{len(unfinished)} unfinished and {len(unreadable)} unusable runs" if unusable else "no run"
         named = "".join(f"; {name}: {reason}" for name, reason in unreadable[:3])
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)
     _name_metrics(runs)
-    return Study(directory, runs, _group(runs), unfinished, unreadable)
+    return Study(directory, runs, _group(runs), unfinished, unreadable, scans, unusable_scans)
 
 
 def _below(folder, directory):

@@ -1,6 +1,6 @@
 """What every setting that counts was when the names of runs were fixed.
 
-FROZEN: never edit a value, whatever becomes of the defaults in the groups, in `TRAINING_DEFAULTS` or in transformers.
+FROZEN: never edit a value, whatever becomes of the defaults in the groups, in `training.py` or in transformers.
 A run's name holds the settings that differ from this table. So a default that changes later renames every run that
 follows it, as it must, and a new flag at its default renames nothing: a setting that is not here counts against its
 dataclass default. Whoever changes the default of such a flag enters its old one here first.

@@ -21,10 +21,10 @@ def damage_of(arguments):
 
     Returns:
         dict: ``tensors``, a hash of the paths that are hit, and their ``count``; ``rules``, their version, where an
-        earlier one gave this architecture other values; ``method``, ``seed``, and the
-        ``options`` that differ from what the method declares. Where the model cannot be looked at yet (it is not on
-        this machine, its layers are not found, the level cannot be applied: the run says so itself when it starts),
-        ``asked``, the flags, stands for the tensors.
+        earlier one gave this architecture other values; ``method``, ``seed``, the ``options`` that differ from what
+        the method declares, and the ``severity`` that the strength is found for. Where the model cannot be looked at
+        yet (it is not on this machine, its layers are not found, the level cannot be applied: the run says so itself
+        when it starts), ``asked``, the flags, stands for the tensors.
     """
     spec = arguments.spec
     if spec.intact:
@@ -32,8 +32,9 @@ def damage_of(arguments):
     where = _where(arguments, spec)
     if where.get("count") == 0:
         return {}
-    options = changed_options(spec.options, METHODS[spec.method].options)
-    return {**where, "method": spec.method, "seed": spec.seed, **({"options": options} if options else {})}
+    options, severity = changed_options(spec.options, METHODS[spec.method].options), arguments.corruption.severity()
+    found = {**where, "method": spec.method, "seed": spec.seed}
+    return found | ({"options": options} if options else {}) | ({"severity": str(severity)} if severity else {})
 
 
 def changed_options(values, declared):

@@ -14,6 +14,7 @@ from ..healing.strategies import healing_options
 from ..models.source import ModelSource
 from ..results.schema import is_damage, region_that_counts, source_name
 from ..tasks.source import DataSource
+from ..tasks.texts import TextSource
 from ..tasks.types import TASK_TYPES
 from ..utils.files import jsonable
 from .baseline import BASELINE
@@ -24,7 +25,10 @@ from .sources import Sources
 from .versions import versions_of
 
 # Settings that may name a file or folder.
-PATHS = "model_name_or_path config_name tokenizer_name dataset_name train_file validation_file test_file".split()
+PATHS = (
+    *"model_name_or_path config_name tokenizer_name teacher".split(),
+    *"dataset_name train_file validation_file test_file heal_text".split(),
+)
 
 DIGITS = 12  # of the hash in a name: of 100,000 runs, two share theirs with a chance of 2 in 100,000
 
@@ -44,13 +48,20 @@ class Arguments:
     @functools.cached_property
     def sources(self):
         """What the model and the data are: the one place where that is found out."""
-        return Sources(ModelSource(self.model), DataSource(self.data, self.model), self._donor())
+        return Sources(ModelSource(self.model), DataSource(self.data, self.model), **self._others())
 
-    def _donor(self):
-        name = self.corruption.corrupt_donor
-        if name is None:
-            return None
-        return ModelSource(dataclasses.replace(self.model, model_name_or_path=name, model_revision="main"))
+    def _others(self):
+        names = {
+            "donor": self.corruption.corrupt_donor,
+            "teacher": self.run.teacher,
+            "reference": self.features.trace_reference,
+        }
+        text = self.run.heal_text
+        models = {part: name and ModelSource(ModelArguments(name, **self._access())) for part, name in names.items()}
+        return models | {"text": text and TextSource(text, self.model.cache_dir)}
+
+    def _access(self):
+        return {name: getattr(self.model, name) for name in ("cache_dir", "token", "trust_remote_code")}
 
     @property
     def task_type(self):
@@ -115,8 +126,13 @@ class Arguments:
         known = {part: self._content(source) for part, source in parts.items()}
         if self.sources.donor and not self.spec.intact:
             known["donor"] = self._content(self.sources.donor)
+        if self.sources.teacher:
+            known["teacher"] = self._content(self.sources.teacher)
+        if self.sources.reference:
+            known["trace_reference"] = self._content(self.sources.reference)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
-        return own | {"data": self.sources.data.fingerprint}
+        text = {"text": self.sources.text.fingerprint} if self.sources.text else {}
+        return own | {"data": self.sources.data.fingerprint} | text
 
     def _content(self, source):
         return source.fingerprint or f"{source.name}@{self.model.model_revision}"

@@ -2,6 +2,7 @@
 
 import json
 
+from ..results.scan import is_of_scan
 from ..results.schema import is_damage
 from ..utils.files import jsonable
 from .identity import baseline, counting
@@ -28,6 +29,9 @@ PARTS = {
     "config": "content of the configuration",
     "tokenizer": "content of the tokenizer",
     "data": "content of the data",
+    "teacher": "content of the teacher",
+    "text": "content of --heal_text",
+    "trace_reference": "content of --trace_reference",
 }
 
 
@@ -37,8 +41,8 @@ def marker(arguments):
 
 
 def is_marker(there):
-    """Whether what a settings.json holds was written by `marker`: an editor's settings.json is not."""
-    ours = there.get("healbert") if isinstance(there, dict) else None
+    """Whether what a settings.json holds was written by `marker`: an editor's settings.json is not, nor a scan's."""
+    ours = there.get("healbert") if isinstance(there, dict) and not is_of_scan(there) else None
     schema = ours.get("schema") if isinstance(ours, dict) else None
     parts = [there.get(name) for name in ("identity", "config")] if ours else []
     return isinstance(schema, int) and all(isinstance(part, dict) for part in parts)

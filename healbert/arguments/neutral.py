@@ -9,7 +9,7 @@ RESOLVED = frozenset("model_name_or_path config_name tokenizer_name model_revisi
 
 # The same, of settings that say nothing to a reader who compares two runs.
 BY_CONTENT = RESOLVED | frozenset(
-    "data_revision data_root plugin use_cpu metric_for_best_model greater_is_better".split()
+    "data_revision data_root plugin use_cpu metric_for_best_model greater_is_better trace_reference".split()
 )
 
 # Where things lie, what is logged and kept, how many workers prepare the data, what trades memory for time.
@@ -22,7 +22,7 @@ WITHOUT_EFFECT = frozenset(
     logging_nan_inf_filter include_num_input_tokens_seen skip_memory_metrics dataloader_num_workers
     dataloader_pin_memory dataloader_prefetch_factor
     dataloader_multiprocessing_context dataloader_in_order ddp_backend ddp_timeout ddp_bucket_cap_mb local_rank
-    save_on_each_node enable_jit_checkpoint save_only_model save_steps save_total_limit eval_steps
+    save_on_each_node enable_jit_checkpoint save_only_model save_steps save_total_limit
     restore_callback_states_from_checkpoint push_to_hub hub_token hub_private_repo hub_model_id
     activation_checkpointing activation_checkpointing_kwargs gradient_checkpointing gradient_checkpointing_kwargs
     eval_accumulation_steps torch_empty_cache_steps ddp_find_unused_parameters ddp_broadcast_buffers ddp_static_graph
@@ -36,15 +36,23 @@ NOT_IDENTITY = WITHOUT_EFFECT | BY_CONTENT - RESOLVED
 
 def _draws_no_sample(settings):
     sampled = any(
-        settings.get(name) for name in ("max_train_samples", "max_eval_samples", "validation_fraction", "tsne")
+        settings.get(name)
+        for name in ("max_train_samples", "max_eval_samples", "validation_fraction", "tsne", "trace_healing")
     )
     return not sampled and settings.get("selection") != "dev"
+
+
+def _damages_nothing(settings):
+    return settings.get("corrupt_level") == 0
 
 
 # Settings that have no effect as long as another one is off: name -> function(settings) that says so.
 IDLE = {
     "dev_fraction": lambda settings: settings.get("selection") != "dev",
+    "eval_steps": lambda settings: settings.get("eval_strategy") != "steps",
+    "measure_damage": _damages_nothing,
     "sample_seed": _draws_no_sample,
+    "trace_samples": lambda settings: not settings.get("trace_healing"),
     "tsne_perplexity": lambda settings: not settings.get("tsne"),
     "tsne_samples": lambda settings: not settings.get("tsne"),
 }

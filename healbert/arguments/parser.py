@@ -18,6 +18,7 @@ from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelA
 from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
 from .plugins import load_plugins, plugins_in
+from .recipes import read_recipe, recipe_names
 from .spellings import meant
 from .training import TRAINING_DEFAULTS, check_training, follow_type
 from .yaml_text import load_yaml
@@ -57,6 +58,7 @@ def build_parser():
         formatter_class=CompactFormatter,
     )
     add_help(parser)
+    parser.add_argument("--recipe", help=f"Settings to begin from, which others override: {', '.join(recipe_names())}.")
     parser.add_argument("--print_config", action="store_true", help="Print the resolved settings as YAML and stop.")
     parser.set_defaults(**TRAINING_DEFAULTS)
     return parser
@@ -80,7 +82,7 @@ def parse_arguments(argv):
     Raises:
         UserError: for anything that cannot be used, before a model or dataset is touched.
     """
-    argv = list(argv)
+    argv, settings = list(argv), {}
     if argv and not argv[0].startswith("-"):
         path = argv.pop(0)
         settings = read_config(path)
@@ -88,7 +90,7 @@ def parse_arguments(argv):
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
     plugins = load_plugins(plugins_in(argv))  # before --help, which says what they add
-    given = _given(argv)
+    given = _begun(_given(argv), settings)
     return _instantiate(given, plugins), given.get("print_config", False)
 
 
@@ -102,7 +104,15 @@ def make_arguments(**settings):
     given = {}
     for argv in [_flag(name, value) for name, value in settings.items()]:
         given |= _given_by(argv)
-    return _instantiate(given, load_plugins(dict.fromkeys(given.get("plugin") or ())))
+    return _instantiate(_begun(given, settings), load_plugins(dict.fromkeys(given.get("plugin") or ())))
+
+
+def _begun(given, settings):
+    """The settings that are given, and those of the recipe that is among them: all but what ``settings`` unset."""
+    if "recipe" not in given:
+        return given
+    recipe = {name: value for name, value in read_recipe(given["recipe"]).items() if name not in settings}
+    return {flag: typed(flag, value) for flag, value in recipe.items()} | given
 
 
 def typed(name, value):
@@ -150,7 +160,7 @@ def _unset():
     return vars(build_parser().parse_args([]))
 
 
-def _recipe(given):
+def _defaults_of_task(given):
     """What the task that is asked for has for defaults of its own, as a dict."""
     name = given.get("task_name") or EMBEDDED_TASK
     own = given.get("dataset_name") or given.get("train_file")
@@ -210,7 +220,7 @@ def to_argv(settings, known):
 
 
 def _instantiate(given, plugins):
-    values = _unset() | _recipe(given) | given
+    values = _unset() | _defaults_of_task(given) | given
     values["plugin"] = list(dict.fromkeys(values["plugin"] or ())) or None
     if values["hub_strategy"] not in ("end", "every_save"):
         raise UserError(f"--hub_strategy {values['hub_strategy']} is not supported: there is one push, at the end")
@@ -228,7 +238,7 @@ def _instantiate(given, plugins):
     if training.device.type == "cpu":
         training.dataloader_pin_memory = False  # torch warns each time otherwise
     arguments = Arguments(*ours, training, plugins)
-    arguments.run.strategy().adjusted(training)  # refuses settings that it cannot train with
+    arguments.run.check(training)
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))
     return arguments

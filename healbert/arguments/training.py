@@ -1,4 +1,4 @@
-"""What a run makes of transformers' TrainingArguments: other defaults, what is fixed, and what is refused."""
+"""What a run's transformers.TrainingArguments are: defaults of ours, what is fixed, and what is refused."""
 
 import math
 import pathlib
@@ -23,7 +23,8 @@ TRAINING_DEFAULTS = {
     "train_sampling_strategy": "group_by_length",
 }
 
-# What a run is made of: measured after every epoch, best epoch kept. These cannot be changed.
+# What a run is made of: measured after every epoch, best epoch kept. These cannot be changed, but for --eval_strategy
+# steps, which measures within epochs as well.
 FIXED = {
     name: TRAINING_DEFAULTS[name]
     for name in (
@@ -48,15 +49,65 @@ LEAST = {
     "per_device_train_batch_size": 1,
 }
 
+SAVE_STEPS = 500  # the default of --save_steps in transformers, which means nothing as long as epochs are saved
+
+
+def follow_type(values):
+    """Sets, in ``values`` by flags' names, that the best epoch has the best primary metric of the task's type.
+
+    Raises:
+        UserError: if another metric was asked for.
+    """
+    task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
+    primary, metric = next(iter(task_type(task.type).metrics().items()))
+    for name, only in {"metric_for_best_model": primary, "greater_is_better": metric.greater_is_better}.items():
+        if values[name] not in (None, only):
+            raise UserError(
+                f"--{name} {values[name]} is not supported: tasks of type {task.type} choose the best epoch by "
+                f"{primary}; leave it out"
+            )
+        values[name] = only
+
 
 def check_training(values):
-    """Refuses values, a dict from the flags' names, that no run can be made of: raises `UserError`."""
+    """Checks settings of TrainingArguments, ``values`` by flags' names; a checkpoint is kept wherever one is evaluated.
+
+    Raises:
+        UserError: for what a run cannot be made with.
+    """
+    _evaluate_within_epochs(values)
     for name, only in FIXED.items():
-        if values[name] != only:
+        within = values["eval_strategy"] == "steps" and name in ("eval_strategy", "save_strategy")
+        if values[name] != only and not within:
             raise UserError(
                 f"--{name} {values[name]} is not supported: a run is evaluated over all "
                 f"examples after each epoch; leave it at {only}"
             )
+    _check_ranges(values)
+    checkpoint = values["resume_from_checkpoint"]
+    if checkpoint and not (pathlib.Path(checkpoint) / "trainer_state.json").is_file():
+        raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
+
+
+def _evaluate_within_epochs(values):
+    """Of --eval_strategy steps, which FIXED does not know: the best checkpoint is chosen among all evaluations."""
+    if values["eval_strategy"] != "steps":
+        return
+    steps, saved = values["eval_steps"], values["save_steps"]
+    if steps is None or not 0 < steps < math.inf or (steps > 1 and steps % 1):
+        given = "" if steps is None else f", and {steps:g} is none"
+        raise UserError(
+            f"--eval_strategy steps needs --eval_steps: every how many steps, or a share of all below 1{given}"
+        )
+    if saved not in (SAVE_STEPS, steps):
+        raise UserError(
+            f"--save_steps {saved:g} differs from --eval_steps {steps:g}: a checkpoint is kept at each evaluation; "
+            "leave it out"
+        )
+    values |= {"save_strategy": "steps", "save_steps": steps}
+
+
+def _check_ranges(values):
     for name in ("learning_rate", "weight_decay"):
         if not 0 <= values[name] < math.inf:
             raise UserError(f"--{name} {values[name]} is not a number of 0 or more")
@@ -71,19 +122,3 @@ def check_training(values):
     for name, least in LEAST.items():
         if values[name] < least:
             raise UserError(f"--{name} {values[name]} is too small; use {least} or more")
-    checkpoint = values["resume_from_checkpoint"]
-    if checkpoint and not (pathlib.Path(checkpoint) / "trainer_state.json").is_file():
-        raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
-
-
-def follow_type(values):
-    """The best epoch is the one with the best primary metric of the task's type."""
-    task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
-    primary, metric = next(iter(task_type(task.type).metrics().items()))
-    for name, only in {"metric_for_best_model": primary, "greater_is_better": metric.greater_is_better}.items():
-        if values[name] not in (None, only):
-            raise UserError(
-                f"--{name} {values[name]} is not supported: tasks of type {task.type} choose the best epoch by "
-                f"{primary}; leave it out"
-            )
-        values[name] = only

@@ -45,6 +45,7 @@ MEANINGS = {
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
     "damage_rules": Meaning(1, lambda arguments: not arguments.spec.intact),  # norms, biases, the rest
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
+    "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
     "picture": Meaning(1, lambda arguments: arguments.features.tsne),
 }
 
@@ -55,6 +56,7 @@ def versions_of(arguments):
     if not arguments.spec.intact:
         method = arguments.corruption.corrupt_method
         found[f"method {method}"] = METHODS[method].version
-    found |= {f"healing {name}": STRATEGIES[name].version for name in strategy_names(arguments.run.healing)}
+    names = strategy_names(arguments.run.healing) + (["full"] if arguments.run.needs_intact else [])
+    found |= {f"healing {name}": STRATEGIES[name].version for name in names}
     found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
     return {part: version for part, version in found.items() if version > 1}

@@ -3,6 +3,7 @@
 import json
 import signal
 
+from ..results.schema import TEACHERS
 from ..utils.text import one_line
 from .parser import command_parser
 
@@ -13,11 +14,14 @@ def ls(argv):
     parser.add_argument("folder", metavar="DIR", help="a results folder: of a run, of a sweep, or of several")
     parser.add_argument("--json", action="store_true", help="a list of objects, for scripts")
     options = parser.parse_args(argv)
-    from ..results.read import list_runs
+    from ..results.read import is_teacher, list_runs
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `ls DIR | head`
     rows = list_runs(options.folder)
     print(json.dumps(rows, indent=2, ensure_ascii=False) if options.json else _as_table(rows))
+    teachers = sum(is_teacher(row["run"]) for row in rows)
+    if teachers and not options.json:
+        print(f"{TEACHERS}: {teachers} intact, for others to learn from (--healing distill); reports leave them out")
 
 
 def _as_table(rows):

@@ -72,12 +72,12 @@ def _require_same(others, before, after):
 
 
 @contextlib.contextmanager
-def corrupted(model, spec):
+def corrupted(model, spec, donor=None):
     """A context in which ``model`` is damaged; on leaving, every bit is as it was. Gives the receipt.
 
     Args: as of `corrupt`.
     """
-    receipt = corrupt(model, spec)
+    receipt = corrupt(model, spec, donor=donor)
     try:
         yield receipt
     finally:

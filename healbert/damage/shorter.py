@@ -16,10 +16,17 @@ NUMBER = "layer_idx"  # how a module of a decoder knows its place in the cache
 
 def depth_after(model, spec):
     """How many layers a text passes through once ``model``, which is intact yet, is damaged by ``spec``."""
-    stack = find_layers(model)
+    left = layers_left(model, spec)
+    return find_layers(model).depth if left is None else len(left)
+
+
+def layers_left(model, spec):
+    """Indices of the layers that are left once ``model``, which is intact yet, is damaged by ``spec``; None: all."""
     if spec.intact or not METHODS[spec.method].drops or spec.side == "decoder":
-        return stack.depth
-    return stack.depth - len({stack.layer_of(one.path) for one in select_tensors(stack, spec)})
+        return None
+    stack = find_layers(model)
+    gone = {stack.layer_of(one.path) for one in select_tensors(stack, spec)}
+    return [index for index in range(len(stack.layers)) if index not in gone]
 
 
 def drop_layers(model, stack, hit):

@@ -5,7 +5,7 @@ import re
 
 from ..models.layers import SIDES
 from ..utils.errors import UserError, check_choice
-from ..utils.options import read_options
+from ..utils.options import option_pairs, read_options
 from .components import COMPONENTS
 from .hits import read_spans, spans
 from .methods import METHODS
@@ -93,10 +93,7 @@ class CorruptionSpec:
         method = METHODS[self.method]
         given = self.options
         if self.strength is not None:
-            if method.strength is None:
-                known = ", ".join(name for name in METHODS if METHODS[name].strength)
-                raise UserError(f"method '{self.method}' has no strength (methods that have one: {known})")
-            given = _with_strength(given, method.strength, self.strength)
+            given = _with_strength(given, strength_of(self.method), self.strength)
         found = read_options("--corrupt_options", given, {self.method: method.options})[self.method]
         if method.check:
             method.check(**found)
@@ -146,13 +143,26 @@ def _check_pattern(pattern):
         raise UserError(f"parameters '{pattern}' are no regular expression: {error}") from error
 
 
+def strength_of(method):
+    """The option of a method that says how much.
+
+    Raises:
+        UserError: if it has none, naming the methods that have one.
+    """
+    if METHODS[method].strength is None:
+        known = ", ".join(name for name in METHODS if METHODS[name].strength)
+        raise UserError(f"method '{method}' has no strength (methods that have one: {known})")
+    return METHODS[method].strength
+
+
+def names_strength(method, options):
+    """Whether options, as they were given, hold the strength of a method."""
+    name = strength_of(method)
+    return bool({name, f"{method}.{name}"} & dict(option_pairs("--corrupt_options", options)).keys())
+
+
 def _with_strength(given, option, strength):
-    if isinstance(given, dict):
-        named = option in given
-    else:
-        named = any(part.partition("=")[0].strip() == option for part in str(given or "").split(","))
-    if named:
+    pairs = dict(option_pairs("--corrupt_options", given))
+    if pairs.get(option, strength) != strength:  # the same one twice: a spec that was made of another
         raise UserError(f"the strength is the option {option}, which is given too; leave one out")
-    if isinstance(given, dict):
-        return given | {option: strength}
-    return ",".join(filter(None, (given, f"{option}={strength!r}")))
+    return pairs | {option: strength}

@@ -6,7 +6,7 @@ import pathlib
 
 from safetensors import SafetensorError
 
-from ..results.schema import CHECKPOINT, MODEL_FILES, RUN_FILES
+from ..results.schema import CHECKPOINT, MODEL_FILES, RUN_FILES, TEXT_STAGE
 from ..utils.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -60,7 +60,8 @@ def require_free_places(output_dir):
     """
     files, found = {*RUN_FILES, *MODEL_FILES}, []
     for path in pathlib.Path(output_dir).iterdir():
-        if (path.name in files and path.is_dir()) or (CHECKPOINT.fullmatch(path.name) and not path.is_dir()):
+        is_folder = bool(CHECKPOINT.fullmatch(path.name)) or path.name == TEXT_STAGE
+        if (path.name in files and path.is_dir()) or (is_folder and not path.is_dir()):
             found.append(f"{path.name} is a {'folder' if path.is_dir() else 'file'}")
     if found:
         raise UserError(f"{output_dir} holds what is in the way of a run: {', '.join(sorted(found))}; move it away")

@@ -7,7 +7,7 @@ import shutil
 from ..arguments.marker import differences, is_marker, marker
 from ..healing.checkpoints import is_checkpoint
 from ..results.read import read_results, read_sound
-from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD
+from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD, TEXT_STAGE
 from ..utils.errors import UserError
 from ..utils.files import atomic_path, is_left_over, read_file, read_json, write_json
 from .disk import require_free_places
@@ -116,7 +116,7 @@ def open_run(output_dir, arguments, receipt):
     if arguments.training.process_index != 0:
         yield None
         return
-    with _lock(output_dir):
+    with lock_folder(output_dir):
         finished = finished_results(output_dir, arguments)
         _remove_left_over(output_dir)
         if not finished:
@@ -125,7 +125,13 @@ def open_run(output_dir, arguments, receipt):
 
 
 @contextlib.contextmanager
-def _lock(output_dir):
+def lock_folder(output_dir):
+    """Makes a folder and keeps other processes out of it: a context.
+
+    Raises:
+        RunBusy: if another process is at work in it.
+        UserError: if it cannot be written.
+    """
     import filelock
 
     path = output_dir / LOCK
@@ -164,6 +170,7 @@ def _remove_run(output_dir):
         if path.name in (*RUN_FILES, *MODEL_FILES) or SHARD.fullmatch(path.name):
             path.unlink()
     shutil.rmtree(output_dir / "tensorboard", ignore_errors=True)
+    remove_text_stage(output_dir)
     remove_checkpoints(output_dir)
 
 
@@ -177,6 +184,15 @@ def remove_checkpoints(output_dir):
             shutil.rmtree(folder, onerror=_unless_gone)
 
 
+def remove_text_stage(output_dir):
+    """Deletes the checkpoints of training on text, and their folder unless something else lies in it."""
+    folder = pathlib.Path(output_dir) / TEXT_STAGE
+    if folder.is_dir() and not folder.is_symlink():
+        remove_checkpoints(folder)
+        with contextlib.suppress(OSError):  # it is not empty, or another process was quicker
+            folder.rmdir()
+
+
 def tidy_finished(output_dir, keep_checkpoints):
     """Removes from the folder of a finished run what a kill between its results and its end has left there.
 
@@ -187,8 +203,9 @@ def tidy_finished(output_dir, keep_checkpoints):
     try:
         _restore_settings(output_dir)
         if any(path.name == LOCK or is_left_over(path.name, RUN_FILES) for path in output_dir.iterdir()):
-            with contextlib.suppress(RunBusy), _lock(output_dir):  # it goes with the lock
+            with contextlib.suppress(RunBusy), lock_folder(output_dir):  # it goes with the lock
                 _remove_left_over(output_dir)
+        remove_text_stage(output_dir)
         if not keep_checkpoints:
             remove_checkpoints(output_dir)
     except OSError as error:

@@ -9,8 +9,10 @@ from ..probing.feature_file import FeatureFile
 from ..probing.features import read_features
 from ..probing.probes import check_layers, probe_by_depth
 from ..probing.separation import separation
+from ..probing.trace_picture import draw_trace
 from ..probing.tsne import draw_stages
 from .loading import choose_pictured
+from .tracing import make_trace, traced
 
 
 class Inside:
@@ -33,6 +35,8 @@ class Inside:
         self.place = self._place()
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
         self.probes, self.features = {}, {}
+        self.trace = make_trace(arguments, task, tokenizer, model) if arguments.features.trace_healing else None
+        self.entries = []  # of the trace, but for those of evaluations, which the trainer's log keeps
 
     def read(self, rows):
         """What the classification layer sees of tokenized rows: numpy (examples, features).
@@ -52,20 +56,31 @@ class Inside:
         if self.pictured is not None:
             self.features[stage] = self.read(self.pictured)
 
+    def compare(self, stage, epoch, step):
+        """Where the layers of the model are now, for the trace."""
+        if self.trace is not None:
+            self.entries.append(self.trace.measure(self.model, stage, epoch, step))
+
     def same_as(self, stage, earlier):
         """Notes that features are those of an earlier stage; probes would be, too, and are not repeated."""
         if earlier in self.features:
             self.features[stage] = self.features[earlier]
 
-    def write(self, metrics, output_dir, is_first_process):
-        """Writes features.npz and tsne.png, and returns the part of the results: ``probes`` and ``features``.
+    def write(self, metrics, log, output_dir, is_first_process):
+        """Writes the pictures and features.npz, and returns the part of the results: probes, features, trace.
 
         Args:
             metrics: {stage: {metric: value}}.
+            log: the trainer's log.
             output_dir: a path.
             is_first_process: whether this process writes.
         """
         found = {"probes": self.probes} if self.layers else {}
+        if self.trace is not None:
+            first, *last = self.entries
+            found["trace"] = self.trace.describe([first, *traced(log), *last])
+            if is_first_process:
+                draw_trace(output_dir / "trace.png", found["trace"])
         if not self.features:
             return found
         file = self._file(metrics)

@@ -7,6 +7,8 @@ import json
 import numpy as np
 from transformers import set_seed
 
+from ..damage.receipt import quick_digest
+from ..healing.head import classification_layer
 from ..healing.requirements import check_optional
 from ..healing.samplers import token_lengths
 from ..models.loading import describe_model, load_model, load_tokenizer, longest_text
@@ -17,14 +19,14 @@ from ..utils.errors import UserError
 
 
 class LoadCache:
-    """What the runs of one process load: the last tasks, tokenized, and the last models.
+    """What the runs of one process share: the last tasks, tokenized, the last models, and features of the last ones.
 
     Args:
         size: how many of each are kept; 0 for none.
     """
 
     def __init__(self, size=2):
-        self.size, self._kept = size, {"task": {}, "model": {}}
+        self.size, self._kept = size, {"task": {}, "model": {}, "features": {}}
 
     def get(self, kind, key, make):
         """What ``make()`` returned for this key before, or returns now; the least recently used is forgotten."""
@@ -73,11 +75,37 @@ def load(arguments, cache):
     model, description = cache.get("model", [*key, seed], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(arguments.training, model)
-    _check_lengths(task, model)
+    check_lengths(task, model)
     return task, tokenizer, model, description
 
 
-def _check_lengths(task, model):
+def shared_features(cache, arguments, model, read):
+    """A function that reads fixed features of rows, once for all runs of a process whose models give the same.
+
+    Args:
+        cache: a `LoadCache`.
+        arguments: `Arguments`.
+        model: the damaged model; what its classification layer holds does not count.
+        read: function that computes them: of tokenized rows, numpy (examples, features).
+    """
+    if not cache.size:
+        return read
+    head = {id(parameter) for parameter in classification_layer(model).parameters()}
+    held = [*model.named_parameters(), *model.named_buffers()]
+    weights = [f"{name} {quick_digest(value).hex()}" for name, value in held if id(value) not in head]
+    training = arguments.training
+    kept = cache.get("features", [weights, training.eval_batch_size, training.mixed_precision], dict)
+
+    def read_once(rows):
+        if rows._fingerprint not in kept:
+            kept[rows._fingerprint] = read(rows)
+        return kept[rows._fingerprint]
+
+    return read_once
+
+
+def check_lengths(task, model):
+    """Raises `UserError` if a text of the task has more tokens than a model takes."""
     most = longest_text(model)
     longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
     if most and longest > most:

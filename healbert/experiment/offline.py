@@ -32,8 +32,8 @@ def _models(sources):
     """Hub id -> (its `ModelSource`, the parts that are read from there)."""
     found, source = {}, sources.model
     parts = [("weights", source), ("config", source.config), ("tokenizer", source.tokenizer)]
-    if sources.donor:
-        parts += [("weights", sources.donor), ("config", sources.donor)]
+    for one in filter(None, (sources.donor, sources.teacher)):
+        parts += [("weights", one), ("config", one)]
     for part, one in parts:
         if one.folder is None:
             found.setdefault(one.name, (one, []))[1].append(part)

@@ -8,17 +8,20 @@ import torch
 from transformers import logging as hf_logging
 
 from ..damage.apply import corrupt
+from ..damage.severity import match_severity
 from ..models.loading import load_encoder
 from ..results.schema import SCHEMA_VERSION
 from ..results.summary import table_rows
 from ..tracking import Tracking
 from ..utils.machine import cpu_cores
+from .change import Change
 from .disk import faults_of_the_disk, mark_of, require_same_folder
 from .folder import finished_results, open_run, tidy_finished
 from .loading import LoadCache, load
 from .offline import require_hub_or_cache
 from .provenance import environment
 from .stages import Experiment
+from .teacher import find_teacher
 
 
 def run_experiment(arguments, cache=None):
@@ -41,18 +44,20 @@ def run_experiment(arguments, cache=None):
             tidy_finished(output_dir, keep_checkpoints=finished["config"]["save_model"])
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
-    _set_threads(arguments)
+    set_threads(arguments)
     require_hub_or_cache(arguments)
+    cache = cache or LoadCache(0)
+    teacher = find_teacher(arguments, lambda intact: run_experiment(intact, cache))  # first: it may have to be trained
     clock = _Clock()
-    experiment = Experiment(arguments, *load(arguments, cache or LoadCache(0)))
+    experiment = Experiment(arguments, *load(arguments, cache), teacher, cache)
     clock.lap("load")
-    receipt = _damage(arguments, experiment.model)
+    receipt = experiment.receipt = _damage(arguments, experiment)
     receipt.summary |= {key: value for key, value in experiment.description.items() if key == "resized_embeddings"}
     clock.lap("corrupt")
     with open_run(output_dir, arguments, receipt) as finished:
         if finished:
             return finished
-        experiment.strategy.prepare(experiment.model, receipt)
+        experiment.prepare(receipt)
         mark = mark_of(output_dir)
         with faults_of_the_disk(output_dir), Tracking(arguments) as tracking:
             tracking.settings(arguments.settings(), receipt)
@@ -65,10 +70,17 @@ def run_experiment(arguments, cache=None):
         return results
 
 
-def _damage(arguments, model):
-    spec, source = arguments.spec, arguments.sources.donor
+def _damage(arguments, experiment):
+    """Damages the model and returns the receipt; what is to be measured of the intact model is measured before."""
+    damage, source = arguments.corruption, arguments.sources.donor
+    spec, severity = arguments.spec, damage.severity()
     donor = None if source is None or spec.intact else load_encoder(source)
-    return corrupt(model, spec, undoable=False, donor=donor)
+    if damage.measured():
+        experiment.change = Change(arguments, experiment.task, experiment.tokenizer, experiment.model)
+    if severity is None:
+        return corrupt(experiment.model, spec, undoable=False, donor=donor)
+    evaluate = experiment.change.severity(severity.metric) if severity.evaluates else None
+    return match_severity(experiment.model, spec, severity, evaluate, undoable=False, donor=donor)
 
 
 def _results(arguments, experiment, receipt, outcome, clock):
@@ -96,7 +108,8 @@ class _Clock:
         self.seconds[stage], self._last = round(now - self._last, 3), now
 
 
-def _set_threads(arguments):
+def set_threads(arguments):
+    """Has torch use the CPU threads of a run: those asked for, else the machine's cores shared out."""
     # accelerate launch sets OMP_NUM_THREADS=1, which would leave most of a CPU idle.
     training, threads = arguments.training, arguments.run.torch_num_threads
     if threads is None and training.device.type == "cpu":

@@ -9,44 +9,108 @@ from transformers import set_seed
 
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
 from ..healing.cost import Cost
+from ..healing.frozen import FrozenLayers
+from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
+from ..results.schema import TEXT_STAGE
+from ..tasks.texts import encode_texts
 from ..utils.errors import UserError
 from ..utils.files import write_json
-from .folder import remove_checkpoints, write_table
+from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
+from .loading import LoadCache, shared_features
+from .teacher import load_teacher
+from .tracing import TraceEvaluations
 
 
-def _without_services(training):
+def without_services(training):
+    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
     # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
     quiet = copy.copy(training)
     quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
     return quiet
 
 
-class Experiment:
-    """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way."""
+def _datasets(splits):
+    """The datasets of a `HealingTrainer`, by the names that it has for them."""
+    return {
+        "train_dataset": splits["train"],
+        "eval_dataset": splits.get("dev", splits["evaluation"]),
+        "last_dataset": splits["evaluation"] if "dev" in splits else None,
+    }
 
-    def __init__(self, arguments, task, tokenizer, model, description):
+
+def pick(logged, prefix, names):
+    """The metrics out of what Trainer logs under ``prefix``."""
+    return {name: logged[f"{prefix}_{name}"] for name in names}
+
+
+class Experiment:
+    """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way.
+
+    The model is not damaged yet. ``teacher`` is the `Teacher` that it will learn from, if there is one. ``receipt`` is
+    that of the damage, once it is done; ``change`` is its `Change`, where that is measured.
+    """
+
+    def __init__(self, arguments, task, tokenizer, model, description, teacher=None, cache=None):
         self.arguments, self.task, self.tokenizer, self.model = arguments, task, tokenizer, model
         self.output_dir, self.description = pathlib.Path(arguments.training.output_dir), description
-        self.strategy, self.kind = arguments.run.strategy(), task.type
+        self.strategy, self.kind, self.cache = arguments.run.strategy(), task.type, cache or LoadCache(0)
         self.strategy.seed = arguments.training.seed
         self.inside = Inside(arguments, task, tokenizer, model)
         self.metric_names = list(task.type.describe_metrics())
         self.metrics = {"damaged": None, "healed": None, "last": None}
+        self.frozen = None  # what passes frozen layers once, where asked for
+        self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
+        self.text = self._encoded_text()
+        self.receipt = self.change = None
+
+    def _encoded_text(self):
+        source = self.arguments.sources.text
+        most = min(self.arguments.data.max_seq_length, self.tokenizer.model_max_length)
+        return source and encode_texts(source.read(), self.tokenizer, most)
+
+    def prepare(self, receipt):
+        """Marks what will train of the model, which is damaged by now, and gives the strategy what it needs."""
+        self.strategy.prepare(self.model, receipt)
+        self.strategy.bring(
+            Supplies(
+                model=self.model,
+                receipt=receipt,
+                tokenizer=self.tokenizer,
+                source=self.arguments.sources.model,
+                task_type=self.kind.name,
+                teacher=self.taught_by,
+                text=self.text,
+                folder=self.output_dir / TEXT_STAGE,
+            )
+        )
+        self.taught_by = self.text = None  # the strategy lets go of them when it can
+
+    def begin(self):
+        """Makes the trainer, which evaluates and heals."""
+        self.trainer, self.splits = self._make_trainer()
+
+    def evaluate(self):
+        """The metrics of the model as it is, unhealed, on the evaluation split, and the trainer's output."""
+        return self._predict("evaluation", "damaged")
 
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
-        self.trainer, self.splits = self._make_trainer()
+        self.begin()
         self.trainer.add_callback(tracking)
-        self.metrics["damaged"], _ = self._predict("evaluation", "damaged")
+        if self.inside.trace is not None:
+            self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
+        self._evaluate_damaged()
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
+        self.inside.compare("damaged", 0, 0)
         clock.lap("evaluate_damaged")
+        self.strategy.begin(self.trainer)
         cost = Cost(self.trainer, self.model)
         clock.lap("count_cost")
-        status, checkpoint = self._heal()
+        status, checkpoint, text = self._heal()
         clock.lap("heal")
         best, collapsed = self._evaluate_healed()
         for stage in ("healed", "last", "test"):
@@ -58,24 +122,40 @@ class Experiment:
             "metrics": self.metrics,
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
-            "healing": self._describe_healing() | cost.describe(),
+            "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
             **({"error": self._describe_divergence()} if status == "diverged" else {}),
-            **self.inside.write(self.metrics, self.output_dir, self.trainer.is_world_process_zero()),
+            **self.inside.write(self.metrics, self._log(), self.output_dir, self.trainer.is_world_process_zero()),
         }
 
+    def _evaluate_damaged(self):
+        self.metrics["damaged"], output = self.evaluate()
+        if self.change:
+            self.receipt.summary["change"] = self.change.describe(self.metrics["damaged"], output.predictions)
+            if self.trainer.is_world_process_zero():
+                write_json(self.output_dir / "corruption.json", self.receipt.to_dict())
+
     def _describe_healing(self):
-        return {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        if self.teacher:
+            found["teacher"] = self.teacher.describe()
+        return found | (self.frozen.describe() if self.frozen else {})
 
     def _make_trainer(self):
-        parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, self.inside.read)
+        read = self.inside.read
+        if self.strategy.fixed_features:
+            read = shared_features(self.cache, self.arguments, self.model, read)
+        parts, splits = self.strategy.trainer_parts(self.model, self.tokenizer, self.task.splits, read)
         trainer = HealingTrainer(
-            args=self.strategy.adjusted(_without_services(self.arguments.training)),
-            train_dataset=splits["train"],
-            eval_dataset=splits.get("dev", splits["evaluation"]),
-            last_dataset=splits["evaluation"] if "dev" in splits else None,
+            args=self.strategy.adjusted(without_services(self.arguments.training)),
+            **_datasets(splits),
             compute_metrics=self.kind.compute_metrics,
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
+        if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:
+            self.frozen = FrozenLayers(trainer)
+            splits = self.frozen.read(splits, self.output_dir)
+            for name, rows in _datasets(splits).items():
+                setattr(trainer, name, rows)
         return trainer, splits
 
     def _predict(self, split, stage):
@@ -84,14 +164,14 @@ class Experiment:
         return self._pick(output.metrics, stage), output
 
     def _pick(self, logged, prefix):
-        """The metrics out of what Trainer logs under ``prefix``."""
-        return {name: logged[f"{prefix}_{name}"] for name in self.metric_names}
+        return pick(logged, prefix, self.metric_names)
 
     def _heal(self):
-        training, status = self.trainer.args, "completed"
+        training, status, text = self.trainer.args, "completed", None
         checkpoint = self._checkpoint(training)
-        set_seed(training.seed)  # dropout: what was evaluated before must not change it
         try:
+            text = self.strategy.read_text(self.trainer)
+            set_seed(training.seed)  # dropout: what was evaluated before must not change it
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
             raise UserError(f"checkpoint {checkpoint} is damaged or not of this program; choose another") from error
@@ -100,7 +180,7 @@ class Experiment:
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
         self.strategy.finish(self.model)
-        return status, checkpoint
+        return status, checkpoint, text
 
     def _checkpoint(self, training):
         """The folder of the checkpoint to go on from, or None."""
@@ -119,7 +199,7 @@ class Experiment:
             tuple: the chosen epoch's entry of ``per_epoch``, and whether the healed model has collapsed; both None
             where no epoch came to its end.
         """
-        state, found = self.trainer.state, self._epochs(self.trainer.state.log_history)
+        state, found = self.trainer.state, self._epochs(self._log())
         best, collapsed = next((epoch for epoch in found if epoch["step"] == state.best_global_step), None), None
         if best:
             collapsed = self._score_chosen_epoch()
@@ -127,8 +207,12 @@ class Experiment:
             if "dev" in self.splits:
                 self.metrics["dev"] = self._named(best)
             self._look_inside_healed()
+            self.inside.compare("healed", best["epoch"], best["step"])
         self.metrics["per_epoch"] = found
         return best, collapsed
+
+    def _log(self):
+        return self.trainer.state.log_history
 
     def _epochs(self, history):
         """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss."""
@@ -192,6 +276,7 @@ class Experiment:
         if trainer.is_world_process_zero():
             trainer.save_state()
             write_json(self.output_dir / "results.json", results)
+            remove_text_stage(self.output_dir)
             if not keep:
                 remove_checkpoints(self.output_dir)
             else:

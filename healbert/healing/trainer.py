@@ -1,5 +1,6 @@
 """HealingTrainer: transformers.Trainer with sorted evaluation, seeded batch order and a stop at divergence."""
 
+import math
 import pathlib
 import shutil
 import warnings
@@ -66,7 +67,18 @@ class _Hooks(TrainerCallback):
             state.best_model_checkpoint = str(best)
 
     def on_epoch_begin(self, args, state, control, **_):
-        self.trainer.strategy.on_epoch(self.trainer, round(state.epoch))  # a sum of fractions of an epoch
+        # What is done of an epoch that a run is taken up in does not count; what is missing from a whole is rounding.
+        self.trainer.strategy.on_epoch(self.trainer, math.floor(state.epoch + 1e-6))
+
+    def on_step_end(self, args, state, control, **_):
+        # The loss of an evaluation is the mean since the one before it, so that a checkpoint cuts no mean in two.
+        control.should_log |= control.should_evaluate and args.eval_strategy == "steps"
+
+    def on_epoch_end(self, args, state, control, **_):
+        # Evaluated every so many steps, a run is evaluated after each epoch all the same: what reads epochs can.
+        known = any(entry["step"] == state.global_step for entry in state.log_history if "eval_loss" in entry)
+        if args.eval_strategy == "steps" and args.eval_delay <= state.global_step and not known:
+            control.should_evaluate = control.should_save = True
 
     def on_step_begin(self, args, state, control, **_):
         self.phases.enter(state.global_step)
@@ -98,6 +110,7 @@ class HealingTrainer(Trainer):
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
         self.last_dataset, self.last_scores = last_dataset, None
+        self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
         # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
@@ -153,10 +166,19 @@ class HealingTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # What a strategy adds is for training; the loss of an evaluation stays the task's. A copy goes on, because
         # label smoothing takes the labels out of what it is given.
-        loss, outputs = super().compute_loss(model, dict(inputs), True, num_items_in_batch=num_items_in_batch)
+        asked = {key: value for key, value in inputs.items() if key != "row"} | (
+            self.strategy.asks if model.training else {}
+        )
+        loss, outputs = super().compute_loss(model, asked, True, num_items_in_batch=num_items_in_batch)
         if model.training:
             loss = self.strategy.loss(self, model, inputs, outputs, loss)
         return (loss, outputs) if return_outputs else loss
+
+    def _set_signature_columns_if_needed(self):
+        # Taken off a batch before the model sees it: which example it is.
+        super()._set_signature_columns_if_needed()
+        needed = {"row"} if self.strategy.needs_row else set()
+        self._signature_columns += sorted((needed | self.row_columns) - set(self._signature_columns))
 
     def _get_train_sampler(self, train_dataset=None):
         # transformers' own grouping draws from the generator that dropout uses (see GroupedByLength).
@@ -170,6 +192,14 @@ class HealingTrainer(Trainer):
     def _get_eval_sampler(self, eval_dataset):
         # Neighbours of one length need the least padding; the longest first, so that memory runs out at once or never.
         return FixedOrder(longest_first(eval_dataset))
+
+    def evaluate(self, *args, **kwargs):
+        # A loader of data draws its seed from the generator that dropout uses. The evaluation at an epoch's end has
+        # always done so; one within an epoch leaves training as it is without it.
+        if not self.is_in_train or float(self.state.epoch).is_integer():
+            return super().evaluate(*args, **kwargs)
+        with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
+            return super().evaluate(*args, **kwargs)
 
     def evaluation_loop(self, dataloader, *args, **kwargs):
         # Undoes the order of `_get_eval_sampler`, and sees a last step whose loss was finite and whose weights are not.

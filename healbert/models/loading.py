@@ -30,7 +30,7 @@ def load_tokenizer(arguments, source=None):
         UserError: if it cannot be loaded.
     """
     source = source or ModelSource(arguments)
-    config = _load_config(source)  # first: its errors say more where a folder is no model
+    config = load_config(source)  # first: its errors say more where a folder is no model
     files = source.tokenizer
     with _load_errors("tokenizer", files):
         tokenizer = AutoTokenizer.from_pretrained(files.place, **files.hub_options())
@@ -59,7 +59,12 @@ def _positions(config, name):
     return found
 
 
-def _load_config(source):
+def load_config(source):
+    """The configuration that a `ModelSource` names.
+
+    Raises:
+        UserError: if it cannot be loaded, or holds a value that no model can have.
+    """
     files = source.config
     with _load_errors("model", files):
         config = AutoConfig.from_pretrained(files.place, **files.hub_options())
@@ -90,12 +95,16 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
         source: the `ModelSource` of the model, where it is known already.
         auto_class: the name in transformers of the class that loads it; the task's type says which.
 
+    Returns:
+        the model; its ``head_was`` says what head the checkpoint has: this one ("own"), one of another size ("other"),
+        or none ("missing"); a head that is not its own is drawn.
+
     Raises:
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
     """
     source = source or ModelSource(arguments)
     labels = {"id2label": dict(enumerate(label_names)), "label2id": {n: i for i, n in enumerate(label_names)}}
-    config = _load_config(source)
+    config = load_config(source)
     padding = getattr(config, "pad_token_id", None)
     if padding is None or padding < 0:  # -1 in early LLaMA: none
         config.pad_token_id = pad_token_id
@@ -114,7 +123,21 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
         )
         model, report = POOLINGS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
     _require_encoder(model, report, source.name)
+    model.head_was = _head_was(model, report)
     return model
+
+
+def saved_labels(source):
+    """The names of the labels that a checkpoint's configuration holds; LABEL_0, ... where it names none.
+
+    Args:
+        source: the `ModelSource` of the configuration.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    names = _load_config(source).id2label
+    return [str(names[index]) for index in sorted(names)]
 
 
 def load_encoder(source):
@@ -130,6 +153,47 @@ def load_encoder(source):
         return AutoModel.from_pretrained(source.place, dtype="float32", use_safetensors=True, **source.hub_options())
 
 
+def load_classifier(source, auto_class="AutoModelForSequenceClassification"):
+    """A saved classifier in float32, with the head that was saved.
+
+    Args:
+        source: its `ModelSource`.
+        auto_class: the name in transformers of the class that loads it.
+
+    Raises:
+        UserError: if it cannot be loaded, or lacks weights.
+    """
+    from . import pooling  # noqa: F401  registers the mean-pooling head
+
+    options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
+    with _load_errors("model", source), _quiet_load_report():
+        model, report = getattr(transformers, auto_class).from_pretrained(source.place, **options)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise UserError(
+            f"model '{source.name}' is no saved classifier: it lacks {len(missing)} weights of {type(model).__name__}, "
+            f"the first {missing[0]}"
+        )
+    return model
+
+
+def load_language_model(source, auto_class):
+    """A pretrained model in float32 with the head that it has of its own, and the names of the weights that it lacks.
+
+    Args:
+        source: its `ModelSource`.
+        auto_class: the name in transformers of the class that loads it.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    options = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True, **source.hub_options()}
+    with _load_errors("model", source), _quiet_load_report():
+        config = load_config(source)
+        model, report = getattr(transformers, auto_class).from_pretrained(source.place, config=config, **options)
+    return model, sorted(report["missing_keys"])
+
+
 def empty_model(arguments, source=None):
     """The model that `ModelArguments` name, without weights and head, for a look at its layers.
 
@@ -143,7 +207,7 @@ def empty_model(arguments, source=None):
     import torch
 
     source = source or ModelSource(arguments)
-    config = _load_config(source)
+    config = load_config(source)
     with torch.device("meta"), _load_errors("model", source):
         return AutoModel.from_config(config, trust_remote_code=arguments.trust_remote_code)
 
@@ -164,6 +228,7 @@ def _mean_head(name, labels, options, auto_class):
     if type(config) not in auto_class._model_mapping and not hasattr(config, "auto_map"):
         raise ValueError(f"models of type {config.model_type} do not classify texts")
     encoder, report = AutoModel.from_pretrained(name, **options)
+    report["missing_keys"] = {*report["missing_keys"], "classifier.weight"}
     return MeanPoolingForSequenceClassification.around(encoder, **labels), report
 
 
@@ -250,6 +315,15 @@ def _quiet_load_report():
         yield
     finally:
         hf_logging.set_verbosity(verbosity)
+
+
+def _head_was(model, report):
+    """What the checkpoint has of the model's head."""
+    inside = {id(parameter) for parameter in model.base_model.parameters()}
+    head = {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
+    if head & {entry[0] for entry in report["mismatched_keys"]}:
+        return "other"
+    return "missing" if head & {*report["missing_keys"]} else "own"
 
 
 def _require_encoder(model, report, name):

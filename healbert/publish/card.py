@@ -39,7 +39,7 @@ def table(header, rows):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def model_card(results, repo_id, background, by_class=(), intact=None):
+def model_card(results, repo_id, background, by_class=(), intact=None, adapter=False):
     """The README.md of a healed model.
 
     Args:
@@ -48,6 +48,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
         background: a `Background`.
         by_class: `scores_by_class` of the run.
         intact: results of the intact run, or None.
+        adapter: whether an adapter was kept beside its base.
 
     Returns:
         str: metadata and text. Names from datasets are escaped.
@@ -67,6 +68,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None):
         *_by_class(by_class),
         "## Use",
         code_block(_use(results, repo_id)),
+        *(_adapter(damaged) if adapter else ()),
         *_intended_use(damaged),
         "## Run it again",
         *_run_again(results),
@@ -212,6 +214,15 @@ def _use(results, repo_id):
         (imports if results["config"]["pooling"] == "mean" else "")
         + "from transformers import pipeline\n\n"
         + f'classify = pipeline("text-classification", model="{repo_id}")'
+    )
+
+
+def _adapter(damaged):
+    yield (
+        f"Two things lie here. `model.safetensors` is the {'damaged ' if damaged else ''}base model, "
+        f"{'with its damage, as described above, and ' if damaged else ''}with the trained head; "
+        "`adapter_model.safetensors` is the adapter that was trained on it, of no use on the base model as it was "
+        "published. The code above opens both together, and needs the library PEFT: `pip install peft`."
     )
 
 

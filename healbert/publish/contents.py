@@ -20,6 +20,19 @@ def without_home(text):
     return (re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text).encode()
 
 
+def adapter_config(folder, repo_id):
+    """What goes there in place of a run's adapter_config.json: {name: content}, empty of a run without an adapter.
+
+    The base of a kept adapter is the damaged model beside it. In a folder transformers finds it by itself; on the Hub
+    it follows ``base_model_name_or_path``, which therefore names the repository that both are in.
+    """
+    name = "adapter_config.json"
+    config = read_json(folder / name)
+    if not isinstance(config, dict):
+        return {}
+    return {name: (json.dumps(config | {"base_model_name_or_path": repo_id}, indent=2) + "\n").encode()}
+
+
 def report_files(folder):
     """What `python -m healbert report` wrote into a folder of runs: a dict from path in the repository to content."""
     found = sorted(path for path in (folder / "report").rglob("*") if path.is_file())

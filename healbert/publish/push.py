@@ -8,7 +8,7 @@ import yaml
 
 from ..utils.errors import UserError
 from .card import model_card, results_card
-from .contents import REPORT, report_files, table_for_parquet, without_home
+from .contents import REPORT, adapter_config, report_files, table_for_parquet, without_home
 from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_class
 from .repository import PushError, Repository, refusals
 
@@ -94,12 +94,13 @@ def push_run(repository):
     with refusals("the cards of the base model and the data"):
         background = find_background(results, repository.token)
     by_class = scores_by_class(folder, results["task"]["label_names"])
-    card = model_card(results, repository.repo_id, background, by_class, intact)
+    adapter = adapter_config(folder, repository.repo_id)
+    card = model_card(results, repository.repo_id, background, by_class, intact, adapter=bool(adapter))
     files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in MODEL_SUFFIXES}
     files = {name: path for name, path in files.items() if name not in NOT_PUSHED and path.is_file()}
     files["run.yaml"] = without_home(yaml.safe_dump(pinned_settings(results), allow_unicode=True))
     files["results.json"] = without_home((folder / "results.json").read_text(encoding="utf-8"))
-    return repository.commit(files | {"README.md": card.encode()}, "Healed model")
+    return repository.commit(files | adapter | {"README.md": card.encode()}, "Healed model")
 
 
 def push_results(repository):

@@ -56,8 +56,13 @@ class Content:
 
     @property
     def further_figures(self):
-        """The figures on all groups."""
-        return [figure for figure in self.figures if figure.group is None]
+        """The figures on all groups, but for those of scans."""
+        return [figure for figure in self.figures if figure.group is None and not figure.part]
+
+    @property
+    def scan_figures(self):
+        """The figures of scans."""
+        return [figure for figure in self.figures if figure.part == "scans"]
 
     @property
     def compared(self):
@@ -75,6 +80,7 @@ def make_content(directory, seed=0):
 def content_of(analysis):
     """The `Content` of an `Analysis`."""
     from .figures import FIGURES, Figure
+    from .scan_axes import tags_of
     from .tables import TABLES, Table
     from .warnings import overview, warnings
 
@@ -88,13 +94,19 @@ def content_of(analysis):
         groups=[_group_content(group, tables, figures) for group in analysis.groups],
         tables=tables,
         figures=figures,
-        filters={
-            "dataset": sorted({dataset for group in groups for dataset in group.datasets}),
-            "model": sorted({group.model for group in groups}),
-            "method": sorted({group.method for group in groups}),
-        },
+        filters=_filters(groups, [tags_of(scan) for _, scan in analysis.study.scans]),
         seed=analysis.seed,
     )
+
+
+def _filters(groups, scans):
+    """{what the page can be narrowed by: its values}, of groups of runs and of the tags of scans."""
+    found = {
+        "dataset": {dataset for group in groups for dataset in group.datasets},
+        "model": {group.model for group in groups},
+        "method": {group.method for group in groups},
+    }
+    return {name: sorted(values | {tags[name] for tags in scans}) for name, values in found.items()}
 
 
 def _group_content(analysed, tables, figures):

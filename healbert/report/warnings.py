@@ -17,6 +17,7 @@ def overview(study):
     known = sorted(statuses.items(), key=lambda item: (item[0] != "completed", item[0]))
     counts = [(n, status) for status, n in known]
     counts += [(len(study.unfinished), "not finished"), (len(study.unreadable), "unusable")]
+    counts.append((len(study.scans), "scan" if len(study.scans) == 1 else "scans"))
     return [(n, status) for n, status in counts if n]
 
 
@@ -35,6 +36,8 @@ def warnings(study, problems):
     found += [sentence for group in study.groups if (sentence := _holes(study, group))]
     if study.unreadable:
         found.append(f"{count(len(study.unreadable), 'run')} left out: results.json cannot be used.")
+    if study.unusable_scans:
+        found.append(f"{count(len(study.unusable_scans), 'scan')} left out: not finished, or scan.json cannot be used.")
     found += [f"{count(n, 'run')} {status}: left out of every mean." for status, n in sorted(without_score.items())]
     if problems:
         found.append(

@@ -8,11 +8,13 @@ import warnings
 from ..utils.errors import UserError
 from ..utils.files import read_file, read_json
 from ..utils.text import without_secrets
+from .scan import is_scan_folder, read_scan
 from .schema import (
     LOG_NAME,
     SCHEMA_VERSION,
     STAGES,
     STATUSES,
+    TEACHERS,
     error_message,
     metrics_of,
     place_of,
@@ -50,38 +52,59 @@ def check_folder(directory):
         raise UserError(f"results folder {directory} cannot be read: {error.strerror}") from error
 
 
-def _walk(directory):
-    """The folders of runs, and (folder, reason) of those that cannot be looked into."""
+def _walk(directory, teachers=False):
+    """The folders of runs, (folder, reason) of those that cannot be looked into, and the folders of scans.
+
+    Runs in ``.teachers``, which others learn from, are none of a study's: they are left out unless asked for.
+    """
     check_folder(directory)
-    found, closed = [], []
+    found, closed, scans = [], [], []
 
     def note(error):
         closed.append((pathlib.Path(error.filename), f"cannot be read: {error.strerror}"))
 
     for folder, inner, files in os.walk(directory, onerror=note):
         if {"settings.json", "results.json"} & {*files, *inner}:
-            found.append(pathlib.Path(folder))
+            (scans if is_scan_folder(folder, files) else found).append(pathlib.Path(folder))
             inner.clear()  # a run holds no further runs
-    return sorted(found), closed
+        elif not teachers and TEACHERS in inner:
+            inner.remove(TEACHERS)
+    return sorted(found), closed, sorted(scans)
 
 
-def read_runs(directory):
+def read_runs(directory, teachers=False):
     """Every finished run at or under ``directory``.
+
+    Args:
+        directory: a results folder.
+        teachers: also those in ``.teachers``, which others learn from.
 
     Returns:
         tuple: a list of (folder, dict of its results.json), and a list of (folder, reason) of those that cannot be
         used: unfinished, damaged, of a newer schema, or with a value that is not what it must be.
     """
-    folders, unusable = _walk(directory)
-    runs = []
+    folders, unusable, _ = _walk(directory, teachers)
+    runs = _read_each(folders, read_sound, unusable)
+    return runs, unusable
+
+
+def read_scans(directory):
+    """Every finished scan at or under ``directory``: what `read_runs` gives of runs, with scan.json."""
+    unusable = []
+    return _read_each(_walk(directory)[2], read_scan, unusable), unusable
+
+
+def _read_each(folders, read, unusable):
+    """(folder, what ``read`` gives of it) of those that can be used; the others are added to ``unusable``."""
+    found = []
     for folder in folders:
         try:
-            runs.append((folder, read_sound(folder)))
+            found.append((folder, read(folder)))
         except FileNotFoundError:
             unusable.append((folder, "not finished"))
         except (ValueError, OSError) as error:
             unusable.append((folder, str(error)))
-    return runs, unusable
+    return found
 
 
 def load_results(directory):
@@ -140,25 +163,41 @@ def _row(folder, results):
 
 
 def list_runs(directory):
-    """What is in a results folder: a list with one dict a run, started ones among them, sorted by folder.
+    """What is in a results folder: a list with one dict a run, started ones and teachers among them, sorted by folder.
 
     Raises:
         UserError: if ``directory`` is no folder.
     """
-    runs, unusable = read_runs(directory)
+    runs, unusable = read_runs(directory, teachers=True)
     rows = {folder: _summary(results) for folder, results in runs}
     for folder, reason in unusable:
         rows[folder] = _started(folder) if reason == "not finished" else _unreadable(reason)
+    scans, unusable = read_scans(directory)
+    rows |= {folder: _summary_of_scan(scan) for folder, scan in scans}
+    for folder, reason in unusable:
+        rows[folder] = _started(folder, "scan") if reason == "not finished" else _unreadable(reason)
     return [{"run": str(folder.relative_to(directory)), **rows[folder]} for folder in sorted(rows)]
 
 
-def _started(folder):
+def _summary_of_scan(scan):
+    points = len(scan["points"])
+    says = f"scan, {points} point{'' if points == 1 else 's'}"
+    return _summary({"status": says, "config": scan["config"], "task": scan["task"]})
+
+
+def is_teacher(run):
+    """Whether a run lies where those are kept that others learn from; ``run`` is its path."""
+    return TEACHERS in pathlib.PurePath(run).parts[:-1]
+
+
+def _started(folder, what=""):
     settings = read_json(folder / "settings.json")
     settings = settings.get("config", settings) if isinstance(settings, dict) else {}  # earlier versions: flat
     try:
         status = "running" if is_locked(folder) else "interrupted"
     except OSError:  # a place that cannot be written, where a lock cannot be tried
         status = "unfinished"
+    status = f"{what} {status}".strip()
     return _summary({"status": status, "config": settings if isinstance(settings, dict) else {}})
 
 

@@ -9,6 +9,8 @@ LOG_NAME = "log.txt"  # what a sweep's worker printed
 STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
+TEACHERS = ".teachers"  # beside runs: intact models that others learn from
+TEXT_STAGE = "text_stage"  # in a run's folder while it is going: checkpoints of training on --heal_text
 # settings.json is written before training, so that a restart knows what the folder is of.
 RUN_FILES = (
     "results.json",
@@ -19,6 +21,7 @@ RUN_FILES = (
     "predictions_test.parquet",
     "features.npz",
     "tsne.png",
+    "trace.png",
     "trainer_state.json",
     LOG_NAME,
 )
@@ -103,7 +106,7 @@ def place_of(config, corruption=None):
 
 def is_damage(name):
     """Whether a setting says what is damaged, and how."""
-    return name.startswith("corrupt_") or name == "keep_norms"
+    return name.startswith("corrupt_") or name in ("keep_norms", "match_severity")
 
 
 def error_message(results):

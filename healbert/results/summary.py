@@ -12,6 +12,7 @@ def table_rows(results, output_dir):
         ("text", ", ".join(results["task"]["text_columns"])),
         ("model", results["model"]["name"]),
         ("damage", describe_damage(damage)),
+        *_severity(damage),
         ("hit", f"{layers}, {damage['fraction_of_model']:.1%} of the model's parameters"),
         (f"majority {title}", _figure(results["task"]["majority"])),
         (f"damaged {title}", _figure(primary_score(results, "damaged"))),
@@ -21,6 +22,11 @@ def table_rows(results, output_dir):
         ("time", f"{sum(results['timing'].values()):.1f} s, of it healing {results['timing']['heal']:.1f} s"),
         ("results", str(output_dir)),
     ]
+
+
+def _severity(damage):
+    found = damage.get("severity")
+    return [("severity", f"{found['metric']} {found['reached']:.4g}, asked {found['target']:g}")] if found else []
 
 
 def _figure(value):

@@ -48,6 +48,7 @@ def _checks_of_metrics(results):
     if primary:
         fits = checks["metrics.healed." + primary]
         # A probe may be null: none takes states that are not finite.
+        checks |= {f"corruption.change.{side}.{primary}": fits for side in ("intact", "damaged")}
         checks |= {"task.majority": fits, f"probes.*.*.{primary}": fits}
     return checks
 
@@ -101,6 +102,12 @@ MAYBE_NUMBER = ("a finite number", _or_none(_is_number))
 MAYBE_COUNT = ("a whole number", _or_none(_of(int)))
 
 
+MAYBE_AMOUNT = ("a whole number of 0 or more", _or_none(lambda value: _of(int)(value) and value >= 0))
+
+
+MAYBE_COST = ("a number of 0 or more", _or_none(lambda value: _is_number(value) and value >= 0))
+
+
 MAYBE_TEXT = ("text", _or_none(_of(str)))
 
 
@@ -147,6 +154,27 @@ CHECKS = {
     "corruption.fraction_of_encoder": MAYBE_SHARE,
     "corruption.layers_hit": MAYBE_LIST,
     "corruption.num_layers": MAYBE_COUNT,
+    "corruption.severity": MAYBE_DICT,
+    **{f"corruption.severity.{name}": MAYBE_NUMBER for name in ("target", "reached", "strength")},
+    "corruption.change": MAYBE_DICT,
+    **{f"corruption.change.{side}.loss": MAYBE_NUMBER for side in ("intact", "damaged")},
+    "corruption.change.kl": MAYBE_NUMBER,
+    "corruption.change.predictions_changed": MAYBE_SHARE,
+    "healing": MAYBE_DICT,
+    "healing.strategy": MAYBE_TEXT,
+    "healing.options": MAYBE_DICT,
+    **{f"healing.{name}": MAYBE_AMOUNT for name in ("trainable_parameters", "optimizer_bytes", "steps")},
+    "healing.trainable_share": MAYBE_SHARE,
+    **{f"healing.{name}": MAYBE_COST for name in ("seconds_per_step", "flops_per_step")},
+    "healing.teacher": MAYBE_DICT,
+    **{f"healing.teacher.{name}": MAYBE_TEXT for name in ("kind", "name", "commit")},
+    "healing.teacher.scores": MAYBE_DICT,
+    "healing.teacher.scores.*": MAYBE_NUMBER,
+    "healing.text": MAYBE_DICT,
+    **{f"healing.text.{name}": MAYBE_TEXT for name in ("objective", "head")},
+    **{f"healing.text.{name}": MAYBE_AMOUNT for name in ("examples", "epochs", "steps")},
+    "healing.text.seconds": MAYBE_COST,
+    **{f"healing.text.{name}": MAYBE_NUMBER for name in ("loss_first", "loss_last")},
     "best_epoch": MAYBE_NUMBER,
     "collapsed": ("true or false", _or_none(_of(bool))),
     "timing": MAYBE_DICT,
@@ -158,6 +186,27 @@ CHECKS = {
     "features": MAYBE_DICT,
     "features.healed": MAYBE_DICT,
     "features.healed.neighbour_agreement": MAYBE_SHARE,
+    "trace": MAYBE_DICT,
+    "trace.components": MAYBE_LIST,
+    "trace.layers": MAYBE_LIST,
+    "trace.layers.*": NUMBER,
+    "trace.depths": MAYBE_LIST,
+    "trace.depths.*": NUMBER,
+    "trace.references": MAYBE_LIST,
+    "trace.references.*": ("text", _of(str)),
+    "trace.attention_entropy": MAYBE_DICT,
+    "trace.attention_entropy.*.*": MAYBE_NUMBER,
+    "trace.entries": MAYBE_LIST,
+    "trace.entries.*": ("a set of named values", _of(dict)),
+    "trace.entries.*.epoch": NUMBER,
+    **{f"trace.entries.*.{name}": MAYBE_DICT for name in ("distance", "cosine", "cka")},
+    **{f"trace.entries.*.{name}.*": MAYBE_DICT for name in ("distance", "cosine")},
+    **{f"trace.entries.*.{name}.*.*": MAYBE_LIST for name in ("distance", "cosine")},
+    **{f"trace.entries.*.{name}.*.*.*": MAYBE_NUMBER for name in ("distance", "cosine")},
+    "trace.entries.*.cka.*": MAYBE_LIST,
+    "trace.entries.*.cka.*.*": MAYBE_NUMBER,
+    "trace.entries.*.attention_entropy": MAYBE_LIST,
+    "trace.entries.*.attention_entropy.*": MAYBE_NUMBER,
     "environment": MAYBE_DICT,
     "environment.versions": MAYBE_DICT,
     "environment.peak_memory_mib": MAYBE_NUMBER,

@@ -21,6 +21,10 @@ def check_runs(runs, processes=1):
         found += _refused(group, _open_data, _check_data)
     for group in _groups(runs, _model_key):
         found += _refused(group, _open_model, lambda model, arguments: _check_model(model, arguments, processes))
+    for group in _groups([run for run in runs if run.arguments.run.teacher], _teacher_key):
+        found += _refused(group, _check_teacher, _nothing_more)
+    for group in _groups([run for run in runs if run.arguments.run.heal_text], lambda a: a.run.heal_text):
+        found += _refused(group, lambda arguments: arguments.sources.text.read(), _nothing_more)
     refused = list(dict.fromkeys(run.name for run, _ in found))  # for its data and its model, a run is refused once
     if refused:
         names = ", ".join(refused[:3]) + (" ..." if len(refused) > 3 else "")
@@ -40,6 +44,14 @@ def _data_key(arguments):
 
 def _model_key(arguments):
     return [dataclasses.asdict(arguments.model)]
+
+
+def _teacher_key(arguments):
+    return [arguments.run.teacher, *_model_key(arguments), *_data_key(arguments)]
+
+
+def _nothing_more(shared, arguments):
+    """What is alike in a group was tried when it was opened."""
 
 
 def _refused(group, open_shared, check):
@@ -71,6 +83,13 @@ def _check_data(task, arguments):
 
     if arguments.features.tsne:
         choose_pictured(task, arguments)
+
+
+def _check_teacher(arguments):
+    from ..experiment.teacher import check_given
+    from ..models.loading import load_tokenizer
+
+    check_given(arguments, _open_data(arguments).label_names, load_tokenizer(arguments.model, arguments.sources.model))
 
 
 def _open_model(arguments):

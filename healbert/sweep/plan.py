@@ -8,6 +8,7 @@ import statistics
 import sys
 
 from ..arguments.parser import make_arguments, typed
+from ..arguments.teacher import teacher_arguments
 from ..results.read import is_locked, read_sound
 from ..results.schema import error_message, primary_of, source_name
 from ..utils.errors import UserError
@@ -22,7 +23,8 @@ class PlannedRun:
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
     ``folder`` its results folder, ``state`` "todo", "completed", "diverged" or "failed", ``results`` what of its
-    ``results.json`` a sweep needs, and ``written`` tells one writing of that file from another.
+    ``results.json`` a sweep needs, and ``written`` tells one writing of that file from another. ``teacher``
+    is the run of the sweep that it learns from, if any.
     """
 
     settings: dict
@@ -31,6 +33,7 @@ class PlannedRun:
     state: str = "todo"
     results: dict | None = None
     written: tuple | None = None
+    teacher: "PlannedRun | None" = None
 
     @property
     def name(self):
@@ -120,35 +123,51 @@ def make_plan(sweep, output_dir, processes=1):
         raise UserError(_describe_refused(refused, sweep))
     if not runs:
         raise UserError("no run is left: exclude takes all of them")
-    plan = Plan(_grouped(runs.values()), total - len(runs))
+    plan = Plan(_teachers_first(_grouped(runs.values())), total - len(runs))
     _look_at_all(plan.runs, output_dir)
     return plan
 
 
 def _expand(sweep, output_dir, processes):
     """({hash: `PlannedRun`}, the settings that are refused and why, how many runs were asked for)."""
-    runs, refused, total, sources = {}, [], 0, {}
+    runs, refused, total, sources, learn = {}, [], 0, {}, {}
     exclude = [{key: _typed_values(key, value) for key, value in entry.items()} for entry in sweep.exclude]
     for settings, from_grid in sweep.settings():
         try:
             arguments = make_arguments(**settings, output_dir=str(output_dir))
             _share_sources(arguments, sources)
-            if from_grid and _is_excluded(arguments, exclude):
+            if from_grid and _is_excluded(settings, arguments, exclude):
                 continue
-            name = arguments.name(processes)
+            name, intact = arguments.name(processes), teacher_arguments(arguments)
+            learn |= {_hash(name): _hash(intact.name(processes))} if intact else {}
         except UserError as error:
             if not (from_grid and _is_excluded_as_given(settings, exclude)):
                 refused.append((settings, error))
             continue
         total += 1
         # The hash at the end: what is asked for in other words may hit the same, and is then the same run.
-        runs.setdefault(name.rpartition("-")[2], PlannedRun(settings, _kind(arguments), output_dir / name))
+        runs.setdefault(_hash(name), PlannedRun(settings, _kind(arguments), output_dir / name))
+    _link_teachers(runs, learn)
     return runs, refused, total
 
 
+def _hash(name):
+    return name.rpartition("-")[2]
+
+
+def _link_teachers(runs, learn):
+    """Has intact runs of the sweep that others learn from keep their models, and those others wait for them."""
+    for one, other in learn.items():
+        if one in runs and other in runs:
+            runs[one].teacher = runs[other]
+            runs[other].settings = runs[other].settings | {"save_model": True}
+
+
 def _share_sources(arguments, known):
-    """Has runs of one model, donor and data set share what those are: to find out takes longer than all the rest."""
-    key = (*vars(arguments.model).values(), *vars(arguments.data).values(), arguments.corruption.corrupt_donor)
+    """Has runs of one model, data set and others beside share what those are: to find out takes the longest."""
+    run, others = arguments.run, (arguments.corruption.corrupt_donor, arguments.features.trace_reference)
+    own = (*vars(arguments.model).values(), *vars(arguments.data).values())
+    key = (*own, *others, run.teacher, run.heal_text)
     if key not in known:
         known[key] = arguments.sources
     vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
@@ -162,8 +181,9 @@ def _typed_values(key, value):
     return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _is_excluded(arguments, exclude):
-    return bool(exclude) and _matches(arguments.settings(), exclude)
+def _is_excluded(given, arguments, exclude):
+    # A recipe is none of a run's settings, and may be what is excluded.
+    return bool(exclude) and _matches(given | arguments.settings(), exclude)
 
 
 def _is_excluded_as_given(settings, exclude):
@@ -191,14 +211,19 @@ def _grouped(runs):
     return [run for group in order.values() for run in group]
 
 
+def _teachers_first(runs):
+    needed = {id(run.teacher) for run in runs if run.teacher}
+    return sorted(runs, key=lambda run: id(run) not in needed) if needed else runs
+
+
 def _look_at_all(runs, output_dir):
     try:
         names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
     except OSError as error:
         raise UserError(f"results folder {output_dir} cannot be read: {error.strerror}") from error
-    present = {name.rpartition("-")[2]: name for name in names}
+    present = {_hash(name): name for name in names}
     for run in runs:
-        name = present.get(run.name.rpartition("-")[2])
+        name = present.get(_hash(run.name))
         if name:  # also under the name of the same run in other words
             run.folder = output_dir / name
             run.look()

@@ -8,7 +8,7 @@ import warnings
 
 from ..experiment.folder import tidy_finished
 from ..results.read import load_results, log_tail
-from ..results.schema import LOG_NAME, SCHEMA_VERSION, error_message
+from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, error_message
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
 from ..utils.text import duration, one_line
@@ -139,16 +139,19 @@ class _Runner:
         self.engine.stop()
 
     def _fill(self):
-        batch, most = [], self._at_a_time()
+        batch, later, most = [], [], self._at_a_time()
         while self.waiting and len(self.running) + len(batch) < most:
             run = self.waiting.popleft()
-            if self._settled(run):
+            if run.teacher and run.teacher.state == "todo":  # it is ahead in the queue, or being run
+                later.append(run)
+            elif self._settled(run):
                 self._show("finished", run)
             elif run.runs_elsewhere():
                 self.elsewhere.append(run)
             else:
                 run.state = "todo"  # also a failed one that is tried again
                 batch.append(run)
+        self.waiting.extendleft(reversed(later))
         handles = self.engine.submit([self._job(run) for run in batch]) if batch else []
         for handle, run in zip(handles, batch, strict=True):
             self.running[handle] = run
@@ -241,6 +244,9 @@ def describe_plan(plan, output_dir, workers):
         lines.append(f"failed: {run.name}: {why} (log: {run.folder / LOG_NAME})")
     if counts["failed"]:
         lines.append("--retry_failed runs failed runs again")
+    teachers = len(list((pathlib.Path(output_dir) / TEACHERS).glob("*/results.json")))
+    if teachers:
+        lines.append(f"beside them, in {TEACHERS}: {count_runs(teachers)} without damage that others learn from")
     if counts["todo"]:
         left = plan.seconds_left(workers)
         known = duration(left) if left is not None else "unknown until a run is finished"

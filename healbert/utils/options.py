@@ -97,7 +97,7 @@ def read_options(flag, given, declared):
             known[f"{entry}.{name}"] = (entry, name)
             if len(declared) == 1:
                 known[name] = (entry, name)
-    for name, value in _pairs(flag, given):
+    for name, value in option_pairs(flag, given):
         if name not in known:
             listed = ", ".join(known) or f"{' and '.join(declared) or 'nothing here'} has none"
             raise UserError(f"{flag}: '{name}' is no option here{did_you_mean(name, known)} (known: {listed})")
@@ -119,7 +119,11 @@ def list_options(entries):
     return f"With their defaults: {'; '.join(listed)}." if listed else "None of those that come with HealBERT has any."
 
 
-def _pairs(flag, given):
+def option_pairs(flag, given):
+    """Options as they were given: a list of (name, value).
+
+    Args: as of `read_options`.
+    """
     if given is None or given == "":
         return []
     if isinstance(given, str) and given.lstrip().startswith("{"):

@@ -80,6 +80,7 @@ WHY_NOT = {
     "hub_token": "says who pushes; pushing comes after the results",
     "intact_results": "for the card of a push, which comes after the results",
     "local_rank": "set by the launcher; the number of processes counts",
+    "measure_damage": "idle at level 0 alone, where tests/experiment/test_severity.py runs it both ways",
     "push_to_hub": "comes after the results",
     "resume_from_checkpoint": "goes on with the same run: tests/experiment runs both ways",
     "torch_num_threads": "not neutral: the docs promise the same bits for the same number, which results record",

@@ -189,3 +189,22 @@ def test_best_epoch_is_the_one_that_is_kept(settings):
 @pytest.mark.parametrize("more", [{"gradient_checkpointing": True}, {"bf16": True}, {"max_grad_norm": 0}], ids=str)
 def test_linear_probe_takes_training_arguments(settings, more):
     assert run_experiment(make_arguments(**settings | more))["status"] == "completed"
+
+
+def test_runs_of_one_damage_share_one_pass_and_no_figure_changes(settings, tmp_path, monkeypatch):
+    from healbert.experiment import inside
+
+    passes, read = [], inside.read_features
+    monkeypatch.setattr(inside, "read_features", lambda *given, **named: passes.append(1) or read(*given, **named))
+    cache, makes = LoadCache(), [{}, {"learning_rate": 1e-3}, {"seed": 3}, {"corrupt_level": 0.25}]
+    counts, ours, alone = [], [], []
+    for index, more in enumerate(makes):
+        arguments = make_arguments(**settings | more | {"output_dir": str(tmp_path / f"shared{index}")})
+        ours.append(run_experiment(arguments, cache)["metrics"])
+        counts.append(len(passes))
+    # BERT's pooler is part of the checkpoint, so that the seed changes the classification layer alone.
+    assert counts == [2, 2, 2, 4], "two splits for each damage"
+    for index, more in enumerate(makes):
+        arguments = make_arguments(**settings | more | {"output_dir": str(tmp_path / f"alone{index}")})
+        alone.append(run_experiment(arguments)["metrics"])
+    assert ours == alone and len({json.dumps(metrics) for metrics in ours}) == 4

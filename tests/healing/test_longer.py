@@ -16,7 +16,8 @@ def epochs_until_stop(scores, options, least=1, **settings):
     arguments = TrainingArguments(num_train_epochs=least, metric_for_best_model="f1", use_cpu=True, **settings)
     adjusted = strategy.adjusted(arguments)
     for done in range(len(scores) + 1):
-        log = [entry for score in scores[:done] for entry in ({"loss": 1.0}, {"eval_f1": score, "eval_loss": 2.0})]
+        log = [{"eval_f1": score, "eval_loss": 2.0, "epoch": float(n)} for n, score in enumerate(scores[:done], 1)]
+        log = [entry for scored in log for entry in ({"loss": 1.0}, scored, {**scored, "eval_f1": 0.9, "epoch": 0.5})]
         trainer = types.SimpleNamespace(args=adjusted, state=types.SimpleNamespace(log_history=log))
         if strategy.stops(trainer):
             return done

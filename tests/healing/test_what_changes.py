@@ -64,6 +64,13 @@ CHANGES = {
     ("gradual_unfreezing,damaged_only", "gradual_unfreezing.every=2"): is_hit,
     ("mixout,damaged_only", "mixout.of=all"): is_hit,
     ("longer,linear_probe", "longer.max_epochs=2"): lambda name: False,
+    ("distill", None): every,
+    ("distill", "of=hidden,teacher=pretrained,weight=0.9"): every,
+    ("damaged_only,distill", "distill.weight=0.9"): is_hit,
+    ("distill,lora", "lora.rank=2"): is_map,
+    ("continued_pretraining", "text_epochs=2"): every,
+    ("continued_pretraining,damaged_only", None): is_hit,
+    ("continued_pretraining,lora", None): is_map,
 }
 
 
@@ -77,7 +84,8 @@ def settings(run_flags):
 
 
 @pytest.mark.parametrize("healing, options", CHANGES, ids=lambda value: str(value))
-def test_a_run_changes_what_its_strategy_trains_and_nothing_else(settings, healing, options):
+def test_a_run_changes_what_its_strategy_trains_and_nothing_else(settings, text_file, healing, options):
+    settings |= {"heal_text": text_file} if "continued_pretraining" in healing else {}
     found, names = changed_by_healing(settings | {"healing": healing, "healing_options": options})
     expected = {name for name in names if CHANGES[healing, options](name) or is_head(name)}
     assert found <= expected

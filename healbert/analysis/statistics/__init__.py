@@ -12,6 +12,7 @@ examples are bootstrapped, with the same resampled examples for every model of a
 from .examples import example_counts
 from .intervals import Estimate, Stratum, estimate
 from .power import detectable_difference, detectable_fall
+from .proportions import clustered_wilson, mean_interval, wilson
 from .ratios import Ratio, ratio
 from .significance import ALPHA, Test, corrected, paired_test, slopes, trend_test
 
@@ -21,13 +22,16 @@ __all__ = [
     "Ratio",
     "Stratum",
     "Test",
+    "clustered_wilson",
     "corrected",
     "detectable_difference",
     "detectable_fall",
     "estimate",
     "example_counts",
+    "mean_interval",
     "paired_test",
     "ratio",
     "slopes",
     "trend_test",
+    "wilson",
 ]

@@ -6,8 +6,10 @@ from dataclasses import field
 from ...damage.components import COMPONENTS
 from ...damage.methods import METHODS
 from ...damage.regions import REGIONS
-from ...damage.spec import UNITS, CorruptionSpec
+from ...damage.severity import METRICS, read_severity
+from ...damage.spec import UNITS, CorruptionSpec, names_strength, strength_of
 from ...models.layers import SIDES
+from ...utils.errors import UserError
 from ...utils.options import list_options
 
 
@@ -50,6 +52,18 @@ class CorruptionArguments:
             + "."
         },
     )
+    match_severity: str | None = field(
+        default=None,
+        metadata={
+            "help": "Find the strength at which the damage reaches a figure, within 2%% of it (kl=X,within=0.1: 10%%): "
+            + ", ".join(f"{name}=X ({says})" for name, says in METRICS.items())
+            + "."
+        },
+    )
+    measure_damage: bool = field(
+        default=False,
+        metadata={"help": "Evaluate the intact model, too: the receipt says what the damage changes before healing."},
+    )
     corrupt_donor: str | None = field(
         default=None, metadata={"help": "The model that method donor takes values from: a Hub id or a folder."}
     )
@@ -69,9 +83,27 @@ class CorruptionArguments:
         spec = self.spec()
         # In one form, so that what a YAML file lists and what the command line says are the same.
         self.corrupt_level, self.corrupt_layers, self.corrupt_components = spec.level, spec.layers, spec.components
+        if self.match_severity is not None:
+            severity = read_severity(self.match_severity)
+            given = self.corrupt_strength is not None
+            if not spec.intact and (given or names_strength(spec.method, self.corrupt_options)):
+                option = strength_of(spec.method)
+                raise UserError(
+                    f"--match_severity finds the strength; leave out --corrupt_strength and option {option}"
+                )
+            self.match_severity = str(severity)
 
     def spec(self):
         """The `CorruptionSpec` that these flags describe."""
-        return CorruptionSpec(
-            **{f.name.removeprefix("corrupt_"): getattr(self, f.name) for f in dataclasses.fields(self)}
-        )
+        flags = {name: name.removeprefix("corrupt_") for name in vars(self)}
+        known = {field.name for field in dataclasses.fields(CorruptionSpec)}
+        return CorruptionSpec(**{name: getattr(self, flag) for flag, name in flags.items() if name in known})
+
+    def severity(self):
+        """The `Severity` that the damage is to have; None where its strength is given, or there is no damage."""
+        return None if self.match_severity is None or self.spec().intact else read_severity(self.match_severity)
+
+    def measured(self):
+        """Whether the intact model is evaluated, too: where that is asked for, or a severity takes it anyway."""
+        severity = self.severity()
+        return not self.spec().intact and (self.measure_damage or (severity is not None and severity.evaluates))

@@ -5,6 +5,8 @@ from dataclasses import field
 
 from ...utils.errors import UserError
 
+LEAST = 4  # examples in a trace, below which there is no debiased CKA
+
 
 @dataclasses.dataclass
 class FeatureArguments:
@@ -24,8 +26,22 @@ class FeatureArguments:
     )
     tsne_perplexity: float = field(default=30.0, metadata={"help": "Perplexity of t-SNE; below the examples shown."})
 
+    trace_healing: bool = field(
+        default=False, metadata={"help": "How far each layer is from what it was, after each evaluation; a picture."}
+    )
+    trace_samples: int = field(
+        default=256, metadata={"help": "Evaluation examples whose hidden states are compared (--sample_seed)."}
+    )
+    trace_reference: str | None = field(
+        default=None, metadata={"help": "Compare with this fine-tuned intact model, too: a folder of --save_model."}
+    )
+
     def __post_init__(self):
         self.layers()
+        if self.trace_samples < LEAST:
+            raise UserError(f"--trace_samples {self.trace_samples} is too small; use {LEAST} or more")
+        if self.trace_reference and not self.trace_healing:
+            raise UserError("--trace_reference goes with --trace_healing; give both, or leave it out")
         if self.tsne_samples < 2:
             raise UserError(f"--tsne_samples {self.tsne_samples} is too small; use 2 or more")
         if not self.tsne_perplexity > 0:

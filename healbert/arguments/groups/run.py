@@ -5,6 +5,8 @@ from dataclasses import field
 
 from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
+from ...tasks.files.options import known_kinds
+from ...tasks.texts import check_text_file
 from ...utils.errors import UserError, check_choice
 from ...utils.options import list_options
 
@@ -27,6 +29,26 @@ class RunArguments:
         metadata={
             "help": "Options of --healing, name=value with commas between them; of several strategies lora.rank=8. "
             f"{list_options(STRATEGIES)}"
+        },
+    )
+    reuse_frozen: bool = field(
+        default=False,
+        metadata={
+            "help": "Pass frozen layers at the bottom once, without dropout, and take what they gave in every epoch."
+        },
+    )
+    teacher: str | None = field(
+        default=None,
+        metadata={
+            "help": "The classifier that --healing distill learns from: a folder or a Hub id. Default: the intact "
+            "model of the same settings, fine-tuned first if it is not there."
+        },
+    )
+    heal_text: str | None = field(
+        default=None,
+        metadata={
+            "help": "Text without labels that distill and continued_pretraining train on before the task: .txt with a "
+            f"text a line, or a column 'text' of {known_kinds()}."
         },
     )
     selection: str = field(
@@ -59,13 +81,52 @@ class RunArguments:
 
     def __post_init__(self):
         self.healing = ",".join(strategy_names(self.healing))  # the same ones in another order are the same run
-        self.strategy()
+        self._check_supplies(self.strategy())
         check_choice("selection", self.selection, SELECTIONS)
         if not 0 < self.dev_fraction < 1:
             raise UserError(f"--dev_fraction {self.dev_fraction:g} is not between 0 and 1; try 0.1")
         if self.torch_num_threads is not None and self.torch_num_threads < 1:
             raise UserError(f"--torch_num_threads {self.torch_num_threads} is too small; use 1 or more")
 
+    def _check_supplies(self, strategy):
+        """Refuses a teacher or texts that nothing uses, and the lack of what is needed."""
+        if self.reuse_frozen and (self.heal_text is not None or strategy.asks):
+            raise UserError(
+                "--reuse_frozen passes frozen layers once, which neither --heal_text nor of=hidden can do; leave it out"
+            )
+        if self.teacher is not None and strategy.learns_from is None:
+            raise UserError(f"--teacher goes with --healing distill, not with {self.healing}; leave it out")
+        if self.teacher is not None and strategy.learns_from == "pretrained":
+            raise UserError("--teacher names the teacher, and so does teacher=pretrained; leave one out")
+        if self.heal_text is None and strategy.reads_text == "must":
+            raise UserError(f"--healing {self.healing} needs text without labels: give --heal_text FILE")
+        if self.heal_text is None:
+            return
+        if strategy.reads_text is None:
+            readers = " and ".join(name for name, entry in STRATEGIES.items() if entry.reads_text)
+            raise UserError(f"--heal_text is for --healing {readers}, not for {self.healing}; leave it out")
+        check_text_file(self.heal_text)
+
+    @property
+    def needs_intact(self):
+        """Whether the intact run of the same settings is its teacher."""
+        return self.teacher is None and self.strategy().learns_from == "finetuned"
+
     def strategy(self):
         """The `Strategy` that these flags describe."""
         return make_strategy(self.healing, self.healing_options)
+
+    def check(self, training):
+        """Refuses settings that healing cannot train with.
+
+        Args:
+            training: `transformers.TrainingArguments`.
+
+        Raises:
+            UserError: naming the setting.
+        """
+        from ...healing.frozen import check_settings
+
+        self.strategy().adjusted(training)
+        if self.reuse_frozen:
+            check_settings(training)

@@ -45,6 +45,8 @@ class Method:
         layout: whether the function is also given the keyword ``layout``, the map's `Layout`: its inputs and outputs.
         version: raised when the same settings come to give other values; renames the runs of this method alone.
         strength: the option that ``--corrupt_strength`` sets, where one number says how much.
+        mildest: the strength that damages least, from which severity is searched for towards the default and beyond;
+            None: the option's least value, or 0.
         check: ``check(**options)``, called when a spec is made: raises `UserError` for options that do not go together.
         prepare: ``prepare(job, **options) -> context``, called once before anything changes, for a method that must see
             more than one tensor; its function is then given the keywords ``name`` (that of the `Hit`) and ``context``.
@@ -64,6 +66,7 @@ class Method:
     layout: bool = False
     version: int = 1
     strength: str | None = None
+    mildest: float | None = None
     check: Callable | None = None
     prepare: Callable | None = None
     donor: bool = False

@@ -16,6 +16,7 @@ KEEP = {"norms": "keep", "biases": "keep", "others": "keep", "layout": True}
         "scope": Option("channel", "what shares a step size", choices=("tensor", "channel")),
     },
     strength="bits",
+    mildest=16,
     **KEEP,
 )
 def quantize(original, module, generator, layout, bits, scope):
@@ -38,6 +39,7 @@ def quantize(original, module, generator, layout, bits, scope):
         "rank": Option(0, "number of singular values that stay, in place of a share", least=0),
     },
     strength="share",
+    mildest=1.0,
     **KEEP,
 )
 def low_rank(original, module, generator, layout, share, rank):

@@ -51,7 +51,14 @@ def constant(original, module, generator, value):
     return torch.full_like(original, value)
 
 
-@register("method", "scale", options={"factor": Option(0.5, "what values are multiplied by")}, strength="factor", **ALL)
+@register(
+    "method",
+    "scale",
+    options={"factor": Option(0.5, "what values are multiplied by")},
+    strength="factor",
+    mildest=1.0,
+    **ALL,
+)
 def scale(original, module, generator, factor):
     """Every value is multiplied by a factor."""
     return original.mul_(factor)

@@ -3,7 +3,18 @@
 from ...utils.errors import UserError, check_choice
 from ...utils.options import read_options
 from ...utils.registry import table
-from . import full, linear_probe, longer, low_rank, only, phases, rates, start  # noqa: F401  each registers its own
+from . import (  # noqa: F401  each registers its own
+    continued,
+    distill,
+    full,
+    linear_probe,
+    longer,
+    low_rank,
+    only,
+    phases,
+    rates,
+    start,
+)
 from .base import Strategy
 from .combined import Combined
 

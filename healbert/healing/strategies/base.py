@@ -15,6 +15,10 @@ class Strategy:
         contradicts: {name of a strategy: why it cannot go with it}; see `contradiction`.
         adapts: `prepare` marks all and then calls `adapt`; of a combination, `adapt` alone is called, after the others.
         sharded: it works where processes share out each parameter (FSDP, DeepSpeed).
+        learns_from: the teacher that it needs: "finetuned", the intact model after the task, "pretrained", before it.
+        reads_text: whether ``--heal_text`` "may" or "must" be given.
+        needs_row: its loss is given ``row``, the numbers of the batch's examples in the training split.
+        asks: what the model is asked for in training: keyword arguments of its forward.
         seed: of its random draws; a run sets it to ``--seed``.
 
     Args:
@@ -26,6 +30,7 @@ class Strategy:
 
     says, options, version, fixed_features = None, {}, 1, False
     contradicts, adapts, sharded, seed = {}, False, True, 0
+    learns_from, reads_text, needs_row, asks = None, None, False, {}
 
     def __init__(self, **settings):
         self.called = type(self).__name__
@@ -65,6 +70,15 @@ class Strategy:
     def adapt(self, model, receipt):
         """Where ``adapts``: what it does to a model in which what trains is marked; arguments as of `prepare`."""
 
+    def bring(self, supplies):
+        """Called after `prepare` with what the run has for strategies that need more: `Supplies`."""
+
+    def begin(self, trainer):
+        """Called once before training, and again when a run is resumed; the model is as the damage left it."""
+
+    def read_text(self, trainer):
+        """Trains on ``--heal_text`` before the task, and returns what results.json says of it: a dict or None."""
+
     def trainer_parts(self, model, tokenizer, splits, read):
         """What `HealingTrainer` trains, and on which rows.
 
@@ -82,6 +96,8 @@ class Strategy:
         """
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise UserError(f"strategy {self.called} leaves no parameter to train; choose another --healing")
+        if self.needs_row:
+            splits = splits | {"train": splits["train"].add_column("row", list(range(len(splits["train"]))))}
         if not self.fixed_features:
             return {"model": model, "processing_class": tokenizer, "strategy": self}, splits
         from transformers import default_data_collator
@@ -133,7 +149,7 @@ class Strategy:
         Args:
             trainer: the `HealingTrainer`.
             model: what is trained, wrapped as it runs.
-            inputs: dict of the batch's tensors, labels among them.
+            inputs: dict of the batch's tensors, labels among them, and ``row`` where it ``needs_row``.
             outputs: what the model returned for them.
             loss: the task's loss, a scalar tensor.
         """

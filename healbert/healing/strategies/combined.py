@@ -22,6 +22,10 @@ class Combined(Strategy):
         self.names, self.parts, self.called = list(parts), list(parts.values()), ",".join(parts)
         self.settings = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.settings.items()}
         self.fixed_features = any(part.fixed_features for part in self.parts)
+        self.needs_row = any(part.needs_row for part in self.parts)
+        self.asks = {name: value for part in self.parts for name, value in part.asks.items()}
+        self.learns_from = next(filter(None, (part.learns_from for part in self.parts)), None)
+        self.reads_text = next(filter(None, (part.reads_text for part in self.parts)), None)
         _refuse_contradictions(parts)
 
     @property
@@ -49,6 +53,18 @@ class Combined(Strategy):
         for part in self.parts:
             if part.adapts:
                 part.adapt(model, receipt)
+
+    def bring(self, supplies):
+        for part in self.parts:
+            part.bring(supplies)
+
+    def begin(self, trainer):
+        for part in self.parts:
+            part.begin(trainer)
+
+    def read_text(self, trainer):
+        found = [part.read_text(trainer) for part in self.parts]
+        return next(filter(None, found), None)
 
     def rate_factors(self, model):
         found = {}
@@ -99,6 +115,12 @@ def _refuse_contradictions(parts):
     for name, part in parts.items():
         if type(part).trainer_parts is not Strategy.trainer_parts:
             raise UserError(f"--healing {name} says itself what is trained, and goes with no other; name it alone")
+    readers = [name for name, part in parts.items() if part.reads_text]
+    if len(readers) > 1:
+        raise UserError(
+            f"--healing {readers[0]} and {readers[1]} contradict each other: each trains on --heal_text "
+            "first; leave one out"
+        )
     for what, words in (("optimizer_groups", "arranges the learning rates"), ("save", "says how the model is saved")):
         own = [name for name, part in parts.items() if getattr(type(part), what) is not getattr(Strategy, what)]
         rates = [name for name, part in parts.items() if type(part).rate_factors is not Strategy.rate_factors]

@@ -41,7 +41,7 @@ class Longer(TrainsAll):
         args, log = trainer.args, trainer.state.log_history
         metric = args.metric_for_best_model or "loss"
         name = metric if metric.startswith("eval_") else f"eval_{metric}"
-        scores = [entry[name] for entry in log if name in entry]
+        scores = [entry[name] for entry in log if name in entry and float(entry["epoch"]).is_integer()]
         if not args.greater_is_better:
             scores = [-score for score in scores]
         if len(scores) < self.least:

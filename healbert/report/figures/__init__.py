@@ -1,7 +1,7 @@
 """The figures of a report. One is a function of the `Analysis`: -> `Figure`, or a list of them, or None."""
 
 from ...utils.registry import table  # noqa: I001 - what is imported next registers itself, in the order of the page
-from . import levels, recovery, curves, confusion, tsne  # noqa: F401
+from . import levels, kinds, recovery, curves, confusion, tsne, scans  # noqa: F401
 from .base import Figure, Heat, Lines, Panel, Scatter, averaged, in_rows
 
 FIGURES = table("figure")

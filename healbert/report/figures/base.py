@@ -102,6 +102,7 @@ class Figure:
         title, caption: texts over and under it.
         rows: lists of `Panel`; None leaves a place empty.
         group: the `Group` in whose part of the page it stands; None of a figure on all groups.
+        part: where a figure on all groups stands: "scans", or "" for the part of its own.
         kind: the name it is registered by; the report fills it in.
     """
 
@@ -110,6 +111,7 @@ class Figure:
     caption: str
     rows: list
     group: object = None
+    part: str = ""
     kind: str = ""
 
     @property

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-VERDICTS, REPRODUCIBILITY = "verdicts", "reproducibility"  # parts of the page that have tables of their own
+VERDICTS, REPRODUCIBILITY, SCANS = "verdicts", "reproducibility", "scans"  # parts of the page with tables of their own
 
 
 @dataclasses.dataclass
@@ -40,7 +40,7 @@ class Table:
         rows: list of `Row`, for reading.
         records: list of dicts, for the CSV file: the same in full precision.
         group: the `Group` in whose part of the page it stands; None of a table on all groups.
-        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, or "" for the part of its own.
+        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, or "" for the part of its own.
         shown: whether it stands in the page; else it is a file alone.
         folded: whether the page shows its title first, and the rest on demand.
         kind: the name it is registered by; the report fills it in.

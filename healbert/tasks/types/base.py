@@ -131,6 +131,14 @@ class TaskType:
         """
         raise NotImplementedError
 
+    def logits(self, outputs):
+        """The logits (examples, classes) whose softmax are the probabilities of the classes; None where there are none.
+
+        Args:
+            outputs: as for `predictions`.
+        """
+        return
+
     def compute_metrics(self, prediction):
         """`transformers.Trainer`'s hook: every metric of an `EvalPrediction`."""
         predicted = self.predictions(prediction.predictions)
@@ -167,6 +175,21 @@ class TaskType:
         if baseline is None:
             return bool(alike)
         return bool(alike or (score <= baseline if self.greater_is_better else score >= baseline))
+
+    def divergence(self, intact, damaged):
+        """Mean KL divergence, in nats, of the first predicted distribution from the second one; None if there is none.
+
+        Args:
+            intact, damaged: outputs of two models for the same examples, as for `predictions`.
+        """
+        return
+
+    def changed(self, intact, damaged):
+        """Share of the examples that two models answer differently; None where answers are not told apart so.
+
+        Args: as of `divergence`.
+        """
+        return
 
     def resampled(self, labels, predictions, classes, counts):
         """The primary metric on resamples of the evaluation examples.

@@ -1,0 +1,92 @@
+"""Kinds of damage side by side: those of groups that differ in nothing but what was damaged, and how."""
+
+import dataclasses
+import statistics
+
+from ..results.schema import is_damage
+from .collect import ALL, INTACT, signature
+
+SEVERITY = ("strength", "relative_l2", "kl", "changed")
+SAID = ("corrupt_method", "corruptions", "match_severity")  # in the label as the method, or in columns of their own
+
+
+@dataclasses.dataclass
+class KindOfDamage:
+    """One kind of damage over all datasets.
+
+    Args:
+        label: what was done where, without what all kinds here share.
+        group: the `Group` that its runs are in.
+        costs: {dataset, or None for all of them together: `Cost`}.
+        severity: {dataset: {name in `SEVERITY`: mean over runs, None where runs do not say}}.
+    """
+
+    label: str
+    group: object
+    costs: dict
+    severity: dict
+
+    @property
+    def lost(self):
+        """What stays lost over all datasets, or the only one: an effect, more being worse; None if unknown."""
+        cost = self.costs.get(None) or (next(iter(self.costs.values())) if len(self.costs) == 1 else None)
+        return cost and cost.lost and cost.lost.effect
+
+
+def families(groups):
+    """Kinds of damage that can be compared: a list of lists of `KindOfDamage`, the least costly first.
+
+    Args:
+        groups: list of `GroupAnalysis`.
+    """
+    found = {}
+    for analysed in groups:
+        group = analysed.group
+        shared = {name: value for name, value in group.settings.items() if not is_damage(name)}
+        key = (group.metric, group.model, *(f"{name} {signature(value)}" for name, value in shared.items()))
+        found.setdefault(key, []).append(analysed)
+    return [_kinds(members) for members in found.values() if len(members) > 1]
+
+
+def _kinds(members):
+    kinds = []
+    for analysed in members:
+        for damage in analysed.results.damages:
+            if damage != INTACT:
+                kinds.append(_kind(analysed, damage))
+    return sorted(kinds, key=lambda kind: (kind.lost is None, kind.lost or 0.0, kind.label))
+
+
+def _kind(analysed, damage):
+    group = analysed.group
+    costs = {cost.dataset: cost for cost in analysed.costs if cost.damage == damage}
+    severity = {dataset: _severity(analysed.results.get(dataset, damage)) for dataset in costs if dataset is not None}
+    return KindOfDamage(_label(group, damage), group, costs, severity)
+
+
+def _label(group, damage):
+    named = {name: value for name, value in group.settings.items() if is_damage(name) and value not in (None, False)}
+    parts = [str(named.pop(name)) for name in ("corrupt_components", "corrupt_parameters") if name in named]
+    place = [str(damage)] if damage != ALL or not parts else []
+    more = [f"{name.removeprefix('corrupt_')} {value}" for name, value in named.items() if name not in SAID]
+    return ", ".join([group.method, *parts, *place, *more])
+
+
+def _severity(entry):
+    runs = [run for members in entry.runs.values() for run in members] if entry else []
+    found = [_severity_of(run.part("corruption")) for run in runs]
+    return {name: _mean([one[name] for one in found]) for name in SEVERITY}
+
+
+def _severity_of(corruption):
+    change, matched = corruption.get("change") or {}, corruption.get("severity") or {}
+    return {
+        "strength": matched.get("strength"),
+        "relative_l2": corruption.get("relative_l2"),
+        "kl": change.get("kl"),
+        "changed": change.get("predictions_changed"),
+    }
+
+
+def _mean(values):
+    return statistics.fmean(values) if values and None not in values else None

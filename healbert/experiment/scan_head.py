@@ -1,0 +1,87 @@
+"""The head that a scan evaluates through: the model's own, or a linear probe on the intact model's features."""
+
+import re
+
+import numpy as np
+import torch
+
+from ..healing.head import classification_layer
+from ..models.loading import saved_labels
+from ..probing.features import read_features
+from ..tasks.labels import label_column
+from ..utils.errors import UserError
+
+UNNAMED = re.compile(r"LABEL_\d+")  # what transformers calls labels without names
+
+
+def prepare_head(experiment, wants_probe):
+    """Checks that the model's head is one of the task's, or trains one, in place.
+
+    Args:
+        experiment: an `Experiment` whose model is intact.
+        wants_probe: whether a new one is trained whatever there is.
+
+    Returns:
+        dict: what scan.json says of it: ``head``, "own" or "linear_probe", and what was done for the latter.
+
+    Raises:
+        UserError: if the model was trained for other labels, or no probe can be trained.
+    """
+    if wants_probe or experiment.model.head_was == "missing":
+        return {"head": "linear_probe"} | _fit_probe(experiment)
+    _require_labels(experiment)
+    return {"head": "own"}
+
+
+def _require_labels(experiment):
+    source = experiment.arguments.sources.model.config
+    there, wanted = saved_labels(source), experiment.task.label_names
+    if [name.casefold() for name in there] == [name.casefold() for name in wanted]:
+        return
+    if len(there) == len(wanted) and all(map(UNNAMED.fullmatch, there)):
+        return
+    raise UserError(
+        f"model {source.name} was trained for the labels {_listed(there)}; task {experiment.task.name} has "
+        f"{_listed(wanted)}: name its own task, or train a new head for this one with --linear_probe"
+    )
+
+
+def _listed(names):
+    return ", ".join(names[:6]) + (f", ... ({len(names)})" if len(names) > 6 else "")
+
+
+def _fit_probe(experiment):
+    """Trains the classification layer as `probing.probes` does: logistic regression on standardised features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    model, rows = experiment.model, experiment.task.splits["train"]
+    labels, names = label_column(rows), experiment.task.label_names
+    lacking = sorted(set(range(len(names))) - set(labels.tolist()))
+    if lacking:
+        raise UserError(f"a linear probe needs every class in train, which lacks '{names[lacking[0]]}'; use more of it")
+    features, _ = read_features(model, experiment.arguments, rows, experiment.tokenizer, exact=True)
+    if not np.isfinite(features).all():
+        raise UserError("the intact model's features are not finite, so no linear probe can be trained on them")
+    layer = classification_layer(model)
+    centred = layer.bias is not None  # without biases (decoders), a line through the origin
+    scaler = StandardScaler(with_mean=centred).fit(features)
+    probe = LogisticRegression(max_iter=1000, fit_intercept=centred)  # its solver, lbfgs, draws nothing
+    _write(layer, *_as_layer(probe.fit(scaler.transform(features), labels), scaler))
+    return {"probe": {"train_examples": len(rows), "features": features.shape[1]}}
+
+
+def _as_layer(probe, scaler):
+    """Weights (classes, features) and biases (classes,) that give the probe's probabilities for plain features."""
+    weight, bias = probe.coef_.astype(np.float64), probe.intercept_.astype(np.float64)
+    if len(weight) == 1:  # of two classes, one line: half of it for the second, half against it for the first
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    weight = weight / scaler.scale_
+    return weight, bias - weight @ scaler.mean_ if scaler.with_mean else bias
+
+
+@torch.no_grad()
+def _write(layer, weight, bias):
+    layer.weight.copy_(torch.from_numpy(weight))
+    if layer.bias is not None:
+        layer.bias.copy_(torch.from_numpy(bias))

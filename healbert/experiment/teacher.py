@@ -1,0 +1,219 @@
+"""The model that `--healing distill` learns from: found beside the run, fine-tuned first if it is not there, checked.
+
+The intact run of the same settings is the teacher where it lies beside the run and kept its model. Else the teacher is
+a run of its own in ``.teachers`` there, which all runs beside it share: one process makes it, the others wait.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import pathlib
+
+from ..arguments.identity import folder_in
+from ..arguments.marker import differences, is_marker
+from ..arguments.teacher import teacher_arguments
+from ..models.loading import load_classifier, load_config, load_tokenizer
+from ..models.source import ModelSource
+from ..models.vocabulary import highest_id
+from ..results.read import read_sound
+from ..results.schema import TEACHERS
+from ..utils.errors import UserError
+from .folder import RunBusy, read_marker, remove_checkpoints
+from .loading import check_lengths
+
+LOOK = 10.0  # seconds until processes of one launch agree again on who waits
+TRIED = "The Café is NOT 42% (un)believable, is it?"  # two tokenizers with one vocabulary may still cut it otherwise
+
+
+@dataclasses.dataclass
+class Teacher:
+    """Which model it is. ``kind`` is "finetuned", "pretrained" or "given"; ``scores`` are its own on the task."""
+
+    kind: str
+    source: ModelSource
+    scores: dict | None = None
+
+    def describe(self):
+        """What results.json says of it."""
+        name = self.source.name if self.kind != "finetuned" else pathlib.Path(self.source.name).name
+        return {"kind": self.kind, "name": name, "commit": self.source.commit, "scores": self.scores}
+
+
+def find_teacher(arguments, run):
+    """The `Teacher` of a run, fine-tuned first if need be; None of a strategy that learns from none.
+
+    Args:
+        arguments: `Arguments`.
+        run: function that makes the run of some `Arguments` and returns its results.
+
+    Raises:
+        UserError: if its run cannot be made, failed or diverged.
+    """
+    kind = arguments.run.strategy().learns_from
+    if kind is None:
+        return None
+    if arguments.sources.teacher:
+        return Teacher("given", arguments.sources.teacher)
+    if kind == "pretrained":
+        return Teacher("pretrained", arguments.sources.model)
+    parent, wanted = pathlib.Path(arguments.training.output_dir).parent, teacher_arguments(arguments)
+    name = wanted.name()
+    folder = folder_in(parent, name)
+    results = _finished(folder, wanted)
+    if results is None:
+        folder = folder_in(parent / TEACHERS, name)
+        results = _make(teacher_arguments(arguments, folder), folder, run)
+    if results["status"] != "completed":
+        raise UserError(
+            f"the teacher in {folder} {results['status']}, so that nothing can be learnt from it; choose other "
+            "settings, or name a --teacher"
+        )
+    model = dataclasses.replace(
+        arguments.model,
+        model_name_or_path=str(folder),
+        config_name=None,
+        tokenizer_name=None,
+        model_revision="main",
+    )
+    return Teacher("finetuned", ModelSource(model), results["metrics"]["healed"])
+
+
+def _finished(folder, arguments):
+    """The results of the same run in ``folder`` if it diverged, or kept its model; else None."""
+    try:
+        marker = read_marker(folder)
+        if not is_marker(marker) or differences(marker, arguments):
+            return None
+        results = read_sound(folder)
+    except (OSError, ValueError):
+        return None
+    kept = results["status"] == "completed" and (folder / "config.json").is_file()
+    return results if kept or results["status"] == "diverged" else None
+
+
+def _make(arguments, folder, run):
+    with _turn(folder, arguments.training) as waited:
+        if arguments.training.process_index == 0 and (waited or _finished(folder, arguments) is None):
+            print(f"the teacher is the intact model, fine-tuned in {folder}", flush=True)
+        try:
+            results = run(arguments)
+            remove_checkpoints(folder)  # its model is what is kept
+            return results
+        except RunBusy:
+            raise
+        except UserError as error:
+            raise UserError(f"the teacher in {folder} cannot be fine-tuned: {error}") from error
+
+
+@contextlib.contextmanager
+def _turn(folder, training):
+    """Lets one launch at a time make the run in ``folder``; yields whether it had to wait for another.
+
+    The operating system frees the lock of a process that is killed. The processes of a launch wait together, and look
+    up now and then, as none of them waits for the others for longer than a while.
+    """
+    import filelock
+    from accelerate.utils import broadcast_object_list
+
+    path, waited = folder.with_name(f"{folder.name}.lock"), False
+    lock = filelock.FileLock(path)
+    while True:
+        mine = [None]
+        if training.process_index == 0:
+            mine = [_acquired(lock, path, 0.0 if not waited else LOOK)]
+        if training.world_size > 1:
+            broadcast_object_list(mine)
+        if mine[0]:
+            break
+        if not waited and training.process_index == 0:
+            print(f"waiting for the teacher in {folder}, which another process is fine-tuning", flush=True)
+        waited = True
+    try:
+        yield waited
+    finally:
+        if training.process_index == 0:
+            path.unlink(missing_ok=True)
+            lock.release()
+
+
+def _acquired(lock, path, timeout):
+    import filelock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=timeout)
+    except filelock.Timeout:
+        return False
+    except OSError as error:
+        raise UserError(f"{path.parent}, where teachers are kept, cannot be written: {error.strerror}") from error
+    return True
+
+
+def load_teacher(teacher, experiment):
+    """The model of a `Teacher`, intact and frozen, in evaluation mode.
+
+    Args:
+        teacher: a `Teacher`.
+        experiment: an `Experiment` whose model is not damaged yet.
+
+    Raises:
+        UserError: if it cannot be loaded, or cannot teach this model.
+    """
+    task, tokenizer = experiment.task, experiment.tokenizer
+    if teacher.kind == "pretrained":
+        return copy.deepcopy(experiment.model).requires_grad_(False).eval()
+    if teacher.kind == "given":
+        check_given(experiment.arguments, task.label_names, tokenizer)
+    model = load_classifier(teacher.source, task.type.auto_class)
+    if teacher.kind == "given":
+        check_lengths(task, model)
+        table, highest = model.get_input_embeddings(), highest_id(task.splits.values(), tokenizer)
+        if highest >= getattr(table, "num_embeddings", highest + 1):
+            raise UserError(f"--teacher {teacher.source.name} has no embedding of token id {highest}; name another")
+    return model.requires_grad_(False).eval()
+
+
+def check_given(arguments, label_names, tokenizer):
+    """Refuses a ``--teacher`` whose labels or tokenizer are not those of the run.
+
+    Args:
+        arguments: `Arguments`.
+        label_names: the task's, in order.
+        tokenizer: the model's.
+
+    Raises:
+        UserError: naming what differs.
+    """
+    from ..models import pooling  # noqa: F401  registers the configuration of mean pooling
+
+    source = arguments.sources.teacher
+    config = load_config(source)
+    named = config.id2label or {}
+    theirs = [named[index] for index in sorted(named)]
+    if theirs != list(label_names):
+        raise UserError(
+            f"--teacher {source.name} has other labels than the task: {_listed(theirs)} there, {_listed(label_names)} "
+            "here, in this order; name a classifier of this task"
+        )
+    model = dataclasses.replace(arguments.model, model_name_or_path=source.name, config_name=None, tokenizer_name=None)
+    other = load_tokenizer(model, source)
+    differs = _difference(tokenizer, other)
+    if differs:
+        raise UserError(
+            f"--teacher {source.name} has another tokenizer than the model: {differs}; name another teacher"
+        )
+
+
+def _listed(names, most=5):
+    return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _difference(here, there):
+    """How two tokenizers differ, in words; an empty string if they cut texts alike."""
+    ours, theirs = here.get_vocab(), there.get_vocab()
+    if ours != theirs:
+        token = min(token for token in ours.keys() | theirs.keys() if ours.get(token) != theirs.get(token))
+        numbers = f"{token!r} is {theirs.get(token, 'nothing')} there, {ours.get(token, 'nothing')} here"
+        return f"{len(theirs)} entries there, {len(ours)} here, of which {numbers}"
+    cut = [tokenizer(TRIED)["input_ids"] for tokenizer in (here, there)]
+    return "" if cut[0] == cut[1] else f"it cuts {TRIED!r} otherwise, though it has the same vocabulary"

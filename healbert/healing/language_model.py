@@ -1,0 +1,134 @@
+"""The model that is healed, under the language-modelling head of its architecture."""
+
+import torch
+import transformers
+from transformers import set_seed
+
+from ..models.loading import load_language_model
+from ..utils.errors import UserError
+from .places import generator_for
+
+HEADS = {"masked": "AutoModelForMaskedLM", "causal": "AutoModelForCausalLM"}  # the first that an architecture has
+IGNORED = -100  # a label that counts for nothing
+RANDOM, KEPT = 0.1, 0.1  # shares of the chosen tokens; the rest becomes the mask
+
+
+def kind_of_language_model(model):
+    """ "masked" or "causal": how a model is trained on text.
+
+    Raises:
+        UserError: if its architecture has no such head, or a decoder beside its encoder.
+    """
+    config = model.base_model.config
+    for kind, name in HEADS.items():
+        if type(config) in getattr(transformers, name)._model_mapping and not config.is_encoder_decoder:
+            return kind
+    raise UserError(
+        f"--healing continued_pretraining: models of type {config.model_type} have no language model that transformers "
+        "knows for an encoder or a decoder alone; choose another --healing"
+    )
+
+
+def with_language_head(model, kind, source, seed):
+    """A language model whose base is that of ``model``: training it trains that.
+
+    The head is the checkpoint's. Where the checkpoint has none, the architecture's head is drawn by ``seed``, and its
+    output layer shares the weights of the input embeddings.
+
+    Args:
+        model: the model that is healed.
+        kind: "masked" or "causal".
+        source: `ModelSource` of the pretrained model.
+        seed: of a head's new weights.
+
+    Returns:
+        tuple: a transformers model, and whether its head is the checkpoint's.
+
+    Raises:
+        UserError: if the architecture's language model has another base.
+    """
+    set_seed(seed)
+    language, missing = load_language_model(source, HEADS[kind])
+    prefix, base = language.base_model_prefix, model.base_model
+    if type(language.base_model) is not type(base):
+        raise UserError(
+            f"--healing continued_pretraining: {type(language).__name__} is no language model of "
+            f"{type(base).__name__}; choose another --healing"
+        )
+    missing = [name for name in missing if not name.startswith(f"{prefix}.")]
+    rows = base.get_input_embeddings().num_embeddings
+    if language.get_input_embeddings().num_embeddings != rows:
+        language.resize_token_embeddings(rows)
+    setattr(language, prefix, base)
+    language.tie_weights()
+    output = language.get_output_embeddings()
+    if missing and output is not None and output.weight.shape == base.get_input_embeddings().weight.shape:
+        output.weight = base.get_input_embeddings().weight
+    return language, not missing
+
+
+def text_loss(kind, tokenizer, share, seed):
+    """The loss of a language model, as `train_on_text` takes it: function(trainer, model, inputs).
+
+    Args:
+        kind: "masked" or "causal".
+        tokenizer: the model's tokenizer.
+        share: of the tokens that are masked.
+        seed: of what is masked: the draw depends on it, the epoch and the texts of the batch alone.
+
+    Raises:
+        UserError: if the tokenizer has no mask to train with.
+    """
+    if kind == "masked" and tokenizer.mask_token_id is None:
+        raise UserError(
+            "--healing continued_pretraining: the tokenizer has no mask token; give another --tokenizer_name"
+        )
+
+    def loss(trainer, model, inputs):
+        row = inputs["row"].tolist()
+        inputs = {name: value for name, value in inputs.items() if name != "row"}
+        ids = inputs["input_ids"]
+        if kind == "masked":
+            generator = generator_for("cpu", "mask", seed, int(trainer.state.epoch or 0), *row)
+            masked, labels = mask_tokens(ids.cpu(), tokenizer, share, generator)
+            inputs |= {"input_ids": masked.to(ids.device)}
+            labels = labels.to(ids.device)
+        else:
+            real = inputs.get("attention_mask")
+            labels = ids if real is None else ids.masked_fill(real == 0, IGNORED)
+        return model(**inputs, labels=labels)["loss"]
+
+    return loss
+
+
+def mask_tokens(ids, tokenizer, share, generator):
+    """Hides tokens as BERT does (Devlin et al. 2019, arXiv 1810.04805, section 3.1).
+
+    Of the chosen tokens 80% become the mask, 10% a random token, and 10% stay as they are; special tokens are never
+    chosen, and one token at least is.
+
+    Args:
+        ids: token ids (batch, tokens), on the CPU.
+        tokenizer: has ``mask_token_id`` and special tokens.
+        share: probability of each token to be chosen.
+        generator: a `torch.Generator`.
+
+    Returns:
+        tuple: ids (batch, tokens), and labels: the original id of each chosen token, -100 elsewhere.
+    """
+    ids, labels = ids.clone(), ids.clone()
+    chance, kind = torch.rand(ids.shape, generator=generator), torch.rand(ids.shape, generator=generator)
+    other = torch.randint(len(tokenizer), ids.shape, generator=generator)
+    chance[torch.isin(ids, torch.tensor(sorted(never_hidden(tokenizer))))] = 2.0  # never
+    chosen = chance < share
+    chosen = chosen if chosen.any() else chance == chance.min()  # else there would be no loss
+    labels[~chosen] = IGNORED
+    ids[chosen & (kind >= RANDOM + KEPT)] = tokenizer.mask_token_id
+    replaced = chosen & (kind < RANDOM)
+    ids[replaced] = other[replaced]
+    return ids, labels
+
+
+def never_hidden(tokenizer):
+    """The ids of special tokens but the unknown one, which stands for a word: a set."""
+    return set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
