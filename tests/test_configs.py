@@ -13,6 +13,7 @@ from healbert.sweep.sweep_file import read_sweep
 
 RUNS = [path for folder in (".", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
 SWEEPS = sorted((ROOT / "configs" / "paper").glob("*.yaml"))
+DAMAGES = sorted((ROOT / "configs" / "beyond_damage").glob("*.yaml"))
 LAUNCHES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 
 
@@ -70,6 +71,21 @@ def test_study_has_another_draw_of_the_damage_with_every_seed(tmp_path):
     runs = plan(ROOT / "configs" / "three_tasks" / "sweep.yaml", tmp_path).runs
     settings = [run.arguments.settings() for run in runs]
     assert len(runs) == 3 * 8 * 3 and all(s["seed"] == s["corrupt_seed"] for s in settings)
+
+
+@pytest.mark.parametrize("path", DAMAGES, ids=name)
+def test_study_of_damage_has_methods_and_places_at_one_severity(path, tmp_path, tiny_bert):
+    runs = plan(path, tmp_path, model_name_or_path=tiny_bert).runs
+    settings = [run.arguments.settings() for run in runs]
+    damaged = [s for s in settings if s["corrupt_level"]]
+    assert len(runs) == 66 and len(runs) - len(damaged) == 3
+    assert all(s["seed"] == s["corrupt_seed"] for s in damaged)
+    assert {s["match_severity"] for s in settings} == {"kl=0.25,within=0.15"}
+    halves = {s["corrupt_method"] for s in damaged if s["corrupt_region"] == "bottom" and not s["corrupt_components"]}
+    assert len(halves) == 11
+    for method in ("gaussian_noise", "interpolate"):
+        places = {s["corrupt_components"] or s["corrupt_region"] for s in damaged if s["corrupt_method"] == method}
+        assert places == {"bottom", "middle", "top", "attention", "ffn", "norm"}
 
 
 @pytest.mark.parametrize("path", LAUNCHES, ids=name)
