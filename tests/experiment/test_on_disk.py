@@ -19,7 +19,7 @@ from helpers.small import ROOT
 from safetensors.numpy import load_file
 
 from healbert import UserError, make_arguments
-from healbert.experiment.run import _set_threads
+from healbert.experiment.run import set_threads
 
 
 def test_run_holds_the_files_of_the_design_and_no_checkpoints(run):
@@ -77,7 +77,7 @@ def test_cores_are_shared_out(settings, monkeypatch, processes):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     try:
         torch.set_num_threads(7)
-        _set_threads(arguments)
+        set_threads(arguments)
         assert torch.get_num_threads() == max(1, len(os.sched_getaffinity(0)) // processes)
     finally:
         torch.set_num_threads(before)
