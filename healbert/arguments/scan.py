@@ -13,6 +13,7 @@ from ..results.read import read_sound
 from ..results.schema import source_name
 from ..utils.errors import UserError
 from ..utils.files import read_json
+from ..utils.options import option_pairs
 from .groups import CorruptionArguments, DataArguments, ModelArguments
 from .groups.scan import ScanArguments
 from .help import CompactFormatter
@@ -97,7 +98,7 @@ class Scan:
         """The bits to go through; [None] where none were asked for.
 
         Raises:
-            UserError: if the method hits no single bits, or its type has no such bits.
+            UserError: if the method hits no single bits, its type has no such bits, or the option names others.
         """
         if self.options.by_bit is None:
             return [None]
@@ -105,6 +106,9 @@ class Scan:
         if not {"bits", "type"} <= options.keys():
             known = ", ".join(name for name in METHODS if {"bits", "type"} <= METHODS[name].options.keys())
             raise UserError(f"--by_bit goes with methods that hit single bits ({known}), not with '{self.method}'")
+        given = dict(option_pairs("--corrupt_options", self.damage.get("corrupt_options")))
+        if {"bits", f"{self.method}.bits"} & given.keys():
+            raise UserError("--by_bit and option bits exclude each other; give one of them")
         return bits_of(self.options.by_bit, "float32" if options["type"] == "own" else options["type"])
 
     def check(self):

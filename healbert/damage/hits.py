@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+WIDEST = 10_000  # of a span of numbers; no model has as many layers, and a slip of the keys would fill the memory
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Hit:
@@ -115,7 +117,7 @@ def read_spans(text):
     """The integers of "0,3,5-7", ascending.
 
     Raises:
-        ValueError: if it is none of that form.
+        ValueError: if it is none of that form, or a span is wider than `WIDEST`.
     """
     found = set()
     for item in str(text).split(","):
@@ -123,5 +125,7 @@ def read_spans(text):
         span = range(int(first), int(last if dash else first) + 1)
         if not span:
             raise ValueError(f"{item} names nothing")
+        if span[-1] - span[0] > WIDEST:
+            raise ValueError(f"{item} names too many")
         found.update(span)
     return sorted(found)

@@ -68,8 +68,8 @@ def _check_field(where, name, value):
         near = f"; did you mean '{plain}'?" if plain in FIELDS else did_you_mean(name, FIELDS)
         raise UserError(f"{where}: '{name}' is no field of a damage{near} (known: {', '.join(FIELDS)})")
     kind = FIELDS[name].type
-    for wanted, says in ((bool, "true or false"), (str, "a text")):
-        if kind is wanted and not isinstance(value, wanted):
+    for wanted, says in ((bool, "true or false"), (str, "a text"), (str | None, "a text")):
+        if kind == wanted and not isinstance(value, wanted):
             raise UserError(f"{where}: {name} {json.dumps(value)} is not {says}")
 
 

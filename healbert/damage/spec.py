@@ -163,6 +163,6 @@ def names_strength(method, options):
 
 def _with_strength(given, option, strength):
     pairs = dict(option_pairs("--corrupt_options", given))
-    if pairs.get(option, strength) != strength:  # the same one twice: a spec that was made of another
+    if option in pairs and pairs[option] != strength:  # the same one twice: a spec that was made of another
         raise UserError(f"the strength is the option {option}, which is given too; leave one out")
     return pairs | {option: strength}

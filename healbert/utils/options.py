@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import numbers
 
 from .errors import UserError, did_you_mean
 
@@ -68,6 +69,8 @@ def _convert(value, kind):
         if str(value).lower() not in words:
             raise ValueError
         return words[str(value).lower()]
+    if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (str, numbers.Real))):
+        raise ValueError  # of a YAML or JSON file: true, null, a list
     if kind is int and not float(value).is_integer():
         raise ValueError
     found = kind(float(value)) if kind is int else kind(value)

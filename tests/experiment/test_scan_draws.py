@@ -1,11 +1,14 @@
 """Scans of random damage: several draws of each point, strengths, bits, and intervals."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from helpers.scans import damaged_by_a_run, save_classifier, scan_with
 
 from healbert import UserError
 from healbert.analysis.statistics import clustered_wilson, wilson
+from healbert.experiment.scan_summary import summarise_point
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,17 @@ def test_means_and_intervals_are_those_of_the_draws(flips):
         assert spans["any_lost"] == list(wilson(sum(fall > 0 for fall in falls), 6))
     often = flips["points"][3]
     assert often["not_finite"] > 0 and often["kl"] is None and often["loss"] is None
+
+
+def test_one_prediction_is_a_change(flips):
+    """Of two draws one changes one prediction, and in the other one output is not finite."""
+    found = dict.fromkeys(("tensors", "scalars", "fraction_of_encoder", "fraction_of_model", "relative_l2", "kl"), 0)
+    found |= {"seed": 0, "metrics": flips["intact"], "changed": 1, "not_finite": 0}
+    kind = SimpleNamespace(primary_metric="f1_weighted", greater_is_better=True)
+    task = SimpleNamespace(type=kind, splits={"evaluation": range(42)})
+    point = summarise_point([found, found | {"changed": 0, "not_finite": 1}], flips["intact"], task)
+    assert (point["any_changed"], point["any_not_finite"], point["any_lost"]) == (0.5, 0.5, 0)
+    assert point["changed"] == pytest.approx(0.5 / 42)
 
 
 def test_by_bit(settings, tmp_path):

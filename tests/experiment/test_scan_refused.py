@@ -29,6 +29,8 @@ def settings(tiny_bert, csv_files, tmp_path_factory):
         (FLIPS | {"strengths": "often"}, "--strengths often are not numbers"),
         (FLIPS | {"strengths": "0.1", "corrupt_strength": 0.2}, "--strengths and --corrupt_strength exclude"),
         (FLIPS | {"by_bit": "40"}, "it has bits 0 to 31"),
+        (FLIPS | {"by_bit": "0-99999999999"}, "it has bits 0 to 31"),
+        (FLIPS | {"by_bit": "4", "corrupt_options": "bits=3"}, "--by_bit and option bits exclude each other"),
         ({"by_bit": "any"}, "--by_bit goes with methods that hit single bits \\(bit_flip, stuck_at\\)"),
         ({"repeats": 0}, "--repeats 0 is too small"),
         ({"until_width": 1.5}, "--until_width 1.5 is not above 0 and below 1"),

@@ -60,13 +60,12 @@ def bits_of(text, kind):
     found = set()
     for part in str(text).split("+"):
         first, _, last = part.partition("-")
-        if not (first.strip().isdigit() and (last or first).strip().isdigit()):
+        if not (first.strip().isdecimal() and (last or first).strip().isdecimal()):
             listed = ", ".join(known.groups())
             raise UserError(f"bits '{text}' are not known in {kind}: use {listed}, or numbers such as 0+23-30")
+        if not int(first) <= int(last or first) < known.width:
+            raise UserError(f"bits '{text}' are not all in {kind}: it has bits 0 to {known.width - 1}")
         found.update(range(int(first), int(last or first) + 1))
-    beyond = sorted(bit for bit in found if bit >= known.width)
-    if beyond or not found:
-        raise UserError(f"bits '{text}' are not all in {kind}: it has bits 0 to {known.width - 1}")
     return sorted(found)
 
 
