@@ -27,7 +27,7 @@ def damage_of(arguments):
         yet (it is not on this machine, its layers are not found, the level cannot be applied: the run says so itself
         when it starts), ``asked``, the flags, stands for the tensors.
     """
-    found = [damage for spec in arguments.corruption.specs() if (damage := _one(arguments, spec))]
+    found = [damage for spec in arguments.specs if (damage := _one(arguments, spec))]
     if not found:
         return {}
     severity = arguments.corruption.severity()

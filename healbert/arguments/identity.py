@@ -51,7 +51,7 @@ class Arguments:
         return Sources(ModelSource(self.model), DataSource(self.data, self.model), **self._others())
 
     def _others(self):
-        donors = dict.fromkeys(spec.donor for spec in self.corruption.specs() if spec.donor is not None)
+        donors = dict.fromkeys(spec.donor for spec in self.specs if spec.donor is not None)
         names = {"teacher": self.run.teacher, "reference": self.features.trace_reference}
         text = self.run.heal_text
         models = {part: name and self._model(name) for part, name in names.items()}
@@ -69,9 +69,14 @@ class Arguments:
         return TASK_TYPES[task.type if task else "classification"]
 
     @functools.cached_property
+    def specs(self):
+        """The damages that the flags describe, one after another: a list of `CorruptionSpec`."""
+        return self.corruption.specs()
+
+    @property
     def spec(self):
         """The `CorruptionSpec` that the flags describe, or the list of several."""
-        return self.corruption.spec()
+        return self.specs if self.corruption.corruptions else self.specs[0]
 
     def settings(self):
         """Every resolved setting by its flag's name; no tokens. What ``--print_config`` shows."""
@@ -123,8 +128,8 @@ class Arguments:
         model = self.sources.model
         parts = {"model": model, "config": model.config, "tokenizer": model.tokenizer}
         known = {part: self._content(source) for part, source in parts.items()}
-        if self.sources.donors and not self.corruption.intact:
-            donors = [self._content(self.sources.donors[s.donor]) for s in self.corruption.specs() if s.donor]
+        if self.sources.donors and not self.specs[0].intact:
+            donors = [self._content(self.sources.donors[s.donor]) for s in self.specs if s.donor]
             known["donor"] = donors[0] if len(donors) == 1 else donors
         if self.sources.teacher:
             known["teacher"] = self._content(self.sources.teacher)
@@ -177,8 +182,9 @@ def counting(settings):
             is missing is at its default.
     """
     left_out = WITHOUT_EFFECT | BY_CONTENT | {name for name, is_idle in IDLE.items() if is_idle(settings)}
-    counted = ((name, _whole(value)) for name, value in settings.items() if name not in left_out)
-    return {name: value for name, value in counted if value != _whole_baseline(name)}
+    # Nearly all are at their baseline: what is cheap to ask comes first.
+    changed = [name for name, value in settings.items() if value != _baseline(name) and name not in left_out]
+    return {name: _whole(settings[name]) for name in changed}
 
 
 def baseline(name):
@@ -186,9 +192,7 @@ def baseline(name):
     return BASELINE[name] if name in BASELINE else _defaults().get(name)
 
 
-@functools.cache
-def _whole_baseline(name):
-    return _whole(baseline(name))
+_baseline = functools.cache(baseline)
 
 
 @functools.cache

@@ -43,7 +43,7 @@ MEANINGS = {
     "tokenization": Meaning(1, lambda arguments: True),
     "training": Meaning(1, lambda arguments: True),  # order of the batches, loss, what is drawn while training
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
-    "damage_rules": Meaning(1, lambda arguments: not arguments.corruption.intact),  # norms, biases, the rest
+    "damage_rules": Meaning(1, lambda arguments: not arguments.specs[0].intact),  # norms, biases, the rest
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
     "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
     "picture": Meaning(1, lambda arguments: arguments.features.tsne),
@@ -53,8 +53,8 @@ MEANINGS = {
 def versions_of(arguments):
     """The versions above 1 of the parts that a run is made of: a dict, empty for most."""
     found = {part: meaning.version for part, meaning in MEANINGS.items() if meaning.concerns(arguments)}
-    if not arguments.corruption.intact:
-        found |= {f"method {spec.method}": METHODS[spec.method].version for spec in arguments.corruption.specs()}
+    if not arguments.specs[0].intact:
+        found |= {f"method {spec.method}": METHODS[spec.method].version for spec in arguments.specs}
     names = strategy_names(arguments.run.healing) + (["full"] if arguments.run.needs_intact else [])
     found |= {f"healing {name}": STRATEGIES[name].version for name in names}
     found[f"task type {arguments.task_type.name}"] = arguments.task_type.version

@@ -33,7 +33,7 @@ def make_trace(arguments, task, tokenizer, model):
         raise UserError(f"--trace_healing needs 4 evaluation examples or more, there are {size}")
     chosen = rows.select(task.type.draw(rows, size, arguments.data.sample_seed))
     reference = _reference(arguments, task, tokenizer, model) if arguments.features.trace_reference else None
-    left = layers_left(model, arguments.corruption.spec())
+    left = layers_left(model, arguments.spec)
     return Trace(model, chosen, tokenizer, training, left, reference)
 
 

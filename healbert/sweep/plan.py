@@ -165,7 +165,7 @@ def _link_teachers(runs, learn):
 
 def _share_sources(arguments, known):
     """Has runs of one model, data set and others beside share what those are: to find out takes the longest."""
-    run, donors = arguments.run, tuple(spec.donor for spec in arguments.corruption.specs())
+    run, donors = arguments.run, tuple(spec.donor for spec in arguments.specs)
     own = (*vars(arguments.model).values(), *vars(arguments.data).values())
     key = (*own, donors, arguments.features.trace_reference, run.teacher, run.heal_text)
     if key not in known:

@@ -18,6 +18,7 @@ RUNS = {
     "probed": {"probe_layers": "all"},
     "pictured": {"tsne": True},
     "linear": {"healing": "linear_probe"},
+    "traced": {"trace_healing": True},
     "of the Hub": {"dataset_name": "someone/texts"},
 }
 CONCERNED = {
@@ -29,6 +30,7 @@ CONCERNED = {
     "mean_pooling": {"mean"},
     "damage_rules": set(RUNS) - {"intact"},
     "probes": {"probed"},
+    "trace": {"traced"},
     "picture": {"pictured"},
 }
 
