@@ -101,7 +101,8 @@ class Group:
     @property
     def label(self):
         named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
-        more = [_in_words(name, value) for name, value in named.items() if (name, value) != ("corruptions", None)]
+        # What a damage leaves unset needs no word: others name it.
+        more = [_in_words(*pair) for pair in named.items() if not (is_damage(pair[0]) and pair[1] is None)]
         return ", ".join([self.model, self.method, *more])
 
     @property

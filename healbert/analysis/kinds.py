@@ -66,10 +66,11 @@ def _kind(analysed, damage):
 
 def _label(group, damage):
     named = {name: value for name, value in group.settings.items() if is_damage(name) and value not in (None, False)}
-    parts = [str(named.pop(name)) for name in ("corrupt_components", "corrupt_parameters") if name in named]
-    place = [str(damage)] if damage != ALL or not parts else []
+    where = [str(named.pop(name)) for name in ("corrupt_components", "corrupt_parameters") if name in named]
+    where += [str(damage)] if damage != ALL or not where else []
+    options = [str(named.pop("corrupt_options"))] if "corrupt_options" in named else []
     more = [f"{name.removeprefix('corrupt_')} {value}" for name, value in named.items() if name not in SAID]
-    return ", ".join([group.method, *parts, *place, *more])
+    return ", ".join([group.method, *options, *where, *more])
 
 
 def _severity(entry):

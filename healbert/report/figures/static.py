@@ -22,6 +22,7 @@ DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
 PANEL_INCHES = (3.5, 2.9)
+DPI = 150  # from the start: letters are not as wide at every size, and room is made for them before they are saved
 
 
 SETTINGS = {
@@ -68,7 +69,7 @@ def _save_both(figure, folder):
     with matplotlib.rc_context(SETTINGS):
         rows, columns = len(figure.rows), max(map(len, figure.rows))
         width, height = _panel_size(figure)
-        drawn = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        drawn = Figure(figsize=(width * columns, height * rows), dpi=DPI, layout="constrained")
         FigureCanvasAgg(drawn)
         axes = drawn.subplots(rows, columns, squeeze=False)
         for axis in axes.flat:
@@ -81,7 +82,7 @@ def _save_both(figure, folder):
         _shared_legend(drawn, figure)
         drawn.get_layout_engine().execute(drawn)
         drawn.set_layout_engine(None)  # laid out once, not again for every file
-        drawn.savefig(pathlib.Path(folder) / f"{figure.name}.png", dpi=150)
+        drawn.savefig(pathlib.Path(folder) / f"{figure.name}.png")
         drawn.savefig(pathlib.Path(folder) / f"{figure.name}.svg", metadata={"Date": None})
 
 
@@ -101,7 +102,9 @@ def _panel_size(figure):
     if isinstance(content, Heat):
         labels = 0.07 * max(len(name) for name in content.rows)
         cell = 0.95 if content.row_tags else 0.42 if len(content.columns) <= 12 else 0.14
-        tall = 0.55 if content.row_tags else 0.26 if len(content.rows) > len(content.columns) else cell
+        tall = 0.26 if len(content.rows) > len(content.columns) else cell
+        if content.row_tags:  # two lines of text in a place
+            tall = 0.55 if len(content.rows) <= 12 else 0.33
         return max(2.8, cell * len(content.columns) + labels + 1), max(2.0, tall * len(content.rows) + labels + 0.7)
     if isinstance(content, Scatter):
         return 3.0, 3.0
