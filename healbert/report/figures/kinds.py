@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ...analysis.kinds import families
 from ...utils.registry import register
 from ...utils.text import clean
 from ..tables.base import tags
+from ..tables.kinds import named_families
 from ..text import interval, number
 from .base import Figure, Heat, Panel, unique_short
 
@@ -13,12 +13,10 @@ from .base import Figure, Heat, Panel, unique_short
 @register("figure", "kinds")
 def kinds(analysis):
     """What stays lost after healing, by kind of damage and dataset."""
-    found = families(analysis.groups)
-    names = [f"kinds-{index}" if len(found) > 1 else "kinds" for index in range(1, len(found) + 1)]
-    return [_map(family, name) for family, name in zip(found, names, strict=True)]
+    return [_map(family, *named) for family, named in zip(*named_families(analysis.groups), strict=True)]
 
 
-def _map(family, name):
+def _map(family, name, title):
     metric = family[0].group.metric
     datasets = sorted({dataset for kind in family for dataset in kind.costs if dataset is not None})
     columns = [*datasets, *([None] if len(datasets) > 1 else [])]
@@ -44,7 +42,7 @@ def _map(family, name):
     )
     words = "; ".join(f"{kind.label}: {number(kind.lost)}" for kind in family if kind.lost is not None)
     panel = Panel(f"lost {metric.title}", heat, tags(family[0].group), f"Lost. {words}.")
-    return Figure(name, f"Kinds of damage side by side: {family[0].group.model}", caption, [[panel]])
+    return Figure(name, title, caption, [[panel]])
 
 
 def _lost(cost):

@@ -10,11 +10,21 @@ from .base import Cell, Row, Table, ends, tags
 @register("table", "kinds")
 def kinds(analysis):
     """Kinds of damage side by side, a table for each family of groups that differ in nothing else."""
-    found = families(analysis.groups)
-    return [_table(family, f"kinds-{index}" if len(found) > 1 else "kinds") for index, family in enumerate(found, 1)]
+    return [_table(family, *named) for family, named in zip(*named_families(analysis.groups), strict=True)]
 
 
-def _table(family, name):
+def named_families(groups):
+    """Families of kinds of damage, and of each the stem of its files and its title: two lists."""
+    found = families(groups)
+    if len(found) < 2:
+        return found, [("kinds", "Kinds of damage side by side")] * len(found)
+    models = [family[0].group.model for family in found]
+    return found, [
+        (f"kinds-{index}", f"Kinds of damage side by side: {model}") for index, model in enumerate(models, 1)
+    ]
+
+
+def _table(family, name, title):
     metric = family[0].group.metric
     lines = [(kind, dataset) for kind in family for dataset in _datasets(kind)]
     columns = ["damage", "dataset", "lost", "recovery", f"{metric.title} before healing", "healed", "intact"]
@@ -27,7 +37,7 @@ def _table(family, name):
     )
     rows = [Row(_cells(kind, dataset), tags(kind.group, dataset or "")) for kind, dataset in lines]
     records = [_record(kind, dataset) for kind, dataset in lines]
-    return Table(name, f"Kinds of damage side by side: {family[0].group.model}", caption, columns, rows, records)
+    return Table(name, title, caption, columns, rows, records)
 
 
 def _datasets(kind):
