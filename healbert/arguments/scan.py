@@ -10,6 +10,7 @@ from transformers import HfArgumentParser
 from ..damage.methods import METHODS
 from ..damage.methods.bits import bits_of
 from ..results.read import read_sound
+from ..results.scan import is_scan_folder
 from ..results.schema import source_name
 from ..utils.errors import UserError
 from ..utils.files import read_json
@@ -209,6 +210,8 @@ def _checked_damage(options, given):
 def _run_of(name):
     """The folder, if a name is that of a finished run that kept its model; None for any other model."""
     folder = pathlib.Path(name).expanduser() if name else None
+    if folder is not None and folder.is_dir() and is_scan_folder(folder, [path.name for path in folder.iterdir()]):
+        raise UserError(f"{folder} holds a scan, and no model; name the model that was scanned, or report the folder")
     if folder is None or not is_marker(read_json(folder / "settings.json")):
         return None
     if not (folder / "results.json").is_file():

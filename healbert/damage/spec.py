@@ -137,6 +137,8 @@ def _components(given):
 
 
 def _check_pattern(pattern):
+    if pattern == "":
+        raise UserError("parameters '' is an empty pattern, which is found everywhere; leave it out to damage all")
     try:
         re.compile(pattern)
     except (re.error, TypeError) as error:

@@ -121,6 +121,7 @@ class TestParts:
         [
             ({"components": "querry"}, "component 'querry' is not known; did you mean 'query'"),
             ({"parameters": "nothing"}, "--corrupt_parameters nothing matches nothing; here are encoder.layer.0"),
+            ({"parameters": ""}, "parameters .. is an empty pattern"),
             ({"parameters": "("}, r"parameters '\(' are no regular expression"),
             ({"level": 1, "invert": True}, "--corrupt_invert leaves nothing to hit"),
             ({"strength": 0.1}, "method 'kaiming_uniform' has no strength .methods that have one: .*bit_flip"),

@@ -78,3 +78,10 @@ def test_data_of_ones_own_replaces_all_of_the_runs(run_flags, csv_files, tmp_pat
     assert make_scan(model).arguments.data.max_eval_samples == 20
     other = make_scan(model | {"task_name": "rte"}).arguments.data
     assert other.train_file is None and other.max_eval_samples is None
+
+
+def test_the_folder_of_a_scan_is_no_model(settings, tmp_path):
+    folder = tmp_path / "scan"
+    scan_with(settings, output_dir=str(folder), over="layers", max_eval_samples=8)
+    with pytest.raises(UserError, match="holds a scan, and no model; name the model that was scanned"):
+        make_scan(settings | {"model_name_or_path": str(folder)})
