@@ -57,7 +57,7 @@ def spec_of(found):
 def test_kl_is_reached(healthy, tmp_path):
     results = run_with(healthy, output_dir=str(tmp_path / "run"), match_severity=KL)
     found = results["corruption"]
-    assert found["severity"] == {"metric": "kl", "target": 3e-4, **_rest(found)}
+    assert found["severity"] == {"metric": "kl", "target": 3e-4, "within": 0.02, **_rest(found)}
     assert found["severity"]["reached"] == pytest.approx(3e-4, rel=0.02)
     intact, damaged = answers(healthy), answers(healthy, spec_of(found))
     assert kl_of(intact, damaged) == pytest.approx(found["severity"]["reached"], rel=1e-3)

@@ -79,7 +79,7 @@ def test_teacher_that_is_no_run_of_the_sweep_is_made_once(write_sweep, tmp_path,
 
 
 def test_plan_says_how_many_teachers_there_are(base, tmp_path):
-    made = plan({"base": base | {"healing": "distill", "corrupt_level": 0.5}}, tmp_path)
+    made = plan({"base": base | {"healing": "distill"}, "grid": {"corrupt_level": [0.5]}}, tmp_path)
     assert "others learn from" not in describe_plan(made, tmp_path, 1)
     (tmp_path / TEACHERS / "intact").mkdir(parents=True)
     (tmp_path / TEACHERS / "intact" / "results.json").write_text("{}")
