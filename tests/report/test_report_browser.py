@@ -88,7 +88,8 @@ def test_every_chart_is_drawn_and_labelled(opened):
     assert len(charts) > 25
     assert all(len(chart.get_attribute("aria-label")) > 10 for chart in charts)
     kinds = page.eval_on_selector_all("figure", "all => all.map(figure => figure.className)")
-    assert {kind.split()[-1] for kind in kinds} == set("levels kinds recovery speed epochs rates probes confusion tsne".split())
+    known = "levels kinds recovery speed epochs rates probes confusion tsne"
+    assert {kind.split()[-1] for kind in kinds} == set(known.split())
 
 
 def test_hover_gives_exact_values(opened):
