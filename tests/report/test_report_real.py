@@ -58,13 +58,14 @@ def test_real_runs_to_report(runs):
     content, output = make_report(runs)
     (group,) = content.groups  # probes and pictures in some runs do not split them
     assert all("uncommitted" in warning for warning in content.warnings)
-    assert {figure.kind for figure in group.figures} == {"levels", "recovery", "epochs", "probes", "confusion", "tsne"}
+    kinds = {"levels", "recovery", "speed", "epochs", "probes", "confusion", "tsne"}
+    assert {figure.kind for figure in group.figures} == kinds
     results = json.loads((runs / "0.5-top-1" / "results.json").read_text())
     records = {(record["level"], record["region"]): record for record in group.table("main").records}
     assert f"1:{results['metrics']['healed']['f1_weighted']:.6f}" in records[0.5, "top"]["scores_by_seed"]
     claim, rest = group.claims[0]
     assert (claim.estimated.pairs, claim.estimated.basis, rest) == (3, "seeds and examples", [])
-    assert (output / "report.html").stat().st_size > 4e6 and len(list((output / "figures").glob("*.svg"))) == 6
+    assert (output / "report.html").stat().st_size > 4e6 and len(list((output / "figures").glob("*.svg"))) == 7
 
 
 @pytest.mark.slow
