@@ -3,6 +3,8 @@
 import collections
 import dataclasses
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class Family:
@@ -28,20 +30,26 @@ class Family:
 
 
 def families(groups, apart):
-    """The `Family`s of two groups or more that differ in the settings ``apart`` and in nothing else: a list.
+    """The `Family`s of two groups or more that differ in some settings and in nothing else: a list.
 
     Args:
         groups: list of `GroupAnalysis`.
-        apart: names of settings.
+        apart: function of a setting's name: whether it is one of those in which they may differ.
     """
     found = collections.defaultdict(list)
     for analysed in groups:
         group = analysed.group
-        alike = {name: str(value) for name, value in group.settings.items() if name not in apart}
-        found[group.model, group.method, group.metric, tuple(sorted(alike.items()))].append(analysed)
+        alike = {name: str(value) for name, value in group.settings.items() if not apart(name)}
+        method = "" if apart("corrupt_method") else group.method
+        found[group.model, method, group.metric, tuple(sorted(alike.items()))].append(analysed)
     return [Family(_label(*key), members) for key, members in found.items() if len(members) > 1]
 
 
 def _label(model, method, metric, alike):
     named = [f"{name} {value}" for name, value in alike if name not in ("model_name_or_path", "corrupt_method")]
-    return ", ".join([model, method, *named])
+    return ", ".join(filter(None, [model, method, *named]))
+
+
+def mean(values):
+    """The mean of figures of several runs; None where there is none, or a run lacks it."""
+    return float(np.mean(values)) if values and None not in values else None

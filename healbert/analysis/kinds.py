@@ -1,10 +1,10 @@
 """Kinds of damage side by side: those of groups that differ in nothing but what was damaged, and how."""
 
 import dataclasses
-import statistics
 
 from ..results.schema import is_damage
-from .collect import ALL, INTACT, signature
+from .collect import ALL, INTACT
+from .families import families, mean
 
 SEVERITY = ("strength", "relative_l2", "kl", "changed")
 SAID = ("corrupt_method", "corruptions", "match_severity")  # in the label as the method, or in columns of their own
@@ -33,27 +33,18 @@ class KindOfDamage:
         return cost and cost.lost and cost.lost.effect
 
 
-def families(groups):
+def kinds_of_damage(groups):
     """Kinds of damage that can be compared: a list of lists of `KindOfDamage`, the least costly first.
 
     Args:
         groups: list of `GroupAnalysis`.
     """
-    found = {}
-    for analysed in groups:
-        group = analysed.group
-        shared = {name: value for name, value in group.settings.items() if not is_damage(name)}
-        key = (group.metric, group.model, *(f"{name} {signature(value)}" for name, value in shared.items()))
-        found.setdefault(key, []).append(analysed)
-    return [_kinds(members) for members in found.values() if len(members) > 1]
+    return [_kinds(family.groups) for family in families(groups, is_damage)]
 
 
 def _kinds(members):
-    kinds = []
-    for analysed in members:
-        for damage in analysed.results.damages:
-            if damage != INTACT:
-                kinds.append(_kind(analysed, damage))
+    pairs = [(analysed, damage) for analysed in members for damage in analysed.results.damages]
+    kinds = [_kind(*pair) for pair in pairs if pair[1] != INTACT]
     return sorted(kinds, key=lambda kind: (kind.lost is None, kind.lost or 0.0, kind.label))
 
 
@@ -76,7 +67,7 @@ def _label(group, damage):
 def _severity(entry):
     runs = [run for members in entry.runs.values() for run in members] if entry else []
     found = [_severity_of(run.part("corruption")) for run in runs]
-    return {name: _mean([one[name] for one in found]) for name in SEVERITY}
+    return {name: mean([one[name] for one in found]) for name in SEVERITY}
 
 
 def _severity_of(corruption):
@@ -87,7 +78,3 @@ def _severity_of(corruption):
         "kl": change.get("kl"),
         "changed": change.get("predictions_changed"),
     }
-
-
-def _mean(values):
-    return statistics.fmean(values) if values and None not in values else None

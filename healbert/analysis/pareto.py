@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .families import families
+from .families import families, mean
 
 COSTS = {  # name -> (title, function of a run's ``healing``)
     "flops": ("FLOPs of healing", lambda healing: _times(healing, "flops_per_step")),
@@ -44,7 +44,7 @@ def strategies(groups):
         list of (`Family`, {(dataset, damage): list of `Strategy`}), of places with two or more alone.
     """
     found = []
-    for family in families(groups, APART):
+    for family in families(groups, APART.__contains__):
         places = {place: _at(family, *place) for place in family.places}
         places = {place: ways for place, ways in places.items() if len(ways) > 1}
         if places:
@@ -58,7 +58,7 @@ def _at(family, dataset, damage):
         entry = analysed.results.get(dataset, damage)
         if entry and entry.values:
             runs = [run for members in entry.runs.values() for run in members]
-            costs = {name: _mean([cost(run.part("healing")) for run in runs]) for name, (_, cost) in COSTS.items()}
+            costs = {name: mean([cost(run.part("healing")) for run in runs]) for name, (_, cost) in COSTS.items()}
             ways.append(Strategy(analysed.group, _name(analysed.group), entry.rate, entry.values, costs, set()))
     for cost in COSTS:
         known = [way for way in ways if way.costs[cost] is not None]
@@ -86,7 +86,3 @@ def _name(group):
 def _times(healing, each):
     steps, value = healing.get("steps"), healing.get(each)
     return None if steps is None or value is None else steps * value
-
-
-def _mean(values):
-    return float(np.mean(values)) if values and None not in values else None

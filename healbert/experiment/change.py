@@ -33,15 +33,15 @@ class Change:
             outputs: of the damaged model, as `transformers.Trainer.predict` gives them.
 
         Returns:
-            dict: ``intact`` and ``damaged``, the loss and the primary metric of each; ``kl`` and
-            ``predictions_changed``, None where the task type does not know of them.
+            dict: ``intact`` and ``damaged``, the loss and the primary metric of each; ``kl``, None where there is none;
+            ``predictions_changed``, a share of the examples.
         """
         names = (self.kind.primary_metric, "loss")
         return {
             "intact": {name: self.metrics[name] for name in names},
             "damaged": {name: metrics[name] for name in names},
             "kl": self.kind.divergence(self.outputs, outputs),
-            "predictions_changed": self.kind.changed(self.outputs, outputs),
+            "predictions_changed": float(self.kind.changed(self.outputs, outputs)[0].mean()),
         }
 
     def severity(self, metric):

@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 import torch
-from transformers import TrainingArguments
 
 from ..models.layers import find_layers
 from ..utils.errors import UserError
@@ -18,8 +17,11 @@ ROW = "frozen_row"  # the column that says where an example's states are
 FLAG = "--reuse_frozen"
 
 
-def check_settings(training: TrainingArguments):
+def check_settings(training):
     """Refuses the settings under which what frozen layers give cannot be kept.
+
+    Args:
+        training: `transformers.TrainingArguments`.
 
     Raises:
         UserError: for more than one process or device, or another type of number in evaluation than in training.

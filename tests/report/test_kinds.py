@@ -7,7 +7,7 @@ import pytest
 from helpers.report_runs import Maker
 
 from healbert.analysis.analysis import analyse
-from healbert.analysis.kinds import families
+from healbert.analysis.kinds import kinds_of_damage
 from healbert.report.content import content_of
 from healbert.report.write import make_report
 
@@ -28,7 +28,7 @@ def root(tmp_path_factory):
 
 
 def test_damages_that_nothing_else_tells_apart_are_compared(root):
-    (family,) = families(analyse(root).groups)
+    (family,) = kinds_of_damage(analyse(root).groups)
     assert [kind.label for kind in family] == [
         "gaussian_noise, bottom 50%",
         "bit_flip, bottom 50%",
@@ -58,7 +58,7 @@ def test_groups_that_differ_in_more_than_damage_are_not_compared(tmp_path):
     maker = Maker(tmp_path / "runs")
     maker.sweep(levels=(0, 0.5), regions=("bottom",), rates=(2e-5,))
     maker.sweep(levels=(0, 0.5), regions=("bottom",), rates=(2e-5,), healing="lora", corrupt_method="zero")
-    assert families(analyse(tmp_path / "runs").groups) == []
+    assert kinds_of_damage(analyse(tmp_path / "runs").groups) == []
 
 
 def test_a_study_of_one_kind_has_no_such_table(full_content):

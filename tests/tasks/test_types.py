@@ -207,3 +207,23 @@ def test_resamples_of_a_derived_type_are_of_its_own_metric(plugin):
     load_plugins([plugin])
     whole = np.ones((90, 1), np.int32)
     assert task_type("by_errors").resampled(LABELS, PREDICTIONS, 4, whole).tolist() == [(LABELS != PREDICTIONS).sum()]
+
+
+def test_answers_of_two_models_are_compared():
+    import numpy as np
+    from scipy.special import rel_entr, softmax
+
+    from healbert.tasks.types import task_type
+
+    intact = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 1.0]])
+    damaged = np.array([[1.0, 0.0], [2.0, 1.0], [1.0, 0.0]])
+    changed, lost = task_type().changed(intact, damaged)
+    assert changed.tolist() == [False, True, False] and not lost.any()
+    by_hand = rel_entr(softmax(intact, -1), softmax(damaged, -1)).sum(-1).mean()
+    assert (
+        abs(task_type().divergence(intact, damaged) - by_hand) < 1e-12 and task_type().divergence(intact, intact) == 0
+    )
+    damaged[2, 0] = np.nan  # argmax takes it for the class that it was
+    changed, lost = task_type().changed(intact, damaged)
+    assert changed.tolist() == [False, True, True] and lost.tolist() == [False, False, True]
+    assert task_type().divergence(intact, damaged) is None

@@ -118,8 +118,8 @@ class RunArguments:
         Raises:
             UserError: naming the setting.
         """
-        from ...healing.frozen import check_settings
-
         self.strategy().adjusted(training)
         if self.reuse_frozen:
+            from ...healing.frozen import check_settings
+
             check_settings(training)

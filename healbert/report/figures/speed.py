@@ -48,7 +48,7 @@ def _level_panel(results, known, dataset, region):
 @register("figure", "data-efficiency")
 def data_efficiency(analysis):
     """Score against the number of training examples, where a study varies it; a panel per dataset."""
-    found = families(analysis.groups, (SIZE,))
+    found = families(analysis.groups, SIZE.__eq__)
     return [_by_size(family, i if len(found) > 1 else 0) for i, family in enumerate(found, 1)]
 
 

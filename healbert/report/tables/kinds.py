@@ -1,6 +1,6 @@
 """Kinds of damage side by side: what each cost, before healing and after."""
 
-from ...analysis.kinds import families
+from ...analysis.kinds import kinds_of_damage
 from ...utils.registry import register
 from ..fractions import few_seeds
 from ..text import DASH, interval, number, percent
@@ -15,7 +15,7 @@ def kinds(analysis):
 
 def named_families(groups):
     """Families of kinds of damage, and of each the stem of its files and its title: two lists."""
-    found = families(groups)
+    found = kinds_of_damage(groups)
     if len(found) < 2:
         return found, [("kinds", "Kinds of damage side by side")] * len(found)
     models = [family[0].group.model for family in found]

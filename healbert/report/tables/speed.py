@@ -62,7 +62,7 @@ def _speed_record(group, one):
 @register("table", "data-efficiency")
 def data_efficiency(analysis):
     """Score by number of training examples, where a study varies it."""
-    found = families(analysis.groups, (SIZE,))
+    found = families(analysis.groups, SIZE.__eq__)
     return [_size_table(family, i if len(found) > 1 else 0) for i, family in enumerate(found, 1)]
 
 

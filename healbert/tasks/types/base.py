@@ -131,14 +131,6 @@ class TaskType:
         """
         raise NotImplementedError
 
-    def logits(self, outputs):
-        """The logits (examples, classes) whose softmax are the probabilities of the classes; None where there are none.
-
-        Args:
-            outputs: as for `predictions`.
-        """
-        return
-
     def compute_metrics(self, prediction):
         """`transformers.Trainer`'s hook: every metric of an `EvalPrediction`."""
         predicted = self.predictions(prediction.predictions)
@@ -177,19 +169,27 @@ class TaskType:
         return bool(alike or (score <= baseline if self.greater_is_better else score >= baseline))
 
     def divergence(self, intact, damaged):
-        """Mean KL divergence, in nats, of the first predicted distribution from the second one; None if there is none.
+        """The mean over examples of KL(intact || damaged) of the predicted distributions, in nats.
 
         Args:
             intact, damaged: outputs of two models for the same examples, as for `predictions`.
+
+        Returns:
+            float; None where the type predicts no distribution, or it is not finite.
         """
         return
 
     def changed(self, intact, damaged):
-        """Share of the examples that two models answer differently; None where answers are not told apart so.
+        """Which examples the damaged model answers otherwise than the intact one, or not at all.
 
         Args: as of `divergence`.
+
+        Returns:
+            bool numpy (examples,), and the same of those that it gives no finite output for.
         """
-        return
+        lost = ~_finite(damaged)
+        other = np.asarray(self.predictions(damaged)) != np.asarray(self.predictions(intact))
+        return other.reshape(len(other), -1).any(axis=1) | lost, lost
 
     def resampled(self, labels, predictions, classes, counts):
         """The primary metric on resamples of the evaluation examples.
@@ -213,3 +213,9 @@ def _entry(kind):
 
 
 TASK_TYPES = table("task_type", _entry)
+
+
+def _finite(outputs):
+    """Whether all of an example's outputs are finite: (examples,)."""
+    first = outputs[0] if isinstance(outputs, tuple) else outputs
+    return np.isfinite(first).reshape(len(first), -1).all(axis=1)

@@ -119,9 +119,6 @@ class Classification(TaskType):
     def predictions(self, outputs):
         return _logits(outputs).argmax(-1)
 
-    def logits(self, outputs):
-        return _logits(outputs)
-
     def baseline(self, splits):
         """The primary metric of always answering the commonest class of train."""
         majority = np.bincount(label_column(splits["train"])).argmax()
@@ -145,11 +142,9 @@ class Classification(TaskType):
         from scipy.special import log_softmax
 
         before, after = (log_softmax(_logits(outputs).astype(np.float64), axis=-1) for outputs in (intact, damaged))
-        with np.errstate(invalid="ignore"):  # of logits that are not finite it is none
-            return float((np.exp(before) * (before - after)).sum(-1).mean())
-
-    def changed(self, intact, damaged):
-        return float((self.predictions(intact) != self.predictions(damaged)).mean())
+        with np.errstate(invalid="ignore"):
+            found = float((np.exp(before) * (before - after)).sum(-1).mean())
+        return max(found, 0.0) if np.isfinite(found) else None  # rounding may leave it a little below 0
 
     def resampled(self, labels, predictions, classes, counts):
         if self.primary_metric != PRIMARY:  # of a type derived from this one
