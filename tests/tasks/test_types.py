@@ -210,10 +210,7 @@ def test_resamples_of_a_derived_type_are_of_its_own_metric(plugin):
 
 
 def test_answers_of_two_models_are_compared():
-    import numpy as np
     from scipy.special import rel_entr, softmax
-
-    from healbert.tasks.types import task_type
 
     intact = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 1.0]])
     damaged = np.array([[1.0, 0.0], [2.0, 1.0], [1.0, 0.0]])

@@ -141,8 +141,8 @@ class Classification(TaskType):
     def divergence(self, intact, damaged):
         from scipy.special import log_softmax
 
-        before, after = (log_softmax(_logits(outputs).astype(np.float64), axis=-1) for outputs in (intact, damaged))
         with np.errstate(invalid="ignore"):
+            before, after = (log_softmax(_logits(outputs).astype(np.float64), axis=-1) for outputs in (intact, damaged))
             found = float((np.exp(before) * (before - after)).sum(-1).mean())
         return max(found, 0.0) if np.isfinite(found) else None  # rounding may leave it a little below 0
 
