@@ -16,7 +16,7 @@ APART = ("healing", "healing_options")  # in which the groups of a family differ
 
 @dataclasses.dataclass
 class Strategy:
-    """One way to heal one damage of one dataset: its mean score over seeds, and its mean costs by name.
+    """One way to heal one damage of one dataset: its scores by seed, and its mean costs by name.
 
     ``fronts`` are the names of the costs by which no other is as good and cheaper, or better and as cheap.
     """
@@ -24,14 +24,14 @@ class Strategy:
     group: object
     name: str
     rate: float
-    scores: list
+    scores: dict
     costs: dict
     fronts: set
 
     @property
     def score(self):
         """The mean over seeds."""
-        return float(np.mean(self.scores))
+        return float(np.mean(list(self.scores.values())))
 
 
 def strategies(groups):
@@ -59,7 +59,7 @@ def _at(family, dataset, damage):
         if entry and entry.values:
             runs = [run for members in entry.runs.values() for run in members]
             costs = {name: mean([cost(run.part("healing")) for run in runs]) for name, (_, cost) in COSTS.items()}
-            ways.append(Strategy(analysed.group, _name(analysed.group), entry.rate, entry.values, costs, set()))
+            ways.append(Strategy(analysed.group, _name(analysed.group), entry.rate, entry.scores(), costs, set()))
     for cost in COSTS:
         known = [way for way in ways if way.costs[cost] is not None]
         on = front([(way.costs[cost], family.metric.sign * way.score) for way in known])

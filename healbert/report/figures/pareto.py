@@ -40,7 +40,10 @@ def _panel(family, dataset, damage, ways, cost, order):
         return None
     on = sorted((way.costs[cost], way.score) for way in known if cost in way.fronts)
     series = [_line(on)] if len(on) > 1 else []
-    series += [averaged(way.name, {way.costs[cost]: way.scores}, **style(order.index(way.name))) for way in known]
+    series += [
+        averaged(way.name, {way.costs[cost]: list(way.scores.values())}, **style(order.index(way.name)))
+        for way in known
+    ]
     title = COSTS[cost][0]
     content = Lines(series, title, family.metric.title, [], log_ticks([way.costs[cost] for way in known]), log=True)
     best = ", ".join(way.name for way in known if cost in way.fronts)
