@@ -11,6 +11,7 @@ examples are bootstrapped, with the same resampled examples for every model of a
 
 from .examples import example_counts
 from .intervals import Estimate, Stratum, estimate
+from .mixed import Cell, Contrast, Mixed, NotFitted, fit
 from .power import detectable_difference, detectable_fall
 from .proportions import clustered_wilson, mean_interval, wilson
 from .ratios import Ratio, ratio
@@ -18,7 +19,11 @@ from .significance import ALPHA, Test, corrected, paired_test, slopes, trend_tes
 
 __all__ = [
     "ALPHA",
+    "Cell",
+    "Contrast",
     "Estimate",
+    "Mixed",
+    "NotFitted",
     "Ratio",
     "Stratum",
     "Test",
@@ -28,6 +33,7 @@ __all__ = [
     "detectable_fall",
     "estimate",
     "example_counts",
+    "fit",
     "mean_interval",
     "paired_test",
     "ratio",
