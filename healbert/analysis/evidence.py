@@ -3,14 +3,12 @@
 import functools
 
 import numpy as np
-from scipy import stats
 
 from . import statistics
 from .collect import INTACT
 from .contrasts import pair
 from .outcome import MIXED, PAIRED, Outcome, outcome_of
 from .statistics import mixed
-from .statistics.intervals import CONFIDENCE
 
 # Why there is no interval over seeds; report/sentences.py puts them into words.
 NO_COMMON_SEED = "no seed on every dataset"
@@ -58,44 +56,45 @@ class Evidence:
         """The part of a contrast on datasets that have all of its scores in this view."""
         return {d: w for d, w in contrast.items() if all((d, damage) in self.scores for damage in w)}
 
-    def outcome(self, contrast):
-        """The `Outcome` of {dataset: {damage: weight}}, whose mean over datasets counts; None where scores are missing."""
+    def outcome(self, contrast, many=1):
+        """The `Outcome` of {dataset: {damage: weight}}, whose mean over datasets counts; None where scores are missing.
+
+        Args:
+            many: of how many contrasts the intervals shall hold at once, by Bonferroni.
+        """
         contrast = self.known(contrast)
         if not contrast:
             return None
         model, why = self.model_of(contrast)
         if model is None:
-            return self._paired(contrast, why)
-        found = model.contrast(flat(contrast))
-        return outcome_of(
-            found.effect, found.error, found.df, self._resampled(contrast), by=MIXED, **self._size(contrast)
-        )
+            return self._paired(contrast, why, many)
+        return self._modelled(contrast, model.contrast(flat(contrast)), many)
 
-    def outcomes(self, contrasts):
-        """{label: `Outcome`} of several contrasts, whose 95% intervals hold for all of them at once."""
+    def outcomes(self, contrasts, exactly=True):
+        """{label: `Outcome`} of several contrasts, whose 95% intervals hold for all of them at once.
+
+        Args:
+            contrasts: {label: contrast}, as of `outcome`.
+            exactly: by the distribution of the largest (of differences from intact: Dunnett's test); else by
+                Bonferroni, which takes no time and is a little wider. Paired outcomes are always by Bonferroni.
+        """
         contrasts = {label: known for label, each in contrasts.items() if (known := self.known(each))}
-        if len(contrasts) < 2:
-            return {label: self.outcome(each) for label, each in contrasts.items()}
-        why = next((why for each in contrasts.values() for model, why in [self.model_of(each)] if model is None), None)
-        if why is not None:
-            return {label: self._paired(each, why, len(contrasts)) for label, each in contrasts.items()}
+        many = len(contrasts)
+        if many < 2 or not exactly or any(self.model_of(each)[0] is None for each in contrasts.values()):
+            return {label: self.outcome(each, many) for label, each in contrasts.items()}
         family = self.model[0].simultaneous([flat(each) for each in contrasts.values()])
+        found = zip(contrasts.items(), family.contrasts, family.intervals, family.p, strict=True)
         return {
-            label: outcome_of(
-                found.effect,
-                found.error,
-                found.df,
-                self._resampled(each),
-                many=len(contrasts),
-                over_seeds=interval,
-                p=p,
-                by=MIXED,
-                **self._size(each),
-            )
-            for (label, each), found, interval, p in zip(
-                contrasts.items(), family.contrasts, family.intervals, family.p, strict=True
-            )
+            label: self._modelled(each, contrast, many, over_seeds=interval, p=p)
+            for (label, each), contrast, interval, p in found
         }
+
+    def _modelled(self, contrast, found, many, **rest):
+        resampled = self._resampled(contrast)
+        rest |= {"by": MIXED, **self._size(contrast)}
+        if not found.error:
+            rest["lack"] = EQUAL_SEEDS
+        return outcome_of(found.effect, found.error, found.df, resampled, many, **rest)
 
     def _resampled(self, contrast):
         return self.examples.contrast(flat(contrast))
@@ -119,16 +118,14 @@ class Evidence:
             for values in self.pairs(contrast).values()
         ]
 
-    def _paired(self, contrast, why, many=1):
-        """By Student's t over the differences of seeds; several intervals hold together by Bonferroni."""
+    def _paired(self, contrast, why, many):
+        """By Student's t over the differences of seeds."""
         strata, size = self.strata(contrast), self._size(contrast)
         if not strata:
             return Outcome(self._means(contrast), PAIRED, lack=NO_PAIR, not_fitted=why, **size)
         found = statistics.estimate(strata)
         rest = {"by": PAIRED, "not_fitted": why, "lack": _lack(found), **size}
-        critical = found.error and float(stats.t.isf((1 - CONFIDENCE) / 2 / many, found.df))
-        over_seeds = found.error and (found.effect - critical * found.error, found.effect + critical * found.error)
-        return outcome_of(found.effect, found.error, found.df, self._resampled(contrast), many, over_seeds, **rest)
+        return outcome_of(found.effect, found.error, found.df, self._resampled(contrast), many, **rest)
 
     def _means(self, contrast):
         """The contrast of mean scores, where no seed has all of them."""

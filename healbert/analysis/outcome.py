@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from .statistics.intervals import CONFIDENCE, t_interval
+from .statistics.intervals import CONFIDENCE
 
 MIXED, PAIRED, SPREADS = "mixed model", "paired analysis", "comparison of variances"  # what an effect is worked out by
 
@@ -80,20 +80,22 @@ def outcome_of(effect, error, df, resampled=None, many=1, over_seeds=None, p=Non
         effect: the difference.
         error, df: over seeds, or None.
         resampled: (resamples,), the difference on resamples of the examples, or None.
-        many: how many intervals hold together (over examples by Bonferroni).
-        over_seeds, p: where they are not Student's t of ``error``: an interval that holds together with others, and the
-            p that goes with it (over seeds alone).
+        many: how many intervals shall hold at once, by Bonferroni.
+        over_seeds, p: an interval that holds at once with others in place of Bonferroni's, and the p that goes with it
+            (over seeds alone).
         rest: further fields.
     """
     examples = None if resampled is None else tuple(np.quantile(resampled, [0.025, 0.975]).tolist())
     if not error:
         return Outcome(effect, interval=examples, over_examples=examples, **rest)
-    over_seeds = over_seeds or t_interval(effect, error, df)
-    normal = float(stats.norm.isf((1 - CONFIDENCE) / 2 / many))
+    tail = (1 - CONFIDENCE) / 2
+    half = float(stats.t.isf(tail / many, df)) * error
+    over_seeds = over_seeds or (effect - half, effect + half)
+    normal = float(stats.norm.isf(tail / many))
     spread = 0.0 if resampled is None else normal * float(np.std(resampled, ddof=1))
     half = math.hypot(over_seeds[1] - effect, spread)
     # What makes p and interval agree: they tell the same of an effect of 0.
-    total = half / float(stats.t.ppf((1 + CONFIDENCE) / 2, df))
-    p = float(2 * stats.t.sf(abs(effect) / total, df)) if p is None else p
+    total = half / float(stats.t.isf(tail / many, df))
+    p = min(1.0, many * float(2 * stats.t.sf(abs(effect) / total, df))) if p is None else p
     found = {"interval": (effect - half, effect + half), "over_seeds": over_seeds, "over_examples": examples}
     return Outcome(effect, **found, error=total, df=df, p=p, **rest)

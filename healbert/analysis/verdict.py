@@ -104,8 +104,6 @@ class Verdict:
         shape: of a trend, one of the constants of `shape`, or None.
         means: of a trend, {label: mean score}, intact first.
         check: `statistics.Test` that assumes less than the verdict's, or None.
-        without_epochs: how many runs do not say what every epoch predicted: the resamples of examples then take the
-            choice of epoch as it was made.
         notes: what was left out (texts).
         paper: the paper's own figure (a text), where a user has given it.
     """
@@ -124,7 +122,6 @@ class Verdict:
     shape: str | None = None
     means: dict = dataclasses.field(default_factory=dict)
     check: object = None
-    without_epochs: int = 0
     notes: tuple = ()
     paper: str = ""
 

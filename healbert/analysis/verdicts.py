@@ -80,8 +80,7 @@ class _Judge:
         verdict.rulings = {name: self._ruling(claim, question, name, datasets) for name in self._views(verdict)}
         verdict.notes = tuple(question.notes + self._notes(claim, question))
         if keys:
-            verdict.without_epochs = self.examples.without_epochs if self._chosen_there() else 0
-            verdict.parts = evidence.outcomes(question.parts)
+            verdict.parts = evidence.outcomes(question.parts, exactly=not verdict.exploratory)
             verdict.check = self._check(claim, question, evidence, verdict.outcome)
         if claim.trend and keys:
             verdict.first = evidence.outcome(question.first) if question.first else None
@@ -107,10 +106,6 @@ class _Judge:
             found = {place: values for place, values in self.scores[view].items() if place[0] in datasets}
             self._evidence[key] = Evidence(found, self.results.intact_is_shared(), self.examples)
         return self._evidence[key]
-
-    def _chosen_there(self):
-        """Whether resamples of the examples would have a choice to repeat: the evaluation split chose."""
-        return self.results.group.selection == "best_eval"
 
     def _check(self, claim, question, evidence, outcome):
         """A test that assumes less than the model: Page's of a trend, else the permutation test; None without either."""
