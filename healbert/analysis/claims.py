@@ -23,7 +23,9 @@ class Column:
 
 @dataclasses.dataclass
 class Question:
-    """A claim as contrasts on some datasets; each contrast is {dataset: {damage: weight}}, whose mean over datasets counts.
+    """A claim as contrasts on some datasets.
+
+    A contrast is {dataset: {damage: weight}}; its mean over datasets counts.
 
     Args:
         main: the one that the claim is about; without datasets where no run says anything of it.
@@ -46,9 +48,9 @@ class Question:
 class Claim:
     """One claim.
 
-    ``columns(results, dataset)`` gives {label: `Column`}; damages that hit the same are one. ``trend`` says that columns
-    are scores by level, whose fall per quarter counts, and not differences, whose mean does. ``needs`` says what a dataset
-    without columns lacks. ``ratio`` says that the effect is a ratio, 1 where there is none.
+    ``columns(results, dataset)`` gives {label: `Column`}; damages that hit the same are one. ``trend`` says that
+    columns are scores by level, whose fall per quarter counts, and not differences, whose mean does. ``needs`` says
+    what a dataset without columns lacks. ``ratio`` says that the effect is a ratio, 1 where there is none.
     """
 
     letter: str
@@ -118,10 +120,10 @@ def _trend(results, columns, notes):
     extents = {label: column.extent for found in columns.values() for label, column in found.items()}
     order = sorted(extents, key=extents.get)
     having = {label: {d: found[label].weights for d, found in columns.items() if label in found} for label in order}
-    parts = {pair: step for pair in itertools.pairwise(order) if (step := _step(*(having[label] for label in pair)))}
-    intact = {
-        dataset: {INTACT: 1} for dataset in columns if not results.intact_is_shared() and results.scores(dataset, INTACT)
-    }
+    steps = {pair: _step(*(having[label] for label in pair)) for pair in itertools.pairwise(order)}
+    parts = {pair: step for pair, step in steps.items() if step}
+    with_intact = [] if results.intact_is_shared() else [d for d in columns if results.scores(d, INTACT)]
+    intact = {dataset: {INTACT: 1} for dataset in with_intact}
     first = _step(intact, having[order[0]]) if order else {}
     levels = ({INTACT_LABEL: intact} if intact else {}) | having
     span = 4 * (extents[order[-1]] - extents[order[0]]) if order else 0.0

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from .predictions import classes_of, resampled_score
+from .predictions import resampled_score
 
 RESAMPLES = 200  # of those that repeat the choice, which scores every epoch of every run: enough for a spread
 
@@ -35,7 +35,8 @@ class Examples:
     @functools.cached_property
     def without_epochs(self):
         """How many runs do not say what every epoch predicted, of those that a choice was made among."""
-        return sum(not self.predictions.keeps_epochs(run) for entry in self.results.entries.values() for run in _all(entry))
+        runs = [run for entry in self.results.entries.values() for run in _all(entry)]
+        return sum(not self.predictions.keeps_epochs(run) for run in runs)
 
     def _of(self, key):
         """(score on each resample, which examples) of a dataset and damage; (None, None) without predictions."""

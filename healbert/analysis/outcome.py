@@ -73,8 +73,8 @@ class Outcome:
 def outcome_of(effect, error, df, resampled=None, many=1, over_seeds=None, p=None, **rest):
     """An `Outcome` of an effect with a standard error over seeds and resamples of the evaluation examples.
 
-    Half widths over seeds and over examples add as the root of their squares. Their interaction is in both, so that this
-    errs on the wide side.
+    Half widths over seeds and over examples add as the root of their squares. Their interaction is in both, so that
+    this errs on the wide side.
 
     Args:
         effect: the difference.

@@ -108,7 +108,7 @@ class _Judge:
         return self._evidence[key]
 
     def _check(self, claim, question, evidence, outcome):
-        """A test that assumes less than the model: Page's of a trend, else the permutation test; None without either."""
+        """A test that assumes less than the model: Page's of a trend, else the permutation test; or None."""
         if claim.trend and len(rows := self._rows(question, evidence)) > 1 and len(rows[0]) > 2:
             return statistics.trend_test(rows)
         strata = evidence.strata(evidence.known(question.main))
@@ -118,7 +118,7 @@ class _Judge:
         return test if test.least_p is not None else None
 
     def _rows(self, question, evidence):
-        """Scores (dataset and seed, levels) at the damaged levels that all datasets have, of seeds that have them all."""
+        """Scores (dataset and seed, levels) at the damaged levels of all datasets, of seeds that have them all."""
         levels = [level for label, level in question.levels.items() if label != INTACT_LABEL]
         rows = []
         common = [level for level in levels if set(question.main) <= set(level)]

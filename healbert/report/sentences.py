@@ -51,7 +51,7 @@ def first_line(verdict):
     word = f"{verdict.verdict[0].upper()}{verdict.verdict[1:]}"
     if verdict.outcome is None:
         return f"{word}: nothing to compare yet."
-    return f"{word}: {''.join([_effect(verdict), _why(verdict), _shape(verdict), _exceptions(verdict), _depends(verdict)])}."
+    return f"{word}: {''.join(part(verdict) for part in (_effect, _why, _shape, _exceptions, _depends))}."
 
 
 def _effect(verdict):
@@ -86,10 +86,11 @@ def _shape(verdict):
     better = verdict.metric.greater_is_better
     shown = [_step(label) for label, part in verdict.parts.items() if part.sign > 0]
     against = [_step(label) for label, part in verdict.parts.items() if part.sign < 0]
+    size = verdict.first and number(verdict.first.effect)
     words = {
         shapes.STEADY: f": a steady {WORSE[better]}",
         shapes.IN_PART: f": a {WORSE[better]} that is shown {_some(shown)}",
-        shapes.STEP: verdict.first and f": a step of {number(verdict.first.effect)} with the least damage, then a plateau",
+        shapes.STEP: f": a step of {size} with the least damage, then a plateau",
         shapes.NOT_MONOTONE: f": not monotone, the score {BETTER[better]} {_some(against)}",
         shapes.FLAT: ", shown for no single step" if verdict.verdict == SUPPORTED else "",
     }
@@ -154,8 +155,9 @@ def _tested(verdict):
     if verdict.ruling.p is None:
         return ""
     tests = "two one-sided tests" if verdict.verdict == EQUIVALENT else verdict.outcome.by
-    more = "exploratory, not corrected" if verdict.exploratory else f"corrected for {count(verdict.ruling.corrected, 'test')}"
-    return f"; {tests}, p = {p_value(verdict.ruling.p)} ({more})".replace("= <", "<")
+    corrected = f"corrected for {count(verdict.ruling.corrected, 'test')}"
+    how = "exploratory, not corrected" if verdict.exploratory else corrected
+    return f"; {tests}, p = {p_value(verdict.ruling.p)} ({how})".replace("= <", "<")
 
 
 def _exception_details(verdict):
@@ -181,7 +183,7 @@ def _last(verdict):
 def _collapsed(verdict):
     if not verdict.collapsed:
         return []
-    runs = f"{verdict.collapsed} of {count(verdict.runs, 'run')} collapsed (one answer, or no better than the commonest)"
+    runs = f"{verdict.collapsed} of {count(verdict.runs, 'run')} collapsed"
     return [f"{runs}; without them: {_of_view(verdict, UNCOLLAPSED)}."]
 
 
