@@ -44,7 +44,7 @@ class GroupAnalysis:
     @property
     def compared(self):
         """Whether any claim has something to be judged by."""
-        return any(verdict.estimated for verdict in self.verdicts)
+        return any(verdict.outcome for verdict in self.verdicts)
 
 
 @dataclasses.dataclass
@@ -57,6 +57,7 @@ class Analysis:
         predictions: `Predictions`, which reads what runs predicted when it is asked.
         projections: `Projections`, which lays out features by t-SNE when it is asked.
         seed: of the resampled examples, of permutations and of t-SNE.
+        margin: the difference of scores below which none counts in verdicts; None: each metric's own.
     """
 
     study: Study
@@ -64,6 +65,7 @@ class Analysis:
     predictions: Predictions
     projections: Projections
     seed: int = 0
+    margin: float | None = None
 
     @property
     def verdicts(self):
@@ -76,12 +78,13 @@ class Analysis:
         return self.predictions.problems + self.projections.problems
 
 
-def analyse(directory, seed=0):
+def analyse(directory, seed=0, margin=None):
     """Reads the runs at or under a folder and compares them.
 
     Args:
         directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
         seed: of the resampled examples, of permutations and of t-SNE.
+        margin: the difference of scores below which none counts in verdicts; default: each metric's own.
 
     Returns:
         Analysis.
@@ -92,9 +95,9 @@ def analyse(directory, seed=0):
     study = collect(directory)
     predictions = Predictions(seed)
     all_results = [Results(group) for group in study.groups]
-    verdicts = judge(all_results, predictions, seed)  # of all groups at once: their p-values are corrected together
+    verdicts = judge(all_results, predictions, seed, margin)  # of all groups at once: p-values are corrected together
     groups = [
         GroupAnalysis(number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group])
         for number, results in enumerate(all_results, 1)
     ]
-    return Analysis(study, groups, predictions, Projections(seed), seed)
+    return Analysis(study, groups, predictions, Projections(seed), seed, margin)

@@ -20,40 +20,28 @@ def paired_values(results, dataset, weights, stage="healed"):
     Returns:
         dict: {repetition: value}. One intact run that stands beside several draws of the damage is paired with each.
     """
-    scores = {damage: results.oriented(dataset, damage, stage) for damage in weights}
-    shared = {}
-    if results.intact_is_shared() and len(weights) > 1 and len(scores.get(INTACT, ())) == 1:
-        shared = {INTACT: next(iter(scores.pop(INTACT).values()))}
+    return pair(
+        {damage: results.oriented(dataset, damage, stage) for damage in weights}, weights, results.intact_is_shared()
+    )
+
+
+def pair(scores, weights, shared=False):
+    """``sum of weight * score`` for every seed that has all of the scores.
+
+    Args:
+        scores: {damage: {repetition: score}}.
+        weights: {damage: weight}.
+        shared: whether one intact run stands beside several draws of the damage; it is paired with each.
+    """
+    scores, beside = dict(scores), {}
+    if shared and len(weights) > 1 and len(scores.get(INTACT, ())) == 1:
+        beside = {INTACT: next(iter(scores.pop(INTACT).values()))}
     common = set.intersection(*(set(values) for values in scores.values()))
-    constant = sum(weights[damage] * value for damage, value in shared.items())
+    constant = sum(weights[damage] * value for damage, value in beside.items())
     return {
         key: constant + sum(weights[damage] * values[key] for damage, values in scores.items())
         for key in sorted(common, key=str)
     }
-
-
-def complete(columns):
-    """The largest part of a table without gaps: drops what lacks most, seed or column, until none is missing.
-
-    Args:
-        columns: {column: {repetition: value}}.
-
-    Returns:
-        tuple: kept columns and kept repetitions, lists in their order.
-    """
-    names = [name for name, values in columns.items() if values]
-    keys = sorted(set().union(*(columns[name] for name in names)), key=str)
-    while names and keys:
-        by_name = {name: sum(key not in columns[name] for key in keys) / len(keys) for name in names}
-        by_key = {key: sum(key not in columns[name] for name in names) / len(names) for key in keys}
-        worst_name, worst_key = max(by_name, key=by_name.get), max(by_key, key=by_key.get)
-        if not by_name[worst_name]:
-            break
-        if by_key[worst_key] > by_name[worst_name]:
-            keys.remove(worst_key)
-        else:
-            names.remove(worst_name)
-    return names, keys
 
 
 def combine(parts):

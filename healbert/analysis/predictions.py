@@ -8,6 +8,9 @@ from .statistics.examples import example_counts
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
 
 
+STEP = "step_"  # begins the columns that say what each evaluation predicted
+
+
 AGREES = 1e-6  # the score by predictions.parquet against that of results.json, which may be rounded differently
 
 
@@ -16,7 +19,7 @@ class Predictions:
 
     def __init__(self, seed):
         self.seed, self.problems = seed, []
-        self._read, self._resampled, self._drawn = {}, {}, {}
+        self._read, self._resampled, self._drawn, self._steps = {}, {}, {}, {}
 
     def of(self, run):
         """(ids, labels, predictions), each (examples,) and sorted by id, or None."""
@@ -30,11 +33,13 @@ class Predictions:
 
         path = run.folder / "predictions.parquet"
         try:
-            table = pyarrow.parquet.read_table(path, columns=["id", "label", "prediction"], use_threads=False)
-            columns = [table[name].to_numpy() for name in table.column_names]
+            with pyarrow.parquet.ParquetFile(path) as file:
+                table = file.read(["id", "label", "prediction"], use_threads=False)
+                self._steps[run] = _steps(run, file.schema_arrow.names)
+            columns = [table[name].to_numpy() for name in ("id", "label", "prediction")]
         except FileNotFoundError:
             return self._refuse(run, "predictions.parquet is missing")
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, KeyError) as error:
             return self._refuse(run, f"predictions.parquet cannot be read ({str(error).splitlines()[0]})")
         wrong = _wrong(run, *columns)
         if wrong:
@@ -45,10 +50,10 @@ class Predictions:
 
     def _checked(self, run, ids, labels, predicted):
         """The three, classes as small numbers, if they give the score of results.json; else None."""
-        if _classes(run):
+        if classes_of(run):
             labels, predicted = labels.astype(np.int32), predicted.astype(np.int32)
         once = np.ones((len(ids), 1), np.int32)
-        found = float(_resampled(run, labels, predicted, once)[0])
+        found = float(resampled_score(run, labels, predicted, once)[0])
         if abs(found - run.score("healed")) > AGREES:
             told = f"predictions.parquet gives {found:.4f}, results.json {run.score('healed'):.4f}"
             return self._refuse(run, told)
@@ -75,10 +80,28 @@ class Predictions:
     def _resample(self, run):
         if run not in self._resampled:
             _, labels, predicted = self.of(run)
-            self._resampled[run] = _resampled(run, labels, predicted, self._counts(len(labels)))
+            self._resampled[run] = resampled_score(run, labels, predicted, self.counts(len(labels)))
         return self._resampled[run]
 
-    def _counts(self, examples):
+    def keeps_epochs(self, run):
+        """Whether a run says what every epoch predicted, of all that the epoch was chosen by."""
+        return self.of(run) is not None and bool(self._steps[run])
+
+    def every_epoch(self, run, name="predictions.parquet"):
+        """What every epoch of a run that keeps it predicted: labels (examples,), and classes (epochs, examples).
+
+        Args:
+            name: the file: of the evaluation split, or of the part of train that chooses.
+        """
+        import pyarrow.parquet
+
+        table = pyarrow.parquet.read_table(run.folder / name, columns=["id", "label", *self._steps[run]])
+        order = np.argsort(table["id"].to_numpy(), kind="stable")
+        labels, *epochs = (table[column].to_numpy()[order].astype(np.int32) for column in ("label", *self._steps[run]))
+        return labels, np.array(epochs)
+
+    def counts(self, examples):
+        """How often each of so many examples is drawn in each resample: (examples, resamples)."""
         if examples not in self._drawn:
             while sum(counts.nbytes for counts in self._drawn.values()) > KEPT_BYTES:
                 del self._drawn[next(iter(self._drawn))]
@@ -97,7 +120,18 @@ class Predictions:
         return total if total.any() else None
 
 
-def _classes(run):
+def _steps(run, names):
+    """The columns of every evaluation's predictions, where all files that the choice needs have them."""
+    import pyarrow.parquet
+
+    found = [name for name in names if name.startswith(STEP)]
+    if run.config.get("selection") != "dev" or not found:
+        return found
+    path = run.folder / "predictions_dev.parquet"
+    return found if path.is_file() and set(found) <= set(pyarrow.parquet.read_schema(path).names) else []
+
+
+def classes_of(run):
     """How many labels a run's task has; 0 of a task without."""
     return len(run.part("task").get("label_names") or ())
 
@@ -109,18 +143,18 @@ def _wrong(run, ids, labels, predicted):
         return f"is of the task type {metric.task_type}, which is not there; name its plugin with --plugin"
     if kind.primary_metric != metric.name:
         return f"cannot be resampled: its run is scored by {metric.name}, {kind.name} here by {kind.primary_metric}"
-    whole = (ids, labels, predicted) if _classes(run) else (ids,)
+    whole = (ids, labels, predicted) if classes_of(run) else (ids,)
     if any(column.dtype.kind not in "iu" for column in whole):  # gaps make floats
         return "has an id, label or prediction that is no whole number"
     if not len(ids):
         return "does not fit the task's labels"
-    if _classes(run) and (
-        min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= _classes(run)
+    if classes_of(run) and (
+        min(labels.min(), predicted.min()) < 0 or max(labels.max(), predicted.max()) >= classes_of(run)
     ):
         return "does not fit the task's labels"
     return ""
 
 
-def _resampled(run, labels, predicted, counts):
+def resampled_score(run, labels, predicted, counts):
     """The primary metric of a run on each resample: (resamples,)."""
-    return TASK_TYPES[run.metric.task_type].resampled(labels, predicted, _classes(run), counts)
+    return TASK_TYPES[run.metric.task_type].resampled(labels, predicted, classes_of(run), counts)

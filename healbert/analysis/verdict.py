@@ -4,26 +4,19 @@ import dataclasses
 
 from . import statistics
 from .claims import Claim
+from .evidence import EQUAL_SEEDS, NO_COMMON_SEED, NO_PAIR, ONE_COMMON_SEED, ONE_SEED  # noqa: F401 - reasons, too
+from .outcome import Outcome
+from .views import CHOSEN, LAST, UNCOLLAPSED
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "not enough data"
+SUPPORTED, CONTRADICTED, EQUIVALENT, INCONCLUSIVE = "supported", "contradicted", "equivalent", "inconclusive"
 
 
-# Why a verdict is open, the first that applies; report/sentences.py puts them into words.
+# Why a verdict is inconclusive, beside the reasons of `evidence`; report/sentences.py puts them into words.
 NOTHING_TO_COMPARE = "nothing to compare"
-NO_COMMON_SEED = "no seed on every dataset"
-ONE_COMMON_SEED = "one seed on every dataset"
-ONE_SEED = "one seed"
-EQUAL_SEEDS = "seeds do not differ"
-TOO_FEW_RUNS = "too few runs for any p below the limit"
-TEST_AGAINST_INTERVAL = "test and interval disagree"
-SMALLEST_P_CORRECTED = "the smallest p possible, not below the limit after correction"
 P_CORRECTED = "p not below the limit after correction"
+EQUAL_CORRECTED = "p of the tests against the margin not below the limit after correction"
+BELOW_MARGIN = "an effect of the margin or more is ruled out, its opposite is not"
 CHANCE = "chance"
-UNSTEADY = "falls over all levels, not steadily from level to level"
-INTERVAL_ALONE = "interval above zero, test open"
-
-
-LEAST_P = 1.001  # p up to this many times the smallest one possible is that one: both are rounded
 
 
 POOLED = "all datasets"
@@ -32,82 +25,185 @@ POOLED = "all datasets"
 SHARED_INTACT = "one intact run stands beside all draws of the damage; its own chance is not in the interval"
 
 
-SEEDS_FOR_SENSITIVITY = 3  # two say too little of how much seeds differ
+# How a part of a claim (one damage, one level, one step) goes against it.
+OPPOSITE, NOT_THERE, NOT_SHOWN = "opposite", "not there", "not shown"
+
+
+@dataclasses.dataclass
+class Ruling:
+    """The verdict on one claim in one view of the runs.
+
+    Args:
+        outcome: `Outcome`, or None where there is nothing to compare.
+        margin: the effect below which a difference does not count; None where that is not known.
+        p_difference: p of the outcome, corrected where the claim is one of those that are corrected together.
+        p_equal: p of the two one-sided tests against the margin, likewise; None without a margin.
+        corrected: how many tests each was corrected for; 0 where it was not.
+    """
+
+    outcome: Outcome | None
+    margin: float | None = None
+    p_difference: float | None = None
+    p_equal: float | None = None
+    corrected: int = 0
+
+    @property
+    def verdict(self):
+        """One of the four. Only an interval over seeds says anything of other seeds: without one it is inconclusive."""
+        if self.outcome is None or not self.outcome.over_seeds:
+            return INCONCLUSIVE
+        if _below(self.p_equal):
+            return EQUIVALENT
+        if _below(self.p_difference):
+            return SUPPORTED if self.outcome.direction > 0 else CONTRADICTED
+        return INCONCLUSIVE
+
+    @property
+    def p(self):
+        """That of the test which the verdict is given by."""
+        return self.p_equal if self.verdict == EQUIVALENT else self.p_difference
+
+    @property
+    def reason(self):
+        """Why the verdict is inconclusive, one of the constants of this module and of `evidence`; else None."""
+        if self.verdict != INCONCLUSIVE:
+            return None
+        if self.outcome is None:
+            return NOTHING_TO_COMPARE
+        if not self.outcome.over_seeds:
+            return self.outcome.lack
+        if _below(self.outcome.p):
+            return P_CORRECTED
+        if _below(self.outcome.p_equal(self.margin)):
+            return EQUAL_CORRECTED
+        if self.margin and self.outcome.interval[1] < self.margin:
+            return BELOW_MARGIN
+        return CHANCE
+
+
+def _below(p):
+    return p is not None and p < statistics.ALPHA
 
 
 @dataclasses.dataclass
 class Verdict:
     """One claim on one dataset or on all of them.
 
-    ``estimated`` is a `statistics.Estimate` or None, ``test`` a `statistics.Test`, ``p_corrected`` its p-value after
-    correction for the ``tests`` of the report; ``detectable`` the smallest true effect that the test named by
-    ``detectable_by`` would have found in four cases of five, before correction (None if it is not known, or the verdict
-    is open in spite of a larger effect: it asks for more than that test); ``means`` mean scores by level of a trend;
-    ``exceptions`` what goes against a claim that otherwise seems true, as (what, `statistics.Estimate`): of a trend the
-    steps (from, to) that rise with an interval above zero, else the columns whose mean is on the other side by the
-    smallest difference that counts, or more; ``notes`` what was left out (texts). Effects are positive in the claim's
-    direction; ``means`` are scores as they are.
+    Effects are positive in the claim's direction; ``means`` are scores as they are.
+
+    Args:
+        group: the `Group` of the runs.
+        claim: the `Claim`.
+        scope: a dataset, or `POOLED`.
+        datasets: how many say something of the claim.
+        exploratory: a row on one of several datasets: its p is not corrected.
+        rulings: {name of a view: `Ruling`}: `CHOSEN` always; `LAST` where every run has the last epoch's score;
+            `UNCOLLAPSED` where some run collapsed.
+        without_last: how many runs lack the last epoch's score.
+        collapsed, runs: how many of the scope's runs (at the chosen learning rates) collapsed, and how many there are.
+        parts: {label: `Outcome`}: each damage against intact, each level, or each step ("from", "to") between damaged
+            levels, with intervals that hold for all of them together.
+        first: of a trend, `Outcome` of the step from intact to the least damage, or None.
+        shape: of a trend, one of the constants of `shape`, or None.
+        means: of a trend, {label: mean score}, intact first.
+        check: `statistics.Test` that assumes less than the verdict's, or None.
+        notes: what was left out (texts).
+        paper: the paper's own figure (a text), where a user has given it.
     """
 
     group: object
     claim: Claim
     scope: str
-    datasets: int
-    estimated: object = None
-    test: object = None
-    p_corrected: float | None = None
-    tests: int = 0
-    detectable: float | None = None
-    detectable_by: str = ""
+    datasets: int = 0
+    exploratory: bool = False
+    rulings: dict = dataclasses.field(default_factory=dict)
+    without_last: int = 0
+    collapsed: int = 0
+    runs: int = 0
+    parts: dict = dataclasses.field(default_factory=dict)
+    first: Outcome | None = None
+    shape: str | None = None
     means: dict = dataclasses.field(default_factory=dict)
-    exceptions: tuple = ()
+    check: object = None
     notes: tuple = ()
+    paper: str = ""
+
+    @property
+    def ruling(self):
+        """The `Ruling` that counts: on the chosen epoch's scores."""
+        return self.rulings[CHOSEN]
+
+    @property
+    def outcome(self):
+        """The `Outcome` that the verdict is given by, or None: effect, interval, p before correction, how it came."""
+        return self.ruling.outcome
 
     @property
     def verdict(self):
-        """Only an interval over seeds says anything of other seeds: without one the claim stays open."""
-        if self.estimated is None or not self.estimated.error:
-            return OPEN
-        low, high = self.estimated.interval
-        significant = self.p_corrected is not None and self.p_corrected < statistics.ALPHA
-        if significant and self.test.direction > 0 and low > 0:
-            return HOLDS
-        return FAILS if high < self.claim.negligible(self.metric) else OPEN
-
-    @property
-    def metric(self):
-        return self.group.metric
+        """`SUPPORTED`, `CONTRADICTED`, `EQUIVALENT` or `INCONCLUSIVE`."""
+        return self.ruling.verdict
 
     @property
     def reason(self):
-        """Why the verdict is open, one of the constants of this module; None of others."""
-        if self.verdict != OPEN:
-            return None
-        return self._lacking() or self._undecided()
+        """Why the verdict is inconclusive, else None."""
+        return self.ruling.reason
 
-    def _lacking(self):
-        """What is missing for a verdict of any kind, or None."""
-        estimated = self.estimated
-        if estimated is None:
-            return NOTHING_TO_COMPARE
-        if estimated.error == 0:
-            return EQUAL_SEEDS
-        if estimated.error is None and estimated.seeds == 0:
-            return NO_COMMON_SEED
-        if estimated.error is None:
-            return ONE_COMMON_SEED if estimated.shared else ONE_SEED
-        if self.test.least_p is not None and self.test.least_p >= statistics.ALPHA:
-            return TOO_FEW_RUNS
+    @property
+    def margin(self):
+        """The effect below which a difference does not count, in the effect's unit; None where that is not known."""
+        return self.ruling.margin
+
+    @property
+    def metric(self):
+        """The `Metric` of the scores."""
+        return self.group.metric
+
+    @property
+    def depends_on_epoch(self):
+        """Whether the last epoch's scores give another verdict."""
+        return self._differs(LAST)
+
+    @property
+    def depends_on_collapse(self):
+        """Whether the runs that did not collapse give another verdict."""
+        return self._differs(UNCOLLAPSED)
+
+    def _differs(self, view):
+        return view in self.rulings and self.rulings[view].verdict != self.verdict
+
+    @property
+    def exceptions(self):
+        """What goes against a claim that is supported as a whole: {label of a part: `OPPOSITE`, ...}, in order.
+
+        Of a trend only steps that rise: those that are not shown are in its shape.
+        """
+        if self.verdict != SUPPORTED or len(self.parts) < 2:
+            return {}
+        found = {label: _against(part, self.margin) for label, part in self.parts.items()}
+        kept = (OPPOSITE,) if self.claim.trend else (OPPOSITE, NOT_THERE, NOT_SHOWN)
+        return {label: how for label, how in found.items() if how in kept}
+
+    @property
+    def detectable(self):
+        """The smallest true effect found in four studies of five like this one, before correction; None if unknown."""
+        known = self.outcome and self.outcome.error
+        return statistics.detectable_difference(self.outcome.error, self.outcome.df) if known else None
+
+    @property
+    def check_disagrees(self):
+        """Whether the check finds what the verdict's test does not, or the other way round, both before correction."""
+        if not self.check or self.check.p is None or self.outcome is None or self.outcome.p is None:
+            return False
+        found, checked = (_below(test.p) * test.direction for test in (self.outcome, self.check))
+        unable = self.check.least_p is not None and self.check.least_p >= statistics.ALPHA
+        return found != checked and not (unable and not checked)
+
+
+def _against(part, margin):
+    """How a part goes against its claim, or None if it bears it out."""
+    if part.sign > 0:
         return None
-
-    def _undecided(self):
-        """What the test and the interval say where both are known."""
-        test = self.test
-        if self.p_corrected < statistics.ALPHA:
-            return TEST_AGAINST_INTERVAL
-        if test.p < statistics.ALPHA:
-            least = test.least_p is not None and test.p < LEAST_P * test.least_p
-            return SMALLEST_P_CORRECTED if least else P_CORRECTED
-        if self.estimated.interval[0] <= 0:
-            return CHANCE
-        return UNSTEADY if self.claim.trend else INTERVAL_ALONE
+    if part.sign < 0:
+        return OPPOSITE
+    interval = part.interval
+    return NOT_THERE if part.over_seeds and margin and interval[1] < margin else NOT_SHOWN

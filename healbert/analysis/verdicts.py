@@ -1,68 +1,47 @@
-"""The claims of arXiv 2406.14459, each put to the test: holds, does not hold, or not enough data."""
-
-import dataclasses
-import itertools
+"""The claims of arXiv 2406.14459, each put to the test: supported, contradicted, equivalent or inconclusive."""
 
 import numpy as np
 
 from . import statistics
-from .claims import CLAIMS
-from .contrasts import combine, complete, paired_values, stratum
-from .verdict import FAILS, OPEN, POOLED, SEEDS_FOR_SENSITIVITY, SHARED_INTACT, Verdict
+from .claims import CLAIMS, INTACT_LABEL
+from .evidence import Evidence, flat
+from .examples import Examples
+from .shape import shape
+from .verdict import POOLED, SHARED_INTACT, Ruling, Verdict
+from .views import CHOSEN, LAST, UNCOLLAPSED, VIEWS, collapsed, scores
 
 
-@dataclasses.dataclass
-class Block:
-    """A dataset's complete part of a claim's columns; of a trend also the ``fractions`` of the encoder hit."""
-
-    dataset: str
-    labels: list
-    keys: list
-    columns: dict
-    dropped: list
-    fractions: list
-
-    def has_trend(self):
-        """Whether three levels or more hit different fractions of the encoder, each known."""
-        return len(self.fractions) == len(self.labels) and len(set(self.fractions)) > 2
-
-    def only(self, labels):
-        """The part with these columns alone, or None if one of them is missing."""
-        if not set(labels) <= set(self.labels):
-            return None
-        if not self.fractions:
-            return dataclasses.replace(self, labels=list(labels))
-        fractions = dict(zip(self.labels, self.fractions, strict=True))
-        return dataclasses.replace(self, labels=list(labels), fractions=[fractions[label] for label in labels])
-
-    def rows(self, results):
-        """Contrasts (repetitions, columns)."""
-        values = [paired_values(results, self.dataset, self.columns[label]) for label in self.labels]
-        return np.array([[found[key] for found in values] for key in self.keys])
-
-
-def judge(all_results, predictions, seed=0):
-    """All verdicts of a report, their p-values corrected together.
+def judge(all_results, predictions, seed=0, margin=None):
+    """All verdicts of a report; those over all datasets of a group are corrected together.
 
     Args:
         all_results: list of `Results`, one per group.
         predictions: `Predictions`.
         seed: of the permutations.
+        margin: the difference of scores below which none counts; default: each metric's own, see `Metric`.
     """
-    verdicts = [
-        verdict
-        for results in all_results
-        for claim in CLAIMS
-        for verdict in _judge_claim(results, predictions, claim, seed)
-    ]
-    p_values = statistics.corrected([verdict.test.p if verdict.test else None for verdict in verdicts])
-    for verdict, p in zip(verdicts, p_values, strict=True):
-        verdict.p_corrected, verdict.tests = p, len(p_values) - p_values.count(None)
-        if verdict.detectable and verdict.verdict == OPEN and verdict.estimated.effect >= verdict.detectable:
-            verdict.detectable = None
-        if verdict.verdict == FAILS or (verdict.estimated and verdict.estimated.effect <= 0):
-            verdict.exceptions = ()
+    verdicts = [verdict for results in all_results for verdict in _Judge(results, predictions, seed, margin).verdicts()]
+    correct(verdicts)
     return verdicts
+
+
+def correct(verdicts):
+    """Gives every ruling its p-values: corrected together in each view, but for exploratory verdicts."""
+    for view in VIEWS:
+        there = [(verdict, verdict.rulings[view.name]) for verdict in verdicts if view.name in verdict.rulings]
+        _correct([ruling for verdict, ruling in there if not verdict.exploratory])
+        for ruling in (ruling for verdict, ruling in there if verdict.exploratory and ruling.outcome):
+            ruling.p_difference, ruling.p_equal = ruling.outcome.p, ruling.outcome.p_equal(ruling.margin)
+
+
+def _correct(rulings):
+    rulings = [ruling for ruling in rulings if ruling.outcome]
+    differences = [ruling.outcome.p for ruling in rulings]
+    equal = [ruling.outcome.p_equal(ruling.margin) for ruling in rulings]
+    tests = sum(p is not None for p in differences)
+    corrected = zip(rulings, statistics.corrected(differences), statistics.corrected(equal), strict=True)
+    for ruling, ruling.p_difference, ruling.p_equal in corrected:
+        ruling.corrected = tests
 
 
 def by_claim(verdicts):
@@ -73,155 +52,97 @@ def by_claim(verdicts):
     return [(first, rest) for first, *rest in found.values()]
 
 
-def _judge_claim(results, predictions, claim, seed):
-    blocks = [_block(results, claim, dataset) for dataset in results.datasets]
-    single = [_verdict(results, predictions, claim, [block], block.dataset, seed) for block in blocks]
-    if len(blocks) < 2:
-        return single
-    return [_pooled(results, predictions, claim, blocks, seed), *single]
+class _Judge:
+    """Works out the verdicts of one group: a model for each view and scope, which all claims share."""
 
+    def __init__(self, results, predictions, seed, margin):
+        self.results, self.seed = results, seed
+        self.margin = results.metric.smallest_difference if margin is None else margin
+        self.examples = Examples(results, predictions)
+        self.scores = {view.name: scores(results, view) for view in VIEWS}
+        self._evidence = {}
 
-def _pooled(results, predictions, claim, blocks, seed):
-    notes = list(filter(None, (_lack(claim, block) for block in blocks)))
-    usable = [block for block in blocks if not _lack(claim, block)]
-    single = [block for block in usable if len(block.keys) == 1]
-    if len(single) < len(usable):  # one seed says nothing of how much seeds differ
-        notes += [f"without {block.dataset} (one seed)" for block in single]
-        usable = [block for block in usable if block not in single]
-    common = _common(claim, usable)
-    if not common:  # one dataset's finding is not that of all, and counts in the correction once
-        alone = f"only {usable[0].dataset} has what this needs" if len(usable) == 1 else ""
-        reason = alone or "no two datasets have in common what this needs"
-        return Verdict(results.group, claim, POOLED, 0, notes=(reason, *notes))
-    used = {block.dataset: block.labels for block in common}
-    for block in usable:
-        extra = [label for label in block.labels if label not in used.get(block.dataset, block.labels)]
-        if extra:
-            notes.append(f"{block.dataset} without {', '.join(extra)} (not on every dataset)")
-        if block.dataset not in used:
-            notes.append(f"without {block.dataset} (too little that the others have)")
-    return _verdict(results, predictions, claim, common, POOLED, seed, notes)
+    def verdicts(self):
+        datasets = self.results.datasets
+        scopes = [(dataset, [dataset]) for dataset in datasets]
+        scopes = [(POOLED, datasets), *scopes] if len(datasets) > 1 else scopes
+        return [self._verdict(claim, *scope) for claim in CLAIMS for scope in scopes]
 
+    def _verdict(self, claim, scope, datasets):
+        question = claim.question(self.results, datasets)
+        verdict = Verdict(self.results.group, claim, scope, len(question.main))
+        verdict.exploratory = scope != POOLED and len(self.results.datasets) > 1
+        runs = self._runs(datasets)  # not the claim's alone: all that are in the model
+        verdict.runs, verdict.collapsed = len(runs), sum(map(collapsed, runs))
+        verdict.without_last = sum(run.score("last") is None for run in runs)
+        evidence = self._of(CHOSEN, datasets)
+        verdict.rulings = {name: self._ruling(claim, question, name, datasets) for name in self._views(verdict)}
+        verdict.notes = tuple(question.notes + self._notes(claim, question))
+        if question.main:
+            verdict.parts = evidence.outcomes(question.parts, exactly=not verdict.exploratory)
+            verdict.check = self._check(claim, question, evidence, verdict.outcome)
+        if claim.trend and question.main:
+            verdict.first = evidence.outcome(question.first) if question.first else None
+            verdict.shape = shape(verdict.first, list(verdict.parts.values()), verdict.outcome, question.span)
+            verdict.means = {label: self._mean(contrast) for label, contrast in question.levels.items()}
+        return verdict
 
-def _common(claim, blocks):
-    """The part of a claim's blocks where every dataset has the same columns: the most datasets x columns.
+    def _views(self, verdict):
+        yield CHOSEN
+        if verdict.runs and not verdict.without_last:
+            yield LAST
+        if verdict.collapsed:
+            yield UNCOLLAPSED
 
-    Returns:
-        list of two `Block` or more, or an empty one.
-    """
-    sets = [tuple(block.labels) for block in blocks]
-    sets += [tuple(label for label in one if label in other) for one, other in itertools.combinations(sets, 2)]
-    options = [[part for block in blocks if (part := block.only(labels))] for labels in dict.fromkeys(sets) if labels]
-    options = [option for option in options if len(option) > 1 and (option[0].has_trend() or not claim.trend)]
-    return max(options, key=lambda option: (len(option) * len(option[0].labels), len(option)), default=[])
+    def _ruling(self, claim, question, view, datasets):
+        outcome = self._of(view, datasets).outcome(question.main) if question.main else None
+        return Ruling(outcome, claim.margin(self.margin, question.span))
 
+    def _runs(self, datasets):
+        """The runs that count, of some datasets."""
+        entries = [entry for (dataset, _), entry in self.results.entries.items() if dataset in datasets]
+        return [run for entry in entries for members in entry.runs.values() for run in members]
 
-def _block(results, claim, dataset):
-    columns = claim.columns(results, dataset)
-    labels, keys = complete({label: paired_values(results, dataset, w) for label, w in columns.items()})
-    dropped = [label for label in columns if label not in labels]
-    fractions = _fractions(results, dataset, columns, labels) if claim.trend else []
-    return Block(dataset, labels, keys, columns, dropped, fractions)
+    def _of(self, view, datasets):
+        """The `Evidence` of some datasets in a view; made once."""
+        key = view, tuple(datasets)
+        if key not in self._evidence:
+            found = {place: values for place, values in self.scores[view].items() if place[0] in datasets}
+            self._evidence[key] = Evidence(found, self.results.intact_is_shared(), self.examples)
+        return self._evidence[key]
 
+    def _check(self, claim, question, evidence, outcome):
+        """A test that assumes less than the model: Page's of a trend, else the permutation test; or None."""
+        if not outcome.over_seeds:
+            return None
+        if claim.trend and len(rows := self._rows(question, evidence)) > 1 and len(rows[0]) > 2:
+            return statistics.trend_test(rows)
+        strata = evidence.strata(question.main)
+        if not strata:
+            return None
+        test = statistics.paired_test(strata, statistics.estimate(strata), self.seed)
+        return test if test.least_p is not None else None
 
-def _fractions(results, dataset, columns, labels):
-    """Fractions of the encoder that a trend's levels hit, by the receipts, where all are known."""
-    found = [[results.true_level(damage, [dataset]) for damage in columns[label]] for label in labels]
-    return [float(np.mean(fractions)) for fractions in found if None not in fractions]
+    def _rows(self, question, evidence):
+        """Scores (dataset and seed, levels) at the damaged levels of all datasets, of seeds that have them all."""
+        levels = [level for label, level in question.levels.items() if label != INTACT_LABEL]
+        rows = []
+        common = [level for level in levels if set(question.main) <= set(level)]
+        for dataset in question.main:
+            by_level = [evidence.pairs({dataset: level[dataset]}).get(dataset, {}) for level in common]
+            keys = sorted(set.intersection(*map(set, by_level)), key=str) if by_level else []
+            rows += [[values[key] for values in by_level] for key in keys]
+        return np.array(rows)
 
+    def _mean(self, contrast):
+        """The mean score of a level over datasets, as it is."""
+        found = self.scores[CHOSEN]
+        values = [np.mean(list(found[key].values())) * weight for key, weight in flat(contrast).items()]
+        return float(self.results.metric.sign * sum(values))
 
-def _verdict(results, predictions, claim, blocks, scope, seed, notes=()):
-    notes = [*notes, *_notes(results, claim, blocks)]
-    blocks = [block for block in blocks if not _lack(claim, block)]
-    verdict = Verdict(results.group, claim, scope, len(blocks))
-    if blocks:
-        strata = [stratum(results, predictions, b.dataset, claim.weights(b), b.keys) for b in blocks]
-        verdict.estimated = statistics.estimate(strata)
-        if claim.trend:
-            _test_trend(results, verdict, blocks)
-            verdict.exceptions = tuple(_rises(results, predictions, blocks))
-        else:
-            _test_difference(verdict, strata, seed)
-            verdict.exceptions = tuple(_against(results, predictions, blocks))
-    verdict.notes = tuple(notes)
-    return verdict
-
-
-def _test_difference(verdict, strata, seed):
-    estimated = verdict.estimated
-    verdict.test = statistics.paired_test(strata, estimated, seed)
-    if estimated.seeds >= SEEDS_FOR_SENSITIVITY:
-        verdict.detectable = statistics.detectable_difference(estimated.error, estimated.df)
-        verdict.detectable_by = "t test over seeds"
-
-
-def _test_trend(results, verdict, blocks):
-    tables = [block.rows(results) for block in blocks]
-    test = statistics.trend_test(np.concatenate(tables))
-    repeated = verdict.estimated.error  # None or 0: nothing is known of other seeds
-    verdict.test = test if repeated else dataclasses.replace(test, p=None)
-    means = results.metric.sign * np.mean([table.mean(axis=0) for table in tables], axis=0)
-    verdict.means = dict(zip(blocks[0].labels, means.tolist(), strict=True))
-    if repeated and verdict.estimated.seeds >= SEEDS_FOR_SENSITIVITY:
-        verdict.detectable = statistics.detectable_fall(tables, np.mean([block.fractions for block in blocks], axis=0))
-        verdict.detectable_by = test.name
-
-
-def _rises(results, predictions, blocks):
-    """Steps to more damage after which scores are better, each by its own interval, whatever the trend over all."""
-    found = []
-    for low, high in itertools.pairwise(blocks[0].labels):
-        weights = [combine([(1, block.columns[high]), (-1, block.columns[low])]) for block in blocks]
-        step = _estimated(results, predictions, blocks, weights)
-        if step.error and step.interval[0] > 0:
-            found.append(((low, high), step))
-    return found
-
-
-def _against(results, predictions, blocks):
-    """The columns whose mean is on the other side, the farthest first."""
-    if len(blocks[0].labels) == 1:
-        return []
-    found = {
-        label: _estimated(results, predictions, blocks, [block.columns[label] for block in blocks])
-        for label in blocks[0].labels
-    }
-    least = results.metric.smallest_difference
-    against = [(label, each) for label, each in found.items() if each.effect < 0 and each.effect <= -least]
-    return sorted(against, key=lambda item: item[1].effect)
-
-
-def _estimated(results, predictions, blocks, weights):
-    pairs = zip(blocks, weights, strict=True)
-    return statistics.estimate([stratum(results, predictions, b.dataset, w, b.keys) for b, w in pairs])
-
-
-def _lack(claim, block):
-    """Why a block says nothing of a claim, or None if it does."""
-    if not block.columns:
-        needed = "bottom and top damage at one level" if claim.letter == "c" else "such damage"
-        return f"{block.dataset} has no runs of {needed}"
-    if not block.keys:
-        return f"{block.dataset} has no seed with all the scores that this needs"
-    if claim.trend and len(block.fractions) < len(block.labels):
-        return f"{block.dataset} has results.json without corruption.fraction_of_encoder, which slopes need"
-    if claim.trend and not block.has_trend():
-        different = len(set(block.fractions))
-        levels = "1 level" if different == 1 else f"{different} levels"
-        return f"{block.dataset} has {levels} of different extent; a trend needs three"
-    return None
-
-
-def _notes(results, claim, blocks):
-    notes = list(filter(None, (_lack(claim, block) for block in blocks)))
-    for block in blocks:
-        missing = set(results.repetitions(block.dataset)) - set(block.keys)
-        if block.keys and missing:
-            notes.append(f"{block.dataset} without seed {', '.join(map(str, sorted(missing, key=str)))} (incomplete)")
-        if block.keys and block.dropped:
-            notes.append(f"{block.dataset} without {', '.join(block.dropped)} (incomplete)")
-    if results.intact_is_shared() and claim.letter == "a":
-        notes.append(SHARED_INTACT)
-    if results.intact_is_shared() and claim.trend:
-        notes.append("without the intact model, of which one run stands beside all draws of the damage")
-    return notes
+    def _notes(self, claim, question):
+        shared = self.results.intact_is_shared()
+        notes = [SHARED_INTACT] if shared and claim.letter == "a" and question.main else []
+        if len(question.main) == 1 and question.notes and len(self.results.datasets) > 1:
+            notes.append(f"only {next(iter(question.main))} has what this needs")
+        return notes

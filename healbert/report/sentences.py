@@ -1,16 +1,16 @@
-"""Figures and verdicts in words that need no statistics to be read."""
+"""Verdicts in words that need no statistics to be read: a first line, and details to unfold."""
 
+from ..analysis import shape as shapes
 from ..analysis import verdict as reasons
-from ..analysis.verdict import HOLDS, OPEN, POOLED, SEEDS_FOR_SENSITIVITY
+from ..analysis.outcome import PAIRED
+from ..analysis.verdict import EQUIVALENT, INCONCLUSIVE, NOT_SHOWN, NOT_THERE, OPPOSITE, POOLED, SUPPORTED
+from ..analysis.views import LAST, UNCOLLAPSED
 from .text import count, interval, number, p_value
 
-NOT_COMPARED = "The paper's claims: not enough data; they need intact and damaged runs of the same seeds."
+NOT_COMPARED = "The paper's claims: nothing to compare; they need intact and damaged runs of the same seeds."
 
 
 NO_GLYPH = "Some names have characters that the pictures' font lacks: boxes in figures/ stand for them."
-
-
-MOST_EXCEPTIONS = 3
 
 
 # Effects by the metric's direction: (what is said of a positive effect, of a negative one). Claims by their letter;
@@ -27,213 +27,200 @@ EFFECTS = {
         "trend": ("each further quarter of damage adds {}", "each further quarter of damage takes away {}"),
     },
 }
-EXCEPTIONS = {
-    True: {
-        "a": "Yet with {what} damaged the healed models score {size} above the intact ones{spread}.",
-        "c": "Yet at {what} bottom damage costs {size} less than top damage{spread}.",
-        "trend": "Yet from {what} the score rises by {size}{spread}.",
-    },
-    False: {
-        "a": "Yet with {what} damaged the healed models score {size} below the intact ones{spread}.",
-        "c": "Yet at {what} bottom damage adds {size} less than top damage{spread}.",
-        "trend": "Yet from {what} the score falls by {size}{spread}.",
-    },
-}
-# By the metric's direction: what scores do as damage grows where the claim is true, and where its opposite is.
-WORSE, BETTER = {True: "fall", False: "rise"}, {True: "rise", False: "fall"}
+# By the metric's direction: what a curve does as damage grows where the claim is true, and where its opposite is.
+WORSE, BETTER = {True: "fall", False: "rise"}, {True: "rises", False: "falls"}
 
 
-# Why a verdict is open. {interval} says where the interval lies, {tested} names the test and its p.
+# Why a verdict is inconclusive, as the end of its first line.
 REASONS = {
-    reasons.EQUAL_SEEDS: "The seeds do not differ at all, so that nothing can be said of other seeds.",
-    reasons.NO_COMMON_SEED: (
-        "No seed has all these scores on every dataset, so that nothing can be said of how much seeds differ."
-    ),
-    reasons.ONE_COMMON_SEED: (
-        "One seed that all datasets have says nothing of how much seeds differ; a claim needs two or more."
-    ),
-    reasons.ONE_SEED: "One seed says nothing of how much seeds differ; a claim needs two or more.",
-    reasons.TOO_FEW_RUNS: "{interval}; with so few runs even a perfect result gives p = {least} ({tested}).",
-    reasons.TEST_AGAINST_INTERVAL: "The test finds {found} ({tested}), but {counting} {zero}.",
-    reasons.SMALLEST_P_CORRECTED: (
-        "{interval}; p is the smallest that so few runs can give: below 0.05 by itself, not after correction for "
-        "{tests} tests ({tested})."
-    ),
-    reasons.P_CORRECTED: "{interval}; p is below 0.05 by itself, not after correction for {tests} tests ({tested}).",
-    reasons.CHANCE: "Chance could give as much ({tested}).",
-    reasons.UNSTEADY: (
-        "Over all levels the score tends to {worse} (the interval lies above zero), but from level to level not "
-        "steadily enough for a test that goes by their order ({tested})."
-    ),
-    reasons.INTERVAL_ALONE: "{interval}, but a test that assumes less leaves room for chance ({tested}).",
+    reasons.ONE_SEED: "one seed says nothing of others",
+    reasons.ONE_COMMON_SEED: "only one seed is on every dataset",
+    reasons.NO_COMMON_SEED: "no seed is on every dataset",
+    reasons.NO_PAIR: "no seed has all of these scores",
+    reasons.EQUAL_SEEDS: "the seeds do not differ at all, which says nothing of others",
+    reasons.P_CORRECTED: "clear by itself, not after correction for {tests} tests",
+    reasons.EQUAL_CORRECTED: "less than {margin} either way by itself, not after correction for {tests} tests",
+    reasons.BELOW_MARGIN: "{margin} or more is ruled out, the opposite is not",
+    reasons.CHANCE: "chance could give as much",
 }
+EXCEPTIONS = {OPPOSITE: "the opposite {}", NOT_THERE: "not {}", NOT_SHOWN: "not shown {}"}
+MOST_NAMED = 3  # in a first line
 
 
-def finding(verdict):
-    """What the figures of a `Verdict` say, and why it is none other: a list of sentences."""
-    if verdict.estimated is None:
-        return [f"There is nothing to compare yet: {'; '.join(verdict.notes) or 'no runs'}."]
-    where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    return [
-        f"{where}, {_effect(verdict)}.",
-        _judgement(verdict),
-        *_exceptions(verdict),
-        *_few_to_hold(verdict),
-        *_noted(verdict),
-    ]
-
-
-def remarks(verdict):
-    """What to know beside a finding: what could have been found, and what it rests on; a list of sentences."""
-    if verdict.estimated is None:
-        return []
-    seen = [*_levels_seen(verdict), *_sensitivity(verdict)] if verdict.verdict == OPEN else []
-    return [*seen, *_assumptions(verdict)]
+def first_line(verdict):
+    """One short sentence: the verdict, the effect with its interval, and what a reader must not miss."""
+    word = f"{verdict.verdict[0].upper()}{verdict.verdict[1:]}"
+    if verdict.outcome is None:
+        return f"{word}: nothing to compare yet."
+    return f"{word}: {''.join(part(verdict) for part in (_effect, _why, _shape, _exceptions, _depends))}."
 
 
 def _effect(verdict):
-    effect, metric = verdict.estimated.effect, verdict.metric
-    positive, negative = EFFECTS[metric.greater_is_better][_form(verdict.claim)]
-    text = (positive if effect >= 0 else negative).format(f"{number(abs(effect))} {metric.title}")
-    spread = verdict.estimated.interval
-    if spread is None:
-        return f"{text}, from one seed" if verdict.estimated.seeds == 1 else text
-    of_what = "" if effect >= 0 else ", counted in the claim's direction"
-    return f"{text} (95% interval {interval(spread)}{of_what}, over {verdict.estimated.basis})"
+    outcome = verdict.outcome
+    spread = f" (95% interval {_interval(verdict, outcome)})" if outcome.interval else ""
+    return f"{_said(verdict)}{spread}"
 
 
-def _form(claim):
-    return "trend" if claim.trend else claim.letter
+def _said(verdict):
+    effect, metric = verdict.outcome.effect, verdict.metric
+    positive, negative = EFFECTS[metric.greater_is_better]["trend" if verdict.claim.trend else verdict.claim.letter]
+    return (positive if effect >= 0 else negative).format(f"{number(abs(effect))} {metric.title}")
 
 
-UNITS = {
-    "pair": ("pair of runs", "pairs of runs"),
-    "seed": ("seed averaged over datasets", "seeds averaged over datasets"),
-    "block": ("block of a dataset and a seed", "blocks of a dataset and a seed"),
-}
+def _interval(verdict, outcome):
+    """Of an effect in the claim's direction as it is; of the opposite turned, as its words are."""
+    low, high = outcome.interval
+    return interval((low, high) if verdict.outcome.effect >= 0 else (-high, -low))
 
 
-def _judgement(verdict):
-    if verdict.verdict == OPEN:
-        return _why_open(verdict)
-    high, least = verdict.estimated.interval[1], f"{verdict.metric.smallest_difference:g}"
-    whole = " over the whole encoder" if verdict.claim.trend else ""
-    if verdict.verdict == HOLDS:
-        text = f"Chance of the seeds alone would seldom give such a result ({_tested(verdict)})."
-        small = f" It is small, though: an effect of {least} or more{whole} can be ruled out."
-        return text + small if high < verdict.claim.negligible(verdict.metric) else text
-    if high < 0:
-        return f"The whole interval lies on the other side: the opposite of the claim ({_tested(verdict)})."
-    return f"An effect of {least} or more{whole} in the claim's direction can be ruled out ({_tested(verdict)})."
+def _why(verdict):
+    if verdict.verdict == EQUIVALENT:
+        return f", less than {_margin(verdict)} either way"
+    if verdict.reason is None:
+        return ""
+    return f"; {REASONS[verdict.reason].format(tests=verdict.ruling.corrected, margin=_margin(verdict))}"
 
 
-def _tested(verdict):
-    test = verdict.test
-    text = f"{test.name}, {count(test.n, *UNITS[test.unit])}, p = {p_value(test.p)}"
-    if verdict.tests > 1:
-        text += f", after correction for {verdict.tests} tests {p_value(verdict.p_corrected)}"
-    return text.replace("= <", "<")
+def _margin(verdict):
+    return verdict.margin and f"{verdict.margin:.2g}"
 
 
-def _assumptions(verdict):
-    """What a verdict rests on that no figure shows: a list of sentences."""
-    estimated = verdict.estimated
-    if not estimated.error or not estimated.shared:
-        return []
-    together = "Runs of one seed share random draws, such as the damage, on every dataset and may err together"
-    seeds = count(estimated.seeds, "seed")
-    if verdict.test.unit == "seed":
-        return [f"{together}: each of the {seeds} counts once."]
-    return [
-        f"{together}: p takes them as separate trials all the same, the interval counts each of the {seeds} once, "
-        "and a claim holds only by both."
-    ]
+def _shape(verdict):
+    """What the curve over damaged levels looks like, if that can be told."""
+    better = verdict.metric.greater_is_better
+    shown = [_step(label) for label, part in verdict.parts.items() if part.sign > 0]
+    against = [_step(label) for label, part in verdict.parts.items() if part.sign < 0]
+    size = verdict.first and number(verdict.first.effect)
+    words = {
+        shapes.STEADY: f": a steady {WORSE[better]}",
+        shapes.IN_PART: f": a {WORSE[better]} that is shown {_some(shown)}",
+        shapes.STEP: f": a step of {size} with the least damage, then a plateau",
+        shapes.NOT_MONOTONE: f": not monotone, the score {BETTER[better]} {_some(against)}",
+        shapes.FLAT: ", shown for no single step" if verdict.verdict == SUPPORTED else "",
+    }
+    return words.get(verdict.shape) or ""
+
+
+def _step(label):
+    return f"from {label[0]} to {label[1]}"
+
+
+def _some(texts):
+    """A list in words, its end left out where it is long."""
+    more = f" and {len(texts) - MOST_NAMED} more" if len(texts) > MOST_NAMED else ""
+    return ", ".join(texts[:MOST_NAMED]) + more
 
 
 def _exceptions(verdict):
-    """What goes against a claim that otherwise seems true: up to four sentences."""
-    texts, trend = [], verdict.claim.trend
-    for what, found in verdict.exceptions[:MOST_EXCEPTIONS]:
-        ends = found.interval if trend or not found.interval else (-found.interval[1], -found.interval[0])
-        unsure = ": not certain" if ends and ends[0] <= 0 else ""
-        texts.append(
-            EXCEPTIONS[verdict.metric.greater_is_better][_form(verdict.claim)].format(
-                what=" to ".join(what) if trend else what,
-                size=number(abs(found.effect)),
-                spread=f" (95% interval {interval(ends)}, over {found.basis}{unsure})" if found.error else "",
-            )
-        )
-    more = len(verdict.exceptions) - MOST_EXCEPTIONS
-    return texts + ([f"So it is in {count(more, 'more case')}."] if more > 0 else [])
+    if verdict.claim.trend:  # its shape says them
+        return ""
+    found = []
+    for how, words in EXCEPTIONS.items():
+        labels = [label for label, one in verdict.exceptions.items() if one == how]
+        found += [words.format(f"at {_some(labels)}")] if labels else []
+    return f", but {'; '.join(found)}" if found else ""
 
 
-def _noted(verdict):
-    return [f"Note: {'; '.join(verdict.notes)}."] if verdict.notes else []
+def _depends(verdict):
+    text = "; depends on the epoch that is chosen" if verdict.depends_on_epoch else ""
+    return text + ("; depends on runs that collapsed" if verdict.depends_on_collapse else "")
 
 
-def _few_to_hold(verdict):
-    if verdict.verdict != HOLDS or verdict.test.name != "paired t test":
-        return []
+def details(verdict):
+    """What stands behind a first line, each thing once: a list of sentences."""
+    if verdict.outcome is None:
+        return _notes(verdict)
     return [
-        f"With {count(verdict.test.n, 'seed')} this rests on the t test, which assumes that differences between seeds "
-        "scatter about normally; so few cannot show whether they do."
+        *_how(verdict),
+        *_exception_details(verdict),
+        *_last(verdict),
+        *_collapsed(verdict),
+        *_check(verdict),
+        *_sensitivity(verdict),
+        *_means(verdict),
+        *_paper(verdict),
+        *_notes(verdict),
     ]
 
 
-def _why_open(verdict):
-    """Why neither verdict can be given, by its `reason`: what the test says and what the interval says."""
-    reason, metric = verdict.reason, verdict.metric
-    if not verdict.estimated.error:
-        return REASONS[reason]
-    zero = "lies above zero" if verdict.estimated.interval[0] > 0 else "includes zero"
-    return REASONS[reason].format(
-        interval=f"The interval {zero}",
-        zero=zero,
-        tested=_tested(verdict),
-        tests=verdict.tests,
-        least=p_value(verdict.test.least_p),
-        worse=WORSE[metric.greater_is_better],
-        found=_found(verdict),
-        counting=_counting(verdict),
-    )
+def _how(verdict):
+    """What it rests on, and by which test."""
+    outcome = verdict.outcome
+    where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
+    basis = f"; interval over {outcome.basis}" if outcome.basis else ""
+    found = [f"{where}: {count(outcome.cells, 'score')} of {count(outcome.seeds, 'seed')}{basis}{_tested(verdict)}."]
+    if outcome.by == PAIRED and outcome.not_fitted and outcome.over_seeds:
+        found.append(f"The analysis is paired by seed: the mixed model cannot be fitted ({outcome.not_fitted}).")
+    return found
 
 
-def _found(verdict):
-    """What the test finds, whatever the interval says."""
-    against = verdict.test.direction < 0
-    if verdict.claim.trend:
-        return f"scores that {(BETTER if against else WORSE)[verdict.metric.greater_is_better]}"
-    return "the opposite" if against else "an effect"
+def _tested(verdict):
+    if verdict.ruling.p is None:
+        return ""
+    tests = "two one-sided tests" if verdict.verdict == EQUIVALENT else verdict.outcome.by
+    corrected = f"corrected for {count(verdict.ruling.corrected, 'test')}"
+    how = "exploratory, not corrected" if verdict.exploratory else corrected
+    return f"; {tests}, p = {p_value(verdict.ruling.p)} ({how})".replace("= <", "<")
 
 
-def _counting(verdict):
-    """The interval, and what it takes into account that the test does not."""
-    counted = []
-    if verdict.estimated.shared and verdict.test.unit != "seed":
-        counted.append("each seed once")
-    if verdict.estimated.over_both:
-        counted.append("the choice of examples too")
-    return f"the interval, which counts {' and '.join(counted)}," if counted else "the interval"
-
-
-def _levels_seen(verdict):
-    """Mean scores by level where the trend is open, so that its shape can be seen: a sentence or none."""
-    if not verdict.means:
+def _exception_details(verdict):
+    labels = [label for label in verdict.parts if label in verdict.exceptions]
+    if not labels:
         return []
-    means = ", ".join(f"{level} {number(mean)}" for level, mean in verdict.means.items())
-    return [f"Mean score by level: {means}."]
+    named = [f"{_step(label) if verdict.claim.trend else label} {_figure(verdict.parts[label])}" for label in labels]
+    return [f"By itself: {', '.join(named)}; intervals hold for all {len(verdict.parts)} at once."]
+
+
+def _figure(outcome):
+    return f"{number(outcome.effect, sign=True)}" + (f" ({interval(outcome.interval)})" if outcome.interval else "")
+
+
+def _last(verdict):
+    if LAST not in verdict.rulings:  # a warning says so of all
+        return []
+    if not verdict.depends_on_epoch:
+        return ["The last epoch's scores give the same verdict."]
+    return [f"On the last epoch's scores: {_of_view(verdict, LAST)}."]
+
+
+def _collapsed(verdict):
+    if not verdict.collapsed:
+        return []
+    runs = f"{verdict.collapsed} of {count(verdict.runs, 'run')} collapsed"
+    return [f"{runs}; without them: {_of_view(verdict, UNCOLLAPSED)}."]
+
+
+def _of_view(verdict, view):
+    ruling = verdict.rulings[view]
+    return ruling.verdict + (f", {_figure(ruling.outcome)}" if ruling.outcome else ", nothing to compare")
+
+
+def _check(verdict):
+    check = verdict.check
+    if check is None or check.p is None:
+        return []
+    says = "disagrees" if verdict.check_disagrees else "agrees"
+    if check.least_p is not None and check.least_p >= reasons.statistics.ALPHA:
+        says = "so few runs cannot tell"
+    return [f"Check by a test that assumes less, {check.name}: p = {p_value(check.p)} ({says}).".replace("= <", "<")]
 
 
 def _sensitivity(verdict):
-    """How small an effect the test could have found: a sentence or none."""
-    if not verdict.estimated.error:
+    """How small an effect could have been found, where none was."""
+    if verdict.verdict != INCONCLUSIVE or not verdict.detectable or abs(verdict.outcome.effect) >= verdict.detectable:
         return []
-    if verdict.estimated.seeds < SEEDS_FOR_SENSITIVITY:
-        few = count(verdict.estimated.seeds, "seed")
-        return [f"How small an effect could be found is not given: {few} cannot tell how much seeds differ."]
-    if verdict.detectable is None:
+    return [f"Four studies of five like this one find an effect of {number(verdict.detectable)}, before correction."]
+
+
+def _means(verdict):
+    if not verdict.means:
         return []
-    what = "a steady fall per further quarter" if verdict.claim.trend else "a true effect"
-    text = f"With so many runs the {verdict.detectable_by}, before correction, finds {what} of "
-    text += f"{number(verdict.detectable)} or more in four experiments of five."
-    return [text.replace("the Page's", "Page's")]
+    return [f"Mean score by level: {', '.join(f'{level} {number(mean)}' for level, mean in verdict.means.items())}."]
+
+
+def _paper(verdict):
+    return [f"The paper: {verdict.paper}."] if verdict.paper else []
+
+
+def _notes(verdict):
+    return [f"Note: {'; '.join(verdict.notes)}."] if verdict.notes else []

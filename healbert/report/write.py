@@ -1,5 +1,6 @@
 """A report's folder: every format's files, put in place when all of them are made."""
 
+import math
 import pathlib
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ UNFINISHED = ".report-"  # where the next report is made; a killed one leaves it
 ALIVE = ".at-work-"  # the file in it that says that its report is alive
 
 
-def make_report(directory, output=None, seed=0):
+def make_report(directory, output=None, seed=0, margin=None):
     """Writes report.html, report.md, tables/ and figures/, what formats of plugins write, and report.json, its marker.
 
     What an earlier report wrote, as its marker says, is replaced. Other files in the folder stay as they are.
@@ -26,6 +27,7 @@ def make_report(directory, output=None, seed=0):
         directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
         output: the folder to write; default: ``report`` in ``directory``.
         seed: of the resampled examples, of permutations and of t-SNE.
+        margin: the difference of scores below which none counts in verdicts; default: 0.01 for scores from 0 to 1.
 
     Returns:
         tuple: `Content`, and the folder written.
@@ -37,12 +39,14 @@ def make_report(directory, output=None, seed=0):
     check_folder(directory)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
+    if margin is not None and not 0 <= margin < math.inf:
+        raise UserError(f"--margin {margin:g} is no difference of scores; use 0 or more, such as 0.01")
     try:
         made, earlier = _check_output(output), _earlier_files(output)
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
     try:
-        content = make_content(directory, seed)
+        content = make_content(directory, seed, margin)
     except UserError:
         for folder in made:
             folder.rmdir()

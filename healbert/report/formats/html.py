@@ -6,7 +6,7 @@ import markupsafe
 from ...utils.registry import register
 from ...utils.text import clean
 from ..figures.interactive import chart
-from ..sentences import NOT_COMPARED, finding, remarks
+from ..sentences import NOT_COMPARED, details, first_line
 
 
 @register("format", "html")
@@ -27,7 +27,7 @@ def html_report(content):
     environment = jinja2.Environment(
         loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
     )
-    environment.filters |= {"chart": chart, "finding": finding, "remarks": remarks, "breaks": _breaks}
+    environment.filters |= {"chart": chart, "first_line": first_line, "details": details, "breaks": _breaks}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])

@@ -1,7 +1,7 @@
 """What the terminal shows of a report."""
 
 from ...utils.text import clean
-from ..sentences import NOT_COMPARED, finding
+from ..sentences import NOT_COMPARED, first_line
 from ..tables.base import SCANS
 from ..tables.verdicts import brief_verdicts
 from .markdown import text_table
@@ -16,7 +16,7 @@ def terminal_text(content):
         if len(content.groups) > 1:
             parts.append(f"{group.label}:")
         parts += group.lead
-        claims = [" ".join([f"({v.claim.letter}) {v.claim.text}: {v.verdict}.", *finding(v)]) for v, _ in group.claims]
+        claims = [f"({v.claim.letter}) {v.claim.text}. {first_line(v)}" for v, _ in group.claims]
         parts += claims if group.compared else [NOT_COMPARED]
     scans = [table for table in content.tables if table.part == SCANS]
     parts += [f"{table.title}: {len(table.rows)} points, in the page and in tables/{table.name}.csv" for table in scans]

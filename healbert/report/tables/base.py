@@ -10,7 +10,7 @@ class Cell:
     """One place of a table.
 
     ``text`` is the figure, ``note`` a remark under it, ``kind`` what colours it: "without-score", "missing", "holds",
-    "fails", "open" or "".
+    "fails", "equal", "open" or "".
     """
 
     text: str

@@ -2,13 +2,14 @@
 
 import dataclasses
 
-from ...analysis.verdict import FAILS, HOLDS, POOLED
+from ...analysis.verdict import CONTRADICTED, EQUIVALENT, POOLED, SUPPORTED
+from ...analysis.views import VIEWS
 from ...utils.registry import register
-from ..sentences import finding, remarks
+from ..sentences import details, first_line
 from ..text import DASH, count, interval, number, p_value
 from .base import VERDICTS, Cell, Row, Table, ends, tags
 
-KINDS = {HOLDS: "holds", FAILS: "fails"}
+KINDS = {SUPPORTED: "holds", CONTRADICTED: "fails", EQUIVALENT: "equal"}
 
 
 @register("table", "verdicts")
@@ -16,8 +17,7 @@ def verdicts(analysis):
     """Every claim, over all datasets and on each."""
     verdicts = analysis.verdicts
     many = len({verdict.group.label for verdict in verdicts}) > 1
-    columns = [*(["group"] if many else []), "claim", "on", "verdict", "effect", "95% interval", "p", "corrected p"]
-    columns += ["test", "n", "detectable"]
+    columns = [*(["group"] if many else []), "claim", "on", "verdict", "effect", "95% interval", "p", "by", "scores"]
     rows = [Row(_cells(v, many), tags(v.group, v.scope if v.scope != POOLED else "")) for v in verdicts]
     shown = any(group.compared for group in analysis.groups)
     name, title, records = "verdicts", "Every claim on every dataset", [_record(verdict) for verdict in verdicts]
@@ -27,22 +27,21 @@ def verdicts(analysis):
 def _caption(analysis):
     metrics = [group.metric for group in analysis.groups]
     titles = " or ".join(dict.fromkeys(metric.title for metric in metrics))
-    other = "" if all(metric.smallest_difference for metric in metrics) else "; of scores not from 0 to 1, below zero"
+    least = analysis.margin if analysis.margin is not None else max(metric.smallest_difference for metric in metrics)
+    margin = (
+        f"smaller than {least:g} either way (of a trend, from its least damage to its most)" if least else "never given"
+    )
     return (
-        f"Effects are differences of {titles}, positive in the claim's direction. p: how often chance alone would "
-        "give as large an effect, either way. Corrected p: after Benjamini and Hochberg, for all tests of this report. "
-        "A claim holds if the corrected p is below 0.05 and the interval lies above zero; else it does not hold if the "
-        f"interval lies below 0.01 (of a trend, per quarter, below 0.0025{other}); else, and without an interval over "
-        "seeds, there is not enough data. n: pairs (dataset and seed); over several "
-        "datasets the interval counts each seed once. Detectable: the true effect that the test named under it, "
-        "before correction, finds in four experiments of five (of a trend, a steady fall); not given below three "
-        "seeds, nor where the effect is larger and the verdict open all the same, for it asks for more than that test."
+        f"Effects are differences of {titles}, positive in the claim's direction. Supported and contradicted: p below "
+        f"0.05, after correction for all claims over all datasets (Benjamini and Hochberg). Equivalent: {margin}, by "
+        "two one-sided tests. p: that of the test which the verdict is given by. Lines on one of several datasets are "
+        "exploratory: their p is not corrected."
     )
 
 
 def brief_verdicts(table):
     """The same for the terminal, where sentences stand beside it: claims by their letter, no remarks."""
-    kept = [i for i, column in enumerate(table.columns) if column not in ("test", "detectable")]
+    kept = [i for i, column in enumerate(table.columns) if column != "by"]
     claim = table.columns.index("claim")
     rows = [
         Row([Cell(row.cells[i].note if i == claim else row.cells[i].text) for i in kept], row.tags)
@@ -52,32 +51,47 @@ def brief_verdicts(table):
 
 
 def _cells(verdict, many):
-    estimated, test = verdict.estimated, verdict.test
-    kind = KINDS.get(verdict.verdict, "open")
+    outcome, kind = verdict.outcome, KINDS.get(verdict.verdict, "open")
     cells = [*([verdict.group.label] if many else []), Cell(verdict.claim.text, f"({verdict.claim.letter})")]
-    cells += [verdict.scope, Cell(verdict.verdict, kind=kind)]
-    if estimated is None:
-        return [*cells, *[DASH] * 7]
-    cells += [number(estimated.effect, sign=True)]
-    cells += [Cell(interval(estimated.interval), f"over {estimated.basis}" if estimated.basis else "")]
-    cells += [p_value(test.p), p_value(verdict.p_corrected), test.name]
-    detectable = Cell(number(verdict.detectable), verdict.detectable_by if verdict.detectable else "")
-    return [*cells, Cell(str(estimated.pairs), count(verdict.datasets, "dataset")), detectable]
+    cells += [Cell(verdict.scope, "exploratory" if verdict.exploratory else "")]
+    cells += [Cell(verdict.verdict, "depends on the epoch" if verdict.depends_on_epoch else "", kind)]
+    if outcome is None:
+        return [*cells, *[DASH] * 5]
+    cells += [number(outcome.effect, sign=True)]
+    cells += [Cell(interval(outcome.interval), f"over {outcome.basis}" if outcome.basis else "")]
+    return [*cells, p_value(verdict.ruling.p), outcome.by, Cell(str(outcome.cells), count(outcome.seeds, "seed"))]
 
 
 def _record(verdict):
-    estimated, test = verdict.estimated, verdict.test
+    outcome, ruling, check = verdict.outcome, verdict.ruling, verdict.check
     record = {"group": verdict.group.label, "claim": f"({verdict.claim.letter}) {verdict.claim.text}"}
-    record |= {"scope": verdict.scope, "verdict": verdict.verdict, "measures": _measured(verdict)}
-    record |= {"effect": estimated and estimated.effect, "basis": estimated and estimated.basis}
-    for scope in ("over_both", "over_seeds", "over_examples"):
-        record |= ends(scope, estimated and getattr(estimated, scope))
-    record |= {"p": test and test.p, "p_corrected": verdict.p_corrected, "test": test and test.name}
-    record |= {"least_p": test and test.least_p, "n": estimated.pairs if estimated else 0}
-    record |= {"datasets": verdict.datasets, "detectable": verdict.detectable}
-    record |= {"detectable_by": verdict.detectable and verdict.detectable_by}
-    record["reason"] = verdict.reason
-    return record | {"finding": " ".join(finding(verdict) + remarks(verdict)), "notes": "; ".join(verdict.notes)}
+    record |= {"scope": verdict.scope, "exploratory": verdict.exploratory, "verdict": verdict.verdict}
+    record |= {"reason": verdict.reason, "first_line": first_line(verdict), "measures": _measured(verdict)}
+    record |= {"effect": outcome and outcome.effect, "basis": outcome and outcome.basis}
+    record |= ends("interval", outcome and outcome.interval)
+    for scope in ("over_seeds", "over_examples"):
+        record |= ends(scope, outcome and getattr(outcome, scope))
+    record |= {"p": ruling.p, "p_difference": ruling.p_difference, "p_equal": ruling.p_equal}
+    record |= {"p_uncorrected": outcome and outcome.p, "tests": ruling.corrected, "margin": ruling.margin}
+    record |= {"by": outcome and outcome.by, "df": outcome and outcome.df, "shape": verdict.shape}
+    record |= {"datasets": verdict.datasets, "scores": outcome and outcome.cells, "seeds": outcome and outcome.seeds}
+    record |= {"exceptions": "; ".join(f"{_label(label)}: {how}" for label, how in verdict.exceptions.items())}
+    for view in VIEWS[1:]:
+        record |= _of_view(view.name.replace(" ", "_"), verdict.rulings.get(view.name))
+    record |= {"without_last_epoch": verdict.without_last, "collapsed": verdict.collapsed, "runs": verdict.runs}
+    record |= {"check": check and check.name, "check_p": check and check.p, "check_least_p": check and check.least_p}
+    record |= {"check_disagrees": verdict.check_disagrees, "detectable": verdict.detectable}
+    return record | {"details": " ".join(details(verdict)), "notes": "; ".join(verdict.notes)}
+
+
+def _label(label):
+    return label if isinstance(label, str) else " to ".join(label)
+
+
+def _of_view(name, ruling):
+    outcome = ruling and ruling.outcome
+    found = {f"{name}_verdict": ruling and ruling.verdict, f"{name}_effect": outcome and outcome.effect}
+    return found | ends(name, outcome and outcome.interval)
 
 
 def _measured(verdict):

@@ -1,0 +1,80 @@
+"""Contrasts on resamples of the evaluation examples, with the choice of epoch and learning rate made anew in each."""
+
+import functools
+
+import numpy as np
+
+from .predictions import resampled_score
+
+RESAMPLES = 200  # of those that repeat the choice, which scores every epoch of every run: enough for a spread
+
+
+class Examples:
+    """A group's scores on resamples of the evaluation examples, one vector for each dataset and damage.
+
+    The choice is repeated in a group whose runs all keep what every epoch predicted.
+    """
+
+    def __init__(self, results, predictions):
+        self.results, self.predictions, self._found = results, predictions, {}
+
+    def contrast(self, weights):
+        """A contrast on each resample (resamples,); None where a run has no predictions, or a dataset two samples.
+
+        Args:
+            weights: {(dataset, damage): weight}.
+        """
+        total, samples = 0.0, {}
+        for key, weight in weights.items():
+            vector, sample = self._of(key)
+            if vector is None or samples.setdefault(key[0], sample) != sample:
+                return None
+            total = total + weight * vector
+        return self.results.metric.sign * total
+
+    @functools.cached_property
+    def without_epochs(self):
+        """How many runs do not say what every epoch predicted, of those that a choice was made among."""
+        runs = [run for entry in self.results.entries.values() for run in _all(entry)]
+        return sum(not self.predictions.keeps_epochs(run) for run in runs)
+
+    def _of(self, key):
+        """(score on each resample, which examples) of a dataset and damage; (None, None) without predictions."""
+        if key not in self._found:
+            self._found[key] = self._resample(key)
+        return self._found[key]
+
+    def _resample(self, key):
+        entry = self.results.entries[key]
+        chosen = [run for members in entry.runs.values() for run in members]
+        vector, sample = self.predictions.resampled(chosen) if chosen else (None, None)
+        if vector is None or self.without_epochs:
+            return vector, sample
+        return self._chosen_anew(entry), sample
+
+    def _chosen_anew(self, entry):
+        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses."""
+        most = max(map(len, entry.rates.values()))
+        rates = [runs for runs in entry.rates.values() if len(runs) == most]
+        by_rate = [[self._of_run(run) for members in runs.values() for run in members] for runs in rates]
+        means = np.array([np.mean(found, axis=0) for found in by_rate])  # (rates, chosen by and scored, resamples)
+        best = (self.results.metric.sign * means[:, 0]).argmax(axis=0)
+        return means[best, 1, np.arange(means.shape[2])]
+
+    def _of_run(self, run):
+        """What each resample chooses the epoch by, and the score there: (2, resamples)."""
+        scored = self._every_epoch(run, "predictions.parquet")
+        by = self._every_epoch(run, "predictions_dev.parquet") if run.config.get("selection") == "dev" else scored
+        best = (self.results.metric.sign * by).argmax(axis=0)
+        places = np.arange(RESAMPLES)
+        return np.array([by[best, places], scored[best, places]])
+
+    def _every_epoch(self, run, name):
+        """The score of every epoch on each resample: (epochs, resamples)."""
+        labels, epochs = self.predictions.every_epoch(run, name)
+        counts = self.predictions.counts(len(labels))[:, :RESAMPLES]
+        return np.array([resampled_score(run, labels, predicted, counts) for predicted in epochs])
+
+
+def _all(entry):
+    return [run for runs in entry.rates.values() for members in runs.values() for run in members]

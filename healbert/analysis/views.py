@@ -1,0 +1,43 @@
+"""The views of the same runs that a verdict is worked out in: other scores, or fewer runs."""
+
+import dataclasses
+
+import numpy as np
+
+CHOSEN, LAST, UNCOLLAPSED = "chosen epoch", "last epoch", "without collapsed runs"
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One view: ``stage`` of the metrics that is the score, and which runs count."""
+
+    name: str
+    stage: str
+    counts: object = lambda run: True
+
+
+def collapsed(run):
+    """Whether a run's healed model answers one class only, or no better than the commonest answer."""
+    return run.results.get("collapsed") is True
+
+
+VIEWS = (
+    View(CHOSEN, "healed"),
+    View(LAST, "last"),
+    View(UNCOLLAPSED, "healed", lambda run: not collapsed(run)),
+)
+
+
+def scores(results, view):
+    """{(dataset, damage): {repetition: score}} of a view, at the chosen learning rate, more being better.
+
+    Several runs of a repetition (crossed seeds) count as their mean.
+    """
+    found = {}
+    for key, entry in results.entries.items():
+        runs = {name: [run for run in members if view.counts(run)] for name, members in entry.runs.items()}
+        values = {name: [run.score(view.stage) for run in members] for name, members in runs.items() if members}
+        means = {name: results.metric.sign * float(np.mean(v)) for name, v in values.items() if None not in v}
+        if means:
+            found[key] = means
+    return found
