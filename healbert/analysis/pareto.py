@@ -7,7 +7,7 @@ import numpy as np
 from .families import families, mean
 
 COSTS = {  # name -> (title, function of a run's ``healing``)
-    "flops": ("FLOPs of healing", lambda healing: _times(healing, "flops_per_step")),
+    "flops": ("FLOPs of healing", lambda healing: _flops(healing)),
     "seconds": ("seconds of training steps", lambda healing: _times(healing, "seconds_per_step")),
     "parameters": ("trainable parameters", lambda healing: healing.get("trainable_parameters")),
 }
@@ -81,6 +81,13 @@ def _name(group):
     run = next(iter(group.runs))
     options = group.settings.get("healing_options")
     return str(run.config.get("healing") or "full") + (f" ({options})" if options else "")
+
+
+def _flops(healing):
+    """Of all steps, and of what was done once before them; a run of which that is not told has done nothing before."""
+    of_steps, before = _times(healing, "flops_per_step"), healing.get("flops_before", 0)
+    of_text = (healing.get("text") or {}).get("flops", 0)
+    return None if None in (of_steps, before, of_text) else of_steps + before + of_text
 
 
 def _times(healing, each):

@@ -104,12 +104,12 @@ def shared_features(cache, arguments, model, read):
     return read_once
 
 
-def check_lengths(task, model):
-    """Raises `UserError` if a text of the task has more tokens than a model takes."""
+def check_lengths(task, model, called="the model"):
+    """Raises `UserError`, which calls the model ``called``, if a text of the task has more tokens than it takes."""
     most = longest_text(model)
     longest = max(int(token_lengths(rows).max()) for rows in task.splits.values())
     if most and longest > most:
-        raise UserError(f"texts of {longest} tokens are too long for the model; use --max_seq_length {most} or less")
+        raise UserError(f"texts of {longest} tokens are too long for {called}; use --max_seq_length {most} or less")
 
 
 def choose_pictured(task, arguments):

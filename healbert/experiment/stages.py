@@ -8,8 +8,8 @@ import pickle
 from transformers import set_seed
 
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
-from ..healing.cost import Cost
-from ..healing.frozen import FrozenLayers
+from ..healing.cost import Cost, flops_of_pass, shared_out
+from ..healing.frozen import ROW, FrozenLayers
 from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
@@ -108,7 +108,7 @@ class Experiment:
         self.inside.compare("damaged", 0, 0)
         clock.lap("evaluate_damaged")
         self.strategy.begin(self.trainer)
-        cost = Cost(self.trainer, self.model)
+        cost = Cost(self.trainer, self.model, self._flops_before())
         clock.lap("count_cost")
         status, checkpoint, text = self._heal()
         clock.lap("heal")
@@ -139,6 +139,19 @@ class Experiment:
         if self.teacher:
             found["teacher"] = self.teacher.describe()
         return found | (self.frozen.describe() if self.frozen else {})
+
+    def _flops_before(self):
+        """FLOPs of passing the training examples through what is frozen, and through a teacher; None if unknown."""
+        args = self.trainer.args
+        if shared_out(args):
+            return None
+        rows = (self.splits if self.frozen else self.task.splits)["train"]
+
+        def count(model, more=()):
+            return flops_of_pass(model, rows, self.tokenizer, args.per_device_train_batch_size, more)
+
+        taken = count(self.model) - count(self.model, [ROW]) if self.frozen else 0
+        return taken + sum(map(count, self.strategy.passes(self.model)))
 
     def _make_trainer(self):
         read = self.inside.read

@@ -169,7 +169,7 @@ def load_teacher(teacher, experiment):
         check_given(experiment.arguments, task.label_names, tokenizer)
     model = load_classifier(teacher.source, task.type.auto_class)
     if teacher.kind == "given":
-        check_lengths(task, model)
+        check_lengths(task, model, f"--teacher {teacher.source.name}")
         table, highest = model.get_input_embeddings(), highest_id(task.splits.values(), tokenizer)
         if highest >= getattr(table, "num_embeddings", highest + 1):
             raise UserError(f"--teacher {teacher.source.name} has no embedding of token id {highest}; name another")

@@ -34,14 +34,15 @@ class Cost(TrainerCallback):
     Args:
         trainer: a `HealingTrainer` that has not trained yet, in which everything is marked that will train.
         model: the whole model; the trainer may have a part of it.
+        before: FLOPs of what is done once before the first step; None if they are not known.
     """
 
-    def __init__(self, trainer, model):
-        self.trainer, self.seconds, self._began = trainer, [], None
+    def __init__(self, trainer, model, before=0):
+        self.trainer, self.before, self.seconds, self._began = trainer, before, [], None
+        self.phases = Phases(trainer.strategy, trainer.model, planned_steps(trainer))
         counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-        self.trainable = sum(count for count, trains in counts if trains)
-        self.share = self.trainable / sum(count for count, _ in counts)
-        self.flops = _flops_by_phase(trainer)
+        self.marked, self.all = sum(count for count, trains in counts if trains), sum(count for count, _ in counts)
+        self.flops = self._flops_by_phase()
         trainer.add_callback(self)
 
     def on_step_begin(self, *_, **__):
@@ -53,14 +54,28 @@ class Cost(TrainerCallback):
     def describe(self):
         """What results.json says of it, after training: a dict."""
         steps = self.trainer.state.global_step
+        # What was to join after the last step that was done has never trained.
+        trained = self.marked - sum(p.numel() for p, start in self.phases.parameters if start >= max(1, steps))
         return {
-            "trainable_parameters": self.trainable,
-            "trainable_share": self.share,
+            "trainable_parameters": trained,
+            "trainable_share": trained / self.all,
             "optimizer_bytes": _optimizer_bytes(self.trainer.optimizer),
             "steps": steps,
             "seconds_per_step": round(statistics.median(self.seconds), 6) if self.seconds else None,
             "flops_per_step": _mean_flops(self.flops, steps),
+            "flops_before": self.before,
         }
+
+    def _flops_by_phase(self):
+        """{first step of a phase: FLOPs of a step in it, of all processes}; None where parameters are shared out."""
+        if shared_out(self.trainer.args):
+            return None
+        inputs, batches, found = typical_batch(self.trainer), batches_of_step(self.trainer.args), {}
+        for start in self.phases.starts:
+            self.phases.enter(start)
+            found[start] = flops_of_batch(self.trainer, inputs) * batches
+        self.phases.enter(math.inf)
+        return found
 
 
 def _optimizer_bytes(optimizer):
@@ -90,32 +105,57 @@ def planned_steps(trainer):
     return math.ceil(args.num_train_epochs * math.ceil(batches / args.gradient_accumulation_steps))
 
 
-def _flops_by_phase(trainer):
-    """{first step of a phase: FLOPs of a step in it, of all processes}; None where parameters are shared out."""
-    args = trainer.args
-    if args.fsdp or args.deepspeed:
-        return None
-    phases = Phases(trainer.strategy, trainer.model, planned_steps(trainer))
-    inputs = typical_batch(trainer)
+def shared_out(args):
+    """Whether processes share out each parameter, so that FLOPs cannot be counted on one of them."""
+    return bool(args.fsdp or args.deepspeed)
+
+
+def batches_of_step(args):
+    """How many batches, as a device gets them, all processes pass in a step of the optimizer."""
     batches = args.train_batch_size // args.per_device_train_batch_size  # more than 1 under DataParallel
-    batches *= args.gradient_accumulation_steps * args.world_size
-    found = {}
-    for start in phases.starts:
-        phases.enter(start)
-        found[start] = flops_of_batch(trainer, inputs) * batches
-    phases.enter(math.inf)
-    return found
+    return batches * args.gradient_accumulation_steps * args.world_size
 
 
 def typical_batch(trainer):
     """A batch of the training examples of middling length, as a device gets it: a dict of tensors."""
-    rows = trainer.train_dataset
-    size = min(trainer.args.per_device_train_batch_size, len(rows))
-    if "input_ids" in rows.column_names:
-        order = np.argsort(token_lengths(rows), kind="stable")
-        rows = rows.select(order[(len(order) - size) // 2 :][:size])
-    rows = trainer._remove_unused_columns(rows.select(range(size)), "training")
-    return trainer._prepare_inputs(trainer.data_collator([rows[position] for position in range(size)]))
+    rows = _typical_rows(trainer.train_dataset, trainer.args.per_device_train_batch_size)
+    rows = trainer._remove_unused_columns(rows, "training")
+    return trainer._prepare_inputs(trainer.data_collator([rows[position] for position in range(len(rows))]))
+
+
+def _typical_rows(rows, size):
+    size = min(size, len(rows))
+    if "input_ids" not in rows.column_names:
+        return rows.select(range(size))
+    order = np.argsort(token_lengths(rows), kind="stable")
+    return rows.select(order[(len(order) - size) // 2 :][:size])
+
+
+def flops_of_pass(model, rows, tokenizer, size, more=()):
+    """FLOPs of passing every example through a model once, forward: those of a batch of middling length, times all.
+
+    Args:
+        model: a transformers model.
+        rows: tokenized `datasets.Dataset`.
+        tokenizer: its tokenizer.
+        size: examples in a batch.
+        more: columns that the model is given beside the tokenizer's.
+    """
+    chosen = _typical_rows(rows, size)
+    chosen = chosen.select_columns([n for n in (*tokenizer.model_input_names, *more) if n in rows.column_names])
+    batch = tokenizer.pad([chosen[position] for position in range(len(chosen))], return_tensors="pt")
+    was_training, counter = model.training, _counter()
+    model.eval()
+    try:
+        with torch.no_grad(), counter:
+            model(**batch.to(next(model.parameters()).device))
+    finally:
+        model.train(was_training)
+    return round(counter.get_total_flops() * len(rows) / len(chosen))
+
+
+def _counter():
+    return FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
 
 
 def flops_of_batch(trainer, inputs):
@@ -128,7 +168,7 @@ def flops_of_batch(trainer, inputs):
     buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     was_training = model.training
     devices = [device] if device.type == "cuda" else []
-    counter = FlopCounterMode(display=False, custom_mapping=CPU_ATTENTION)
+    counter = _counter()
     with torch.random.fork_rng(devices), counter:
         model.train()
         with trainer.compute_loss_context_manager():

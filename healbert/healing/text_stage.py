@@ -8,6 +8,7 @@ import time
 from transformers import DataCollatorWithPadding
 
 from .checkpoints import last_complete_checkpoint
+from .cost import batches_of_step, flops_of_batch, typical_batch
 from .strategies.base import Strategy
 from .trainer import HealingTrainer
 
@@ -59,8 +60,8 @@ def train_on_text(trainer, model, supplies, settings, text_loss):
         text_loss: function(trainer, model, inputs) -> scalar tensor; ``inputs`` has the batch's ``row``.
 
     Returns:
-        dict: ``examples``, ``epochs``, ``steps``, ``seconds`` (of a resumed stage, since then), and ``loss_first`` and
-        ``loss_last``, the mean losses over the first and the last tenth of the steps.
+        dict: ``examples``, ``epochs``, ``steps``, ``seconds`` (of a resumed stage, since then), ``flops`` (of all
+        steps), and ``loss_first`` and ``loss_last``, the mean losses over the first and the last tenth of the steps.
 
     Raises:
         Diverged: if the loss becomes NaN or infinite.
@@ -75,6 +76,7 @@ def train_on_text(trainer, model, supplies, settings, text_loss):
         strategy=TextStage(trainer.strategy),
         text_loss=text_loss,
     )
+    flops = flops_of_batch(stage, typical_batch(stage)) * batches_of_step(training)
     main = stage.is_world_process_zero()
     checkpoint = last_complete_checkpoint(supplies.folder, training.world_size, set_aside=main)
     stage.train(resume_from_checkpoint=checkpoint)
@@ -84,6 +86,7 @@ def train_on_text(trainer, model, supplies, settings, text_loss):
         "epochs": settings["text_epochs"],
         "steps": stage.state.global_step,
         "seconds": round(time.perf_counter() - began, 3),
+        "flops": flops * stage.state.global_step,
         "loss_first": losses[0] if losses else None,
         "loss_last": losses[-1] if losses else None,
     }

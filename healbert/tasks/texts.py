@@ -12,6 +12,13 @@ PLAIN = ".txt"  # one text a line
 COLUMN = "text"
 
 
+class TextOptions(ReadOptions):
+    """How texts are read: as UTF-8. The flags that say otherwise are of the task's files."""
+
+    def advice(self, encoding=None):
+        return "convert it to UTF-8" + (f" (iconv -f {encoding} -t utf-8)" if encoding else "")
+
+
 def check_text_file(path):
     """Raises `UserError` if a file is missing, empty or of no known kind."""
     path = pathlib.Path(path)
@@ -72,7 +79,7 @@ def _read(path, cache_dir, content):
 
 def _lines(path, content):
     compression = COMPRESSIONS.get(pathlib.Path(path).suffix.lower())
-    with opened(path, FileKind("txt", compression), ReadOptions(), content) as source:
+    with opened(path, FileKind("txt", compression), TextOptions(), content) as source:
         with source.text() as text:
             lines = [line.rstrip("\r\n") for line in text]
         source.check_unchanged()
@@ -80,7 +87,7 @@ def _lines(path, content):
 
 
 def _column(path, cache_dir, content):
-    rows, _ = read_file(path, ReadOptions(), cache_dir, content)
+    rows, _ = read_file(path, TextOptions(), cache_dir, content)
     names = [name for name, feature in rows.features.items() if getattr(feature, "dtype", None) in STRINGS]
     chosen = COLUMN if COLUMN in names else names[0] if len(names) == 1 else None
     if chosen is None:

@@ -36,6 +36,13 @@ def check_choice(what, name, valid):
         raise UserError(f"{what} '{name}' is not known{did_you_mean(name, valid)} (known: {listed})")
 
 
+def refuse_empty(**flags):
+    """Raises `UserError` for a flag that is given as an empty text: {its name: its value, or None}."""
+    for name, value in flags.items():
+        if value == "":
+            raise UserError(f"--{name} is empty; give a value, or leave it out")
+
+
 def is_main_rank():
     """Whether this is the first process of a launch (the launchers set RANK)."""
     return int(os.environ.get("RANK", "0")) == 0

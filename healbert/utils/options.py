@@ -91,7 +91,7 @@ def read_options(flag, given, declared):
         dict: {entry's name: {option's name: value}}, every declared option in it.
 
     Raises:
-        UserError: for what is no option of an entry (with the nearest name), or a value out of range.
+        UserError: for what is no option of an entry (with the nearest name), a value out of range, or one given twice.
     """
     values = {entry: {name: option.default for name, option in options.items()} for entry, options in declared.items()}
     known = {}
@@ -100,11 +100,15 @@ def read_options(flag, given, declared):
             known[f"{entry}.{name}"] = (entry, name)
             if len(declared) == 1:
                 known[name] = (entry, name)
+    named = set()
     for name, value in option_pairs(flag, given):
         if name not in known:
             listed = ", ".join(known) or f"{' and '.join(declared) or 'nothing here'} has none"
             raise UserError(f"{flag}: '{name}' is no option here{did_you_mean(name, known)} (known: {listed})")
         entry, option = known[name]
+        if known[name] in named:
+            raise UserError(f"{flag} gives '{name}' twice; leave one out")
+        named.add(known[name])
         values[entry][option] = declared[entry][option].read(f"{flag} {name}", value)
     return values
 

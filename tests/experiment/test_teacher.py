@@ -175,6 +175,19 @@ def no_head(classifier, settings):
     save_file(kept, classifier / "model.safetensors", metadata={"format": "pt"})
 
 
+def not_finite(classifier, settings):
+    weights = load_file(classifier / "model.safetensors")
+    weights["classifier.bias"] = weights["classifier.bias"] * float("nan")
+    save_file(weights, classifier / "model.safetensors", metadata={"format": "pt"})
+
+
+def few_positions(classifier, settings):
+    name, path = "bert.embeddings.position_embeddings.weight", classifier / "config.json"
+    weights = load_file(classifier / "model.safetensors")
+    save_file(weights | {name: weights[name][:8].clone()}, classifier / "model.safetensors", metadata={"format": "pt"})
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"max_position_embeddings": 8}))
+
+
 def no_folder(classifier, settings):
     shutil.rmtree(classifier)
 
@@ -191,6 +204,8 @@ REFUSED = {
     other_tokenizer: "has another tokenizer than the model: 88 entries there, 87 here, of which 'zebra' is 87 there",
     other_case: "it cuts 'The Café .* otherwise, though it has the same vocabulary",
     no_head: "is no saved classifier: it lacks 2 weights",
+    not_finite: "the teacher's logits are not finite",
+    few_positions: "texts of 17 tokens are too long for --teacher .*classifier; use --max_seq_length 8 or less",
     no_folder: "model folder .* does not exist",
     other_depth: "the teacher has 2 layers and the model 4 before its damage",
 }

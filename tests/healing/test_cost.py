@@ -156,3 +156,30 @@ def test_linear_probe_costs_one_layer(settings):
     found = run_with(settings, healing="linear_probe")["healing"]
     assert found["trainable_parameters"] == HIDDEN * 2 + 2
     assert found["flops_per_step"] == 2 * (2 * 8 * HIDDEN * 2)  # forward, and back to the weight alone
+
+
+def test_what_never_came_to_train_is_not_counted(settings):
+    late = {"healing": "gradual_unfreezing", "healing_options": f"every={STEPS}"}
+    with pytest.warns(UserWarning, match="never train"):
+        found = run_with(settings, **late)["healing"]
+    assert found["trainable_parameters"] == HIDDEN * HIDDEN + HIDDEN + HIDDEN * 2 + 2, "pooler and classifier"
+    assert found["optimizer_bytes"] == 8 * found["trainable_parameters"] + 4 * 4
+
+
+def test_what_is_done_once_before_the_steps(settings, text_file):
+    def cost(healing, **more):
+        folder = f"{settings['output_dir']}-{healing}-{len(more)}"
+        return run_with(settings, healing=healing, output_dir=folder, **more)["healing"]
+
+    head = STEPS * 2 * 8 * (HIDDEN * HIDDEN + HIDDEN * 2)  # all examples through pooler and classifier
+    probe, full = cost("linear_probe")["flops_before"], cost("full")
+    assert full["flops_before"] == 0 and "text" not in full
+    # Forward, of all examples; a step goes forward and back.
+    assert STEPS * full["flops_per_step"] / 3.5 < probe < STEPS * full["flops_per_step"] / 2.5
+    assert cost("distill")["flops_before"] == probe, "a teacher of the same size"
+    frozen = cost("damaged_only", corrupt_region="top", reuse_frozen=True)
+    assert frozen["frozen_layers"] == LAYERS / 2
+    assert frozen["flops_before"] == (probe - head) / 2
+    text = cost("continued_pretraining", heal_text=text_file)["text"]
+    twice = cost("continued_pretraining", heal_text=text_file, healing_options="text_epochs=2")["text"]
+    assert text["steps"] == 5 and twice["flops"] == 2 * text["flops"] > 5 * 8 * 3 * 2 * 8 * LAYERS * HIDDEN**2

@@ -124,6 +124,18 @@ def test_what_each_strategy_costs_and_which_are_on_the_front(content):
     assert line.x == pytest.approx([3e9, 9e10, 1.2e11]) and line.y == pytest.approx([0.455, 0.635, 0.655])
 
 
+def test_what_is_done_once_before_the_steps_counts(tmp_path):
+    maker = Maker(tmp_path, ONE)
+    write_healing(maker, seeds=(0,))
+    before = {"linear_probe": {"flops_before": 4e10}, "lora": {"flops_before": 1e9, "text": {"flops": 2e9}}}
+    for folder in [path.parent for path in tmp_path.rglob("results.json")]:
+        edit(folder, lambda found: found["healing"].update(before.get(found["healing"]["strategy"], {})))
+    (table,) = tables(make_content(tmp_path), "pareto")
+    found = {r["strategy"]: r["flops"] for r in table.records}
+    assert found["linear_probe"] == STEPS * 1e8 + 4e10 and found["lora"] == STEPS * 3e9 + 3e9
+    assert found["full"] == STEPS * 4e9
+
+
 def test_one_strategy_is_no_comparison(tmp_path):
     maker = Maker(tmp_path, ONE)
     write_healing(maker, ways=("full",))

@@ -58,7 +58,8 @@ REFUSED = {
     "blank rows": ("t.csv", b"text,label\n,a\n  ,b\n", "holds no text, only blank lines"),
     "no column of text": ("t.csv", b"a,b\n1,2\n", "has no column 'text' and not one column of text alone .*: a, b"),
     "a kind that is not read": ("t.docx", b"x", "ends in '.docx'; use one of .txt, .csv"),
-    "another encoding": ("t.txt", "caf\xe9 \xe0 la".encode("latin-1"), "line 1: is not UTF-8"),
+    "another encoding": ("t.txt", "caf\xe9 \xe0 la".encode("latin-1"), r"line 1: is not UTF-8 .*: convert it to UTF-8"),
+    "a wide encoding": ("t.csv", "text\na film\n".encode("utf-16"), r"like UTF-16; convert it to UTF-8 \(iconv"),
     "an archive": ("t.txt", b"PK\x03\x04" + b"x" * 50, "holds no text, but looks like a zip"),
 }
 

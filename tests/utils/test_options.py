@@ -53,6 +53,8 @@ def test_of_several_entries_an_option_is_named_with_its_entry():
         ("rate=2", "--some_options rate 2 is out of range: 0 to 1, default 0.001"),
         ("rate=much", "--some_options rate much is not a number"),
         ("rate=nan", "--some_options rate nan is not a number"),
+        ("rate=0.1,rate=0.2", "--some_options gives 'rate' twice; leave one out"),
+        ({"flip.rate": 0.1, "rate": 0.2}, "--some_options gives 'rate' twice"),
         ("bits=sing", r"--some_options bits 'sing' is not known; did you mean 'sign'\?"),
         ('{"rate": ', "is not JSON"),
     ],

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import field
 
-from ...utils.errors import UserError
+from ...utils.errors import UserError, refuse_empty
 
 LEAST = 4  # examples in a trace, below which there is no debiased CKA
 
@@ -40,6 +40,7 @@ class FeatureArguments:
         self.layers()
         if self.trace_samples < LEAST:
             raise UserError(f"--trace_samples {self.trace_samples} is too small; use {LEAST} or more")
+        refuse_empty(trace_reference=self.trace_reference)
         if self.trace_reference and not self.trace_healing:
             raise UserError("--trace_reference goes with --trace_healing; give both, or leave it out")
         if self.tsne_samples < 2:

@@ -5,7 +5,7 @@ from dataclasses import field
 
 from ...models.loading import POOLINGS
 from ...models.source import EMBEDDED_MODEL
-from ...utils.errors import check_choice
+from ...utils.errors import check_choice, refuse_empty
 
 
 @dataclasses.dataclass
@@ -39,4 +39,5 @@ class ModelArguments:
     )
 
     def __post_init__(self):
+        refuse_empty(cache_dir=self.cache_dir)
         check_choice("pooling", self.pooling, POOLINGS)

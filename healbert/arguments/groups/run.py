@@ -6,7 +6,7 @@ from dataclasses import field
 from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
 from ...tasks.texts import check_text_file
-from ...utils.errors import UserError, check_choice
+from ...utils.errors import UserError, check_choice, refuse_empty
 from ...utils.options import list_options
 
 
@@ -83,6 +83,7 @@ class RunArguments:
 
     def _check_supplies(self, strategy):
         """Refuses a teacher or texts that nothing uses, and the lack of what is needed."""
+        refuse_empty(teacher=self.teacher, heal_text=self.heal_text)
         if self.reuse_frozen and (self.heal_text is not None or strategy.asks):
             raise UserError(
                 "--reuse_frozen passes frozen layers once, which neither --heal_text nor of=hidden can do; leave it out"

@@ -107,6 +107,10 @@ class Strategy:
         parts = {"model": ClassificationLayer(model), "data_collator": default_data_collator, "strategy": self}
         return parts, {name: _with_features(rows, read(rows)) for name, rows in splits.items()}
 
+    def passes(self, model):
+        """The models through which every training example goes once, before training: a list; asked after `begin`."""
+        return [model] if self.fixed_features else []
+
     def rate_factors(self, model):
         """{name of a parameter: what its learning rate is multiplied by}; of those left out, 1."""
         return {}

@@ -66,6 +66,9 @@ class Combined(Strategy):
         found = [part.read_text(trainer) for part in self.parts]
         return next(filter(None, found), None)
 
+    def passes(self, model):
+        return [passed for part in self.parts for passed in part.passes(model)]
+
     def rate_factors(self, model):
         found = {}
         for part in self.parts:

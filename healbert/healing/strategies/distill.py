@@ -58,6 +58,9 @@ class Distill(TrainsAll):
         if self.of_logits:
             self.logits = _logits_of_all(self.teacher, trainer)  # (examples, classes), by row
 
+    def passes(self, model):
+        return [self.teacher] if self.of_logits else []
+
     def read_text(self, trainer):
         from ..text_stage import train_on_text
 
@@ -105,6 +108,7 @@ def _dropped(receipt):
 
 def _logits_of_all(teacher, trainer):
     """The teacher's logits of the training split: a tensor (examples, classes) on the trainer's device."""
+    import numpy as np
     import torch
 
     from ..trainer import HealingTrainer
@@ -115,6 +119,8 @@ def _logits_of_all(teacher, trainer):
     )
     found = asked.predict(rows).predictions
     found = found[0] if isinstance(found, tuple) else found
+    if not np.isfinite(found).all():
+        raise UserError("--healing distill: the teacher's logits are not finite, so that nothing can be learnt of them")
     return torch.from_numpy(found).float().to(trainer.args.device)
 
 

@@ -38,7 +38,9 @@ def _table(family, places, number):
     caption = (
         f"{family.metric.capital} after healing, mean \u00b1 standard deviation over seeds, and what healing cost in "
         "all, means over seeds. On the front, by one cost: no other strategy is as good and cheaper, or better and as "
-        "cheap. FLOPs are of matrix products and attention; seconds are of the run's machine."
+        "cheap. FLOPs are of matrix products and attention, in the steps and in what is done once before them (text "
+        "without labels, passes through frozen layers and a teacher); fine-tuning a teacher, which runs share, is left "
+        "out. Seconds are of the task's steps alone, on the run's machine."
     )
     name = f"pareto-{number}" if number else "pareto"
     return Table(name, f"Score against cost by strategy: {family.label}", caption, columns, rows, records)

@@ -79,6 +79,10 @@ class ReadOptions:
                 listed = " or ".join(f".{kind}" for kind in TAKEN_BY[name])
                 raise UserError(f"--{name} is for {listed} files, and none is given; leave it out")
 
+    def advice(self, encoding=None):
+        """What to do about a file that is not UTF-8, in words; ``encoding`` is what it may be."""
+        return f"give --encoding {encoding}" if encoding else "give its --encoding"
+
     @property
     def given(self):
         """The names of the options that are not left open."""

@@ -100,21 +100,21 @@ class Source:
             if first.startswith(magic):
                 raise self.error(f"holds no text, but looks like {what}")
         if self.options.encoding is None and (hint := _looks_wide(first)):
-            raise self.error(f"is not UTF-8, but looks like {hint.upper()}; give --encoding {hint}")
+            raise self.error(f"is not UTF-8, but looks like {hint.upper()}; {self.options.advice(hint)}")
 
     def _undecodable(self, error):
         if self.options.encoding not in (None, "utf-8"):
-            return self.error(
-                f"cannot be decoded as {self.options.encoding} ({getattr(error, 'reason', error)}); give its --encoding"
-            )
+            why = getattr(error, "reason", error)
+            return self.error(f"cannot be decoded as {self.options.encoding} ({why}); {self.options.advice()}")
         with self.bytes() as stream:
             for number, line in enumerate(stream, 1):
                 try:
                     line.decode("utf-8")
                 except UnicodeDecodeError as here:
                     found = f"byte 0x{line[here.start]:02x} at position {here.start + 1} of the line"
-                    return self.error(f"is not UTF-8 ({found}){_encoding_hint(line)}", number)
-        return self.error("is not UTF-8; give its --encoding")
+                    looks, name = _likely_encoding(line)
+                    return self.error(f"is not UTF-8 ({found}); {looks}{self.options.advice(name)}", number)
+        return self.error(f"is not UTF-8; {self.options.advice()}")
 
 
 def _looks_wide(first):
@@ -131,16 +131,19 @@ def _looks_wide(first):
     return None
 
 
-def _encoding_hint(line):
-    """Single high bytes among ASCII are what Western European text in cp1252 looks like."""
+def _likely_encoding(line):
+    """What a line that is not UTF-8 looks like, in words, and the name of that encoding; an empty text and None.
+
+    Single high bytes among ASCII are what Western European text in cp1252 looks like.
+    """
     single = re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", line)
     if not single or len(single) > 0.3 * len(line) or re.search(rb"[\x80-\xff]{2}", line):
-        return "; give its --encoding"
+        return "", None
     try:
         line.decode("cp1252")
     except UnicodeDecodeError:
-        return "; it looks like latin-1: give --encoding latin-1"
-    return "; it looks like cp1252, as Excel writes it: give --encoding cp1252"
+        return "it looks like latin-1: ", "latin-1"
+    return "it looks like cp1252, as Excel writes it: ", "cp1252"
 
 
 @contextlib.contextmanager
