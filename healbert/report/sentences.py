@@ -52,13 +52,14 @@ def first_line(verdict):
     word = f"{verdict.verdict[0].upper()}{verdict.verdict[1:]}"
     if verdict.outcome is None:
         return f"{word}: nothing to compare yet."
-    return f"{word}: {''.join(part(verdict) for part in (_effect, _why, _shape, _exceptions, _depends))}."
+    return f"{word}: {''.join(part(verdict) for part in (_effect, _shape, _reason, _exceptions, _depends))}."
 
 
 def _effect(verdict):
     outcome = verdict.outcome
     spread = f" (95% interval {_interval(verdict, outcome)})" if outcome.interval else ""
-    return f"{_said(verdict)}{spread}"
+    equal = f", less than {_margin(verdict)} either way" if verdict.verdict == EQUIVALENT else ""
+    return f"{_said(verdict)}{spread}{equal}"
 
 
 def _said(verdict):
@@ -73,9 +74,7 @@ def _interval(verdict, outcome):
     return interval((low, high) if verdict.outcome.effect >= 0 else (-high, -low))
 
 
-def _why(verdict):
-    if verdict.verdict == EQUIVALENT:
-        return f", less than {_margin(verdict)} either way"
+def _reason(verdict):
     if verdict.reason is None:
         return ""
     return f"; {REASONS[verdict.reason].format(tests=verdict.ruling.corrected, margin=_margin(verdict))}"

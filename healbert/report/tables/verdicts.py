@@ -28,9 +28,7 @@ def _caption(analysis):
     metrics = [group.metric for group in analysis.groups]
     titles = " or ".join(dict.fromkeys(metric.title for metric in metrics))
     least = analysis.margin if analysis.margin is not None else max(metric.smallest_difference for metric in metrics)
-    margin = (
-        f"smaller than {least:g} either way (of a trend, from its least damage to its most)" if least else "never given"
-    )
+    margin = f"less than {least:g} either way (of a trend, from least to most damage)" if least else "never given"
     return (
         f"Effects are differences of {titles}, positive in the claim's direction. Supported and contradicted: p below "
         f"0.05, after correction for all claims over all datasets (Benjamini and Hochberg). Equivalent: {margin}, by "
