@@ -35,7 +35,6 @@ def _recovery_map(analysed):
         columns=[clean(str(damage)) for damage in damages],
         values=values,
         texts=[[_recovery_text(cost) for cost in row] for row in found],
-        brief=[[_recovery_brief(cost) for cost in row] for row in found],
         x_label="",
         y_label="",
         limits=RECOVERY_LIMITS,
