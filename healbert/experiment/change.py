@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from ..healing.trainer import HealingTrainer
-from .stages import pick, without_services
+from .per_epoch import pick
+from .stages import without_services
 
 
 class Change:

@@ -20,6 +20,7 @@ from ..utils.files import write_json
 from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
 from .loading import LoadCache, shared_features
+from .per_epoch import by_step, per_epoch, pick, scores_at
 from .teacher import load_teacher
 from .tracing import TraceEvaluations
 
@@ -37,13 +38,8 @@ def _datasets(splits):
     return {
         "train_dataset": splits["train"],
         "eval_dataset": splits.get("dev", splits["evaluation"]),
-        "last_dataset": splits["evaluation"] if "dev" in splits else None,
+        "scored_dataset": splits["evaluation"] if "dev" in splits else None,
     }
-
-
-def pick(logged, prefix, names):
-    """The metrics out of what Trainer logs under ``prefix``."""
-    return {name: logged[f"{prefix}_{name}"] for name in names}
 
 
 class Experiment:
@@ -162,6 +158,7 @@ class Experiment:
             args=self.strategy.adjusted(without_services(self.arguments.training)),
             **_datasets(splits),
             compute_metrics=self.kind.compute_metrics,
+            predictions=self.kind.predictions,
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
         if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:
@@ -212,13 +209,14 @@ class Experiment:
             tuple: the chosen epoch's entry of ``per_epoch``, and whether the healed model has collapsed; both None
             where no epoch came to its end.
         """
-        state, found = self.trainer.state, self._epochs(self._log())
+        state, found = self.trainer.state, per_epoch(self._log(), self.metric_names)
         best, collapsed = next((epoch for epoch in found if epoch["step"] == state.best_global_step), None), None
         if best:
             collapsed = self._score_chosen_epoch()
             self.metrics["last"] = self._last(found[-1], best)
             if "dev" in self.splits:
                 self.metrics["dev"] = self._named(best)
+                self._write_dev_predictions(best)
             self._look_inside_healed()
             self.inside.compare("healed", best["epoch"], best["step"])
         self.metrics["per_epoch"] = found
@@ -227,20 +225,11 @@ class Experiment:
     def _log(self):
         return self.trainer.state.log_history
 
-    def _epochs(self, history):
-        """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss."""
-        train_loss = {entry["step"]: entry["loss"] for entry in history if "loss" in entry}
-        return [
-            {"epoch": entry["epoch"], "step": entry["step"], **self._pick(entry, "eval")}
-            | {"train_loss": train_loss.get(entry["step"])}
-            for entry in history
-            if "eval_loss" in entry
-        ]
-
     def _score_chosen_epoch(self):
         """Scores it on the evaluation split and the test file; returns whether the model has collapsed."""
         self.metrics["healed"], output = self._predict("evaluation", "healed")
-        self._write_predictions("evaluation", output, "predictions.parquet")
+        every = self.trainer.predicted.of("scored" if "dev" in self.splits else "eval")
+        self._write_predictions("evaluation", output, "predictions.parquet", by_step(every))
         if "test" in self.splits:
             self._predict_test()
         score = self.metrics["healed"][self.kind.primary_metric]
@@ -259,14 +248,21 @@ class Experiment:
             found = self.kind.prediction_columns(ids, output.label_ids, output.predictions)
             write_table(self.output_dir / file_name, found | dict(more))
 
+    def _write_dev_predictions(self, best):
+        """What each evaluation predicted of the part that chooses among them, of which Trainer's outputs are gone."""
+        every, rows = self.trainer.predicted.of("eval"), self.task.splits["dev"]
+        if best["step"] in every and self.trainer.is_world_process_zero():
+            chosen = {"id": rows["id"], "label": rows["label"], "prediction": every[best["step"]]}
+            write_table(self.output_dir / "predictions_dev.parquet", chosen | by_step(every))
+
     def _last(self, last, best):
         """The last epoch's scores on the evaluation split; None where the run ended before it could be scored."""
         if last is best:
             return self.metrics["healed"]
         if "dev" not in self.splits:
             return self._named(last)
-        scored = self.trainer.last_scores
-        return scored and self._pick(scored, "last")
+        scored = scores_at(self._log(), last["step"])
+        return scored and self._pick(scored, "scored")
 
     def _named(self, epoch):
         return {name: epoch[name] for name in self.metric_names}

@@ -13,6 +13,7 @@ from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
 from .checkpoints import LEAST, prune, write_manifest
+from .predicted import PredictedClasses
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
 from .strategies.full import Full
 
@@ -96,20 +97,22 @@ class HealingTrainer(Trainer):
     Args:
         strategy: a `Strategy`, whose `prepare` has seen the model; default: `Full`, which trains what requires a
             gradient.
-        last_dataset: rows that the last epoch's model is scored on before the best is loaded in its place; the scores
-            are in ``last_scores``, under "last_" and the metric's name.
+        scored_dataset: rows that every evaluation of `train` scores as well, without a say in which is the best; the
+            scores stand in the log, under "scored_" and the metric's name.
+        predictions: function from the model's outputs to predicted classes, which ``predicted`` then keeps of every
+            evaluation of `train`: of "eval", and of "scored".
 
     Raises:
         Diverged: from `train`, on every process, once the loss is NaN or infinite.
     """
 
-    def __init__(self, *args, strategy=None, last_dataset=None, **kwargs):
+    def __init__(self, *args, strategy=None, scored_dataset=None, predictions=None, **kwargs):
         if "compute_metrics" not in kwargs:
             kwargs["compute_metrics"] = task_type().compute_metrics
         if kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
-        self.last_dataset, self.last_scores = last_dataset, None
+        self.scored_dataset, self.predicted = scored_dataset, PredictedClasses(predictions)
         self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
@@ -117,14 +120,16 @@ class HealingTrainer(Trainer):
         # accumulated steps and would be multiplied by the number of processes.
         self.model_accepts_loss_kwargs = False
 
-    def train(self, *args, **kwargs):
+    def train(self, resume_from_checkpoint=None, **kwargs):
+        if resume_from_checkpoint:
+            self.predicted.read(resume_from_checkpoint)
         # On a CPU every step would hand its memory back to the kernel and fault it in again.
         if self.args.device.type == "cpu":
             keep_freed_memory()
         # Trainer's own pruning deletes whatever is called checkpoint-*, and keeps none to fall back on: see `prune`.
         self._limit, self.args.save_total_limit = self.args.save_total_limit, None
         try:
-            return super().train(*args, **kwargs)
+            return super().train(resume_from_checkpoint, **kwargs)
         finally:
             self.args.save_total_limit = self._limit
 
@@ -136,6 +141,7 @@ class HealingTrainer(Trainer):
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
+            self.predicted.write(folder)
             write_manifest(folder)
             limit = self._limit and max(self._limit, LEAST)
             prune(folder.parent, limit, [folder, self.state.best_model_checkpoint])
@@ -146,12 +152,6 @@ class HealingTrainer(Trainer):
             self.control.should_training_stop = True
         else:
             super()._run_epoch(*args, **kwargs)
-
-    def _load_best_model(self):
-        # The last moment at which the last epoch's weights are there. A model that diverged has no last epoch.
-        if self.last_dataset is not None and self.is_in_train and self.state.best_global_step != self.state.global_step:
-            self.last_scores = self.predict(self.last_dataset, metric_key_prefix="last").metrics
-        super()._load_best_model()
 
     def create_optimizer(self, model=None):
         # A strategy's groups take the way of GaLore's: as "params" among the optimizer's own options.
@@ -195,24 +195,40 @@ class HealingTrainer(Trainer):
 
     def evaluate(self, *args, **kwargs):
         # A loader of data draws its seed from the generator that dropout uses. The evaluation at an epoch's end has
-        # always done so; one within an epoch leaves training as it is without it.
+        # always done so; any other leaves training as it is without it.
         if not self.is_in_train or float(self.state.epoch).is_integer():
-            return super().evaluate(*args, **kwargs)
-        with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
-            return super().evaluate(*args, **kwargs)
+            found = super().evaluate(*args, **kwargs)
+        else:
+            with self._draws_apart():
+                found = super().evaluate(*args, **kwargs)
+        if self.is_in_train and self.scored_dataset is not None:
+            with self._draws_apart():
+                self._score()
+        return found
 
-    def evaluation_loop(self, dataloader, *args, **kwargs):
+    def _draws_apart(self):
+        return torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else [])
+
+    def _score(self):
+        # In the log, as a checkpoint keeps that: a run that goes on after its last epoch knows the scores of it.
+        scores = self.predict(self.scored_dataset, metric_key_prefix="scored").metrics
+        self.state.log_history.append({"epoch": self.state.epoch, "step": self.state.global_step, **scores})
+
+    def evaluation_loop(self, dataloader, *args, metric_key_prefix="eval", **kwargs):
         # Undoes the order of `_get_eval_sampler`, and sees a last step whose loss was finite and whose weights are not.
-        output = super().evaluation_loop(dataloader, *args, **kwargs)
-        if self.is_in_train and not np.isfinite(output.metrics.get("eval_loss", 0.0)):
+        output = super().evaluation_loop(dataloader, *args, metric_key_prefix=metric_key_prefix, **kwargs)
+        if self.is_in_train and not np.isfinite(output.metrics.get(f"{metric_key_prefix}_loss", 0.0)):
             raise Diverged
         if output.predictions is None:
             return output
         original = np.argsort(longest_first(dataloader.dataset))
-        return output._replace(
+        output = output._replace(
             predictions=reorder(output.predictions, original),
             label_ids=None if output.label_ids is None else output.label_ids[original],
         )
+        if self.is_in_train:
+            self.predicted.keep(metric_key_prefix, self.state.global_step, output.predictions)
+        return output
 
     def training_step(self, *args, **kwargs):
         # Every process stops at the same step: one that went on alone would wait for the others for ever.

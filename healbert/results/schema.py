@@ -19,6 +19,7 @@ RUN_FILES = (
     SETTINGS_COPY,
     "corruption.json",
     "predictions.parquet",
+    "predictions_dev.parquet",
     "predictions_test.parquet",
     "features.npz",
     "tsne.png",

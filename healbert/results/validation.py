@@ -149,6 +149,7 @@ CHECKS = {
     "metrics.per_epoch": MAYBE_LIST,
     "metrics.per_epoch.*": ("a set of named values", _of(dict)),
     "metrics.per_epoch.*.epoch": NUMBER,
+    "metrics.per_epoch.*.step": MAYBE_COUNT,
     "task": MAYBE_DICT,
     "task.label_names": MAYBE_LIST,
     "task.label_names.*": ("text", _of(str)),

@@ -41,12 +41,12 @@ def test_earlier_epoch_chosen_on_a_held_out_part(settings, unsteady, steps, tmp_
     assert metrics["last"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_evaluating_the_last_epoch_changes_nothing_else(settings, unsteady, tmp_path, monkeypatch):
+def test_scoring_each_epoch_changes_nothing_else(settings, unsteady, tmp_path, monkeypatch):
     from healbert.healing.trainer import HealingTrainer
 
     make = HealingTrainer.__init__
     monkeypatch.setattr(
-        HealingTrainer, "__init__", lambda self, *a, last_dataset=None, **k: make(self, *a, last_dataset=None, **k)
+        HealingTrainer, "__init__", lambda self, *a, scored_dataset=None, **k: make(self, *a, scored_dataset=None, **k)
     )
     without = run_with(settings, output_dir=str(tmp_path / "run"), **UNSTEADY | DEV)["metrics"]
     known = read(unsteady)["metrics"]
@@ -79,7 +79,7 @@ def test_chosen_epoch_that_is_the_last_is_not_scored_again(settings, tmp_path, m
     more = {"num_train_epochs": 1, **DEV}
     results = run_with(settings, output_dir=str(tmp_path / "run"), **more)
     assert results["best_epoch"] == 1 and results["metrics"]["last"] == results["metrics"]["healed"]
-    assert asked == ["damaged", "healed"]
+    assert asked == ["damaged", "scored", "healed"]
 
 
 def test_without_a_held_out_part_it_is_the_last_of_the_epochs(settings, tmp_path):

@@ -193,6 +193,28 @@ def test_collapsed(predictions, score, baseline, expected):
     assert task_type().collapsed(score, baseline, (logits, "hidden states")) is expected
 
 
+@pytest.mark.parametrize(
+    "predictions, score, baseline, expected",
+    [
+        (np.float32([2.5, 2.5 + 1e-6, 2.5]), 0.9, None, True),
+        (np.float32([2.5, 2.6, 2.5]), 0.9, 1.2, False),
+        (np.float32([2.5, 2.6, 2.5]), 1.3, 1.2, True),
+        (np.array([[0, 1, 1], [0, 1, 1]]), 0.9, None, True),
+        (np.array([[0, 1, 1], [0, 1, 0]]), 0.9, None, False),
+        (np.array([1]), 0.9, None, False),
+    ],
+    ids=["one figure", "figures", "an error no smaller", "one set of labels", "sets of labels", "a single example"],
+)
+def test_collapsed_of_other_answers_than_classes(predictions, score, baseline, expected):
+    class Error(TaskType):
+        greater_is_better = False
+
+        def predictions(self, outputs):
+            return outputs
+
+    assert Error().collapsed(score, baseline, predictions) is expected
+
+
 def test_resamples_are_scikit_learns_fast_and_slow():
     rng = np.random.default_rng(3)
     counts = np.stack([np.bincount(rng.integers(90, size=90), minlength=90) for _ in range(20)], axis=1)

@@ -157,13 +157,16 @@ class TaskType:
     def collapsed(self, score, baseline, outputs):
         """Whether a model has learnt nothing: one answer for every example, or no better than `baseline`.
 
+        An answer is a class, a figure, or all labels of an example. Without a baseline only the first counts.
+
         Args:
             score: its primary metric.
             baseline: what `baseline` gives, or None.
             outputs: of the model, as for `predictions`.
         """
         predicted = np.asarray(self.predictions(outputs))
-        alike = len(predicted) > 1 and (predicted == predicted[0]).all()
+        same = np.isclose if predicted.dtype.kind == "f" else np.equal  # figures that differ by rounding are one answer
+        alike = len(predicted) > 1 and same(predicted, predicted[0]).all()
         if baseline is None:
             return bool(alike)
         return bool(alike or (score <= baseline if self.greater_is_better else score >= baseline))

@@ -1,0 +1,32 @@
+"""What Trainer's log says of each evaluation of a training."""
+
+
+def pick(logged, prefix, names):
+    """The metrics out of what Trainer logs under ``prefix``."""
+    return {name: logged[f"{prefix}_{name}"] for name in names}
+
+
+def per_epoch(log, names):
+    """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss.
+
+    Args:
+        log: ``log_history`` of a trainer.
+        names: of the metrics.
+    """
+    train_loss = {entry["step"]: entry["loss"] for entry in log if "loss" in entry}
+    return [
+        {"epoch": entry["epoch"], "step": entry["step"], **pick(entry, "eval", names)}
+        | {"train_loss": train_loss.get(entry["step"])}
+        for entry in log
+        if "eval_loss" in entry
+    ]
+
+
+def scores_at(log, step):
+    """What the log says of a step's scores on rows that have no say in the choice, or None."""
+    return next((entry for entry in log if entry["step"] == step and "scored_loss" in entry), None)
+
+
+def by_step(predicted):
+    """The columns that say what each evaluation predicted: {step: classes (examples,)} by "step_N"."""
+    return {f"step_{step}": classes for step, classes in predicted.items()}
