@@ -36,7 +36,8 @@ def safe(text):
 def _lines(lines):
     data = []
     for series in lines.series:
-        data += _band(series) if any(series.spread) else []
+        alone = len(series.x) == 1  # a band of one point has no width
+        data += _band(series) if any(series.spread) and not alone else []
         spread = [f" \u00b1 {s:.4f}" if n > 1 else "" for s, n in zip(series.spread, series.counts, strict=True)]
         data.append(
             {
@@ -49,6 +50,7 @@ def _lines(lines):
                 "hovertemplate": f"{safe(series.name)}<br>{lines.x_label}: %{{x}}<br>%{{y:.4f}}%{{customdata[0]}} "
                 "(n %{customdata[1]})<extra></extra>",
                 "line": {"color": series.colour, "dash": series.dash, "width": 2},
+                **({"error_y": {"type": "data", "array": series.spread, "thickness": 1}} if alone else {}),
                 **({} if series.marker == "none" else {"marker": {"symbol": series.marker, "size": 7}}),
             }
         )
