@@ -1,6 +1,7 @@
 """What score a healing strategy reaches at what cost, and which are on the Pareto front."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
@@ -11,7 +12,8 @@ COSTS = {  # name -> (title, function of a run's ``healing``)
     "seconds": ("seconds of training steps", lambda healing: _times(healing, "seconds_per_step")),
     "parameters": ("trainable parameters", lambda healing: healing.get("trainable_parameters")),
 }
-APART = ("healing", "healing_options")  # in which the groups of a family differ
+# In which the groups of a family differ: what is a part of a strategy.
+APART = ("healing", "healing_options", "heal_text", "teacher", "reuse_frozen")
 
 
 @dataclasses.dataclass
@@ -78,9 +80,11 @@ def front(points):
 
 
 def _name(group):
-    run = next(iter(group.runs))
-    options = group.settings.get("healing_options")
-    return str(run.config.get("healing") or "full") + (f" ({options})" if options else "")
+    run, settings = next(iter(group.runs)), group.settings
+    said = [str(settings["healing_options"])] if settings.get("healing_options") else []
+    said += [f"{name} {pathlib.Path(settings[name]).name}" for name in ("heal_text", "teacher") if settings.get(name)]
+    said += ["reuse_frozen"] if settings.get("reuse_frozen") else []
+    return str(run.config.get("healing") or "full") + (f" ({', '.join(said)})" if said else "")
 
 
 def _flops(healing):

@@ -8,7 +8,7 @@ import pickle
 from transformers import set_seed
 
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
-from ..healing.cost import Cost, flops_of_pass, shared_out
+from ..healing.cost import Cost, flops_before
 from ..healing.frozen import ROW, FrozenLayers
 from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
@@ -137,17 +137,8 @@ class Experiment:
         return found | (self.frozen.describe() if self.frozen else {})
 
     def _flops_before(self):
-        """FLOPs of passing the training examples through what is frozen, and through a teacher; None if unknown."""
-        args = self.trainer.args
-        if shared_out(args):
-            return None
         rows = (self.splits if self.frozen else self.task.splits)["train"]
-
-        def count(model, more=()):
-            return flops_of_pass(model, rows, self.tokenizer, args.per_device_train_batch_size, more)
-
-        taken = count(self.model) - count(self.model, [ROW]) if self.frozen else 0
-        return taken + sum(map(count, self.strategy.passes(self.model)))
+        return flops_before(self.trainer, self.model, rows, self.tokenizer, [ROW] if self.frozen else [])
 
     def _make_trainer(self):
         read = self.inside.read

@@ -131,6 +131,26 @@ def _typical_rows(rows, size):
     return rows.select(order[(len(order) - size) // 2 :][:size])
 
 
+def flops_before(trainer, model, rows, tokenizer, past=()):
+    """FLOPs of what goes through models once before training: what is frozen, and a teacher; None if not known.
+
+    Args:
+        trainer: a `HealingTrainer`.
+        model: the whole model.
+        rows: the tokenized training examples.
+        tokenizer: their tokenizer.
+        past: columns with which the model passes over layers that were passed once; none without such layers.
+    """
+    if shared_out(trainer.args):
+        return None
+
+    def count(model, more=()):
+        return flops_of_pass(model, rows, tokenizer, trainer.args.per_device_train_batch_size, more)
+
+    taken = count(model) - count(model, past) if past else 0
+    return taken + sum(map(count, trainer.strategy.passes(model)))
+
+
 def flops_of_pass(model, rows, tokenizer, size, more=()):
     """FLOPs of passing every example through a model once, forward: those of a batch of middling length, times all.
 

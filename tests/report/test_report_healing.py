@@ -124,6 +124,25 @@ def test_what_each_strategy_costs_and_which_are_on_the_front(content):
     assert line.x == pytest.approx([3e9, 9e10, 1.2e11]) and line.y == pytest.approx([0.455, 0.635, 0.655])
 
 
+def test_the_spread_over_seeds_shows_at_a_single_point(content):
+    from matplotlib.figure import Figure
+
+    from healbert.report.figures.interactive import _lines
+    from healbert.report.figures.static import _draw_lines
+
+    (figure,) = figures(content, "pareto")
+    lines = figure.rows[1][0].content
+    spreads = {s.name: s.spread for s in lines.series if len(s.x) == 1}
+    assert spreads.keys() == COST.keys() and all(spread[0] > 0 for spread in spreads.values())
+    shown = {trace["name"]: trace["error_y"]["array"] for trace in _lines(lines)["data"] if "error_y" in trace}
+    assert shown == spreads
+    axis = Figure().subplots()
+    _draw_lines(axis, lines)
+    bars = [bar.get_segments()[0] for bar in axis.collections]
+    heights = sorted(segment[1][1] - segment[0][1] for segment in bars)
+    assert heights == pytest.approx(sorted(2 * spread[0] for spread in spreads.values()))
+
+
 def test_what_is_done_once_before_the_steps_counts(tmp_path):
     maker = Maker(tmp_path, ONE)
     write_healing(maker, seeds=(0,))
@@ -134,6 +153,22 @@ def test_what_is_done_once_before_the_steps_counts(tmp_path):
     found = {r["strategy"]: r["flops"] for r in table.records}
     assert found["linear_probe"] == STEPS * 1e8 + 4e10 and found["lora"] == STEPS * 3e9 + 3e9
     assert found["full"] == STEPS * 4e9
+
+
+def test_what_belongs_to_a_strategy_sets_no_runs_apart(tmp_path):
+    maker = Maker(tmp_path, ONE)
+    write_healing(maker, seeds=(0,), ways=("full",))
+    more = {"distill": {"teacher": "there/judge"}, "continued_pretraining": {"heal_text": "there/books.txt"}}
+    more["damaged_only"] = {"reuse_frozen": True}
+    for way, setting in more.items():
+        maker.run("sst2", 0.5, seed=0, healing=way, **setting)
+    (table,) = tables(make_content(tmp_path), "pareto")
+    assert [r["strategy"] for r in table.records] == [
+        "continued_pretraining (heal_text books.txt)",
+        "damaged_only (reuse_frozen)",
+        "distill (teacher judge)",
+        "full",
+    ]
 
 
 def test_one_strategy_is_no_comparison(tmp_path):

@@ -44,7 +44,9 @@ def _draw_lines(axis, lines, gid):
         axis.plot(series.x, series.y, label=clean(series.name), markersize=4, linewidth=1.5, gid=own, **look)
         marks.append(Mark(own, _line_titles(lines, series)))
         y, spread = np.array(series.y), np.array(series.spread)
-        if spread.any():
+        if len(y) == 1 and spread.any():  # a band of one point has no width
+            axis.errorbar(series.x, y, spread, color=series.colour, linewidth=1, capsize=2)
+        elif spread.any():
             axis.fill_between(series.x, y - spread, y + spread, color=series.colour, alpha=0.15, linewidth=0)
     for place, (name, y) in enumerate(lines.levels):
         axis.axhline(y, color=GREY, linestyle=(0, (1, 1.5 + 2 * place)), linewidth=1.2, label=name)

@@ -29,7 +29,8 @@ def _figure(name, family, places, dataset):
         return None
     caption = (
         f"{family.metric.capital} after healing against what healing cost, means over seeds. The line joins the "
-        "strategies on the Pareto front: no other is as good and cheaper, or better and as cheap."
+        "strategies on the Pareto front: no other is as good and cheaper, or better and as cheap. The "
+        "bars are one standard deviation over seeds to either side."
     )
     return Figure(name, f"Score against cost on {dataset}: {family.label}", caption, rows)
 
