@@ -147,7 +147,7 @@ def test_the_widest_comes_first(base, tmp_path):
 
 
 def test_it_ends_at_the_most_seeds_and_says_so(base, tmp_path):
-    grown, lines = until(Study(tmp_path, wide=0.5), planned(base, tmp_path), most=7)
+    grown, lines = until(Study(tmp_path, wide=0.1), planned(base, tmp_path), most=7)
     assert seeds_of(grown)["bottom 50%"] == [1, 2, 3, 4, 5, 6, 7]
     assert any("still wide" in line and "bottom 50%" in line and "it has 7 seeds" in line for line in lines)
 
