@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from ..arguments.neutral import NOT_IDENTITY
+from ..results.plans import planned_runs, read_plans
 from ..results.read import read_runs, read_scans
 from ..results.schema import count_teachers, is_damage, methods_of, place_of, source_name
 from ..results.validation import SEEDS
@@ -140,6 +141,12 @@ class Study:
     scans: list = dataclasses.field(default_factory=list)  # (path below the folder, its scan.json)
     unusable_scans: list = dataclasses.field(default_factory=list)  # (path below the folder, reason)
     teachers: int = 0  # intact runs beside, for others to learn from, which are not among the runs
+    plans: list = dataclasses.field(default_factory=list)  # of sweeps, as `results.plans.read_plans` gives them
+
+    @functools.cached_property
+    def planned(self):
+        """{hash at the end of a run's name: what a sweep's plan says of it}, empty without a plan."""
+        return planned_runs(self.plans)
 
     @property
     def environments(self):
@@ -166,7 +173,8 @@ def collect(directory):
         raise UserError(f"{directory} holds {found}, so there is nothing to report{named}; name a folder of results")
     _name_datasets(runs)
     _name_metrics(runs)
-    beside = scans, unusable_scans, count_teachers(directory)
+    folders = [run.folder for run in runs] + [folder for folder, _ in unusable]
+    beside = scans, unusable_scans, count_teachers(directory), read_plans(directory, folders)
     return Study(directory, runs, _group(runs), unfinished, unreadable, *beside)
 
 

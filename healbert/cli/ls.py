@@ -14,11 +14,16 @@ def ls(argv):
     parser.add_argument("folder", metavar="DIR", help="a results folder: of a run, of a sweep, or of several")
     parser.add_argument("--json", action="store_true", help="a list of objects, for scripts")
     options = parser.parse_args(argv)
+    from ..results.plans import FINISHED, count_finished, planned_runs, read_plans
     from ..results.read import list_runs
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `ls DIR | head`
     rows = list_runs(options.folder)
     print(json.dumps(rows, indent=2, ensure_ascii=False) if options.json else _as_table(rows))
+    plans = read_plans(options.folder, [f"{options.folder}/{row['run']}" for row in rows])
+    finished = [row["run"] for row in rows if row["status"] in FINISHED]
+    if not options.json and (told := count_finished(planned_runs(plans), finished)):
+        print(told)
     teachers = sum(is_teacher(row["run"]) for row in rows)
     if teachers and not options.json:
         print(f"{TEACHERS}: {teachers} intact, for others to learn from (--healing distill); reports leave them out")

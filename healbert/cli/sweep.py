@@ -13,7 +13,7 @@ from .parser import command_parser
 def sweep(argv):
     """Run every run of a sweep file that is not done."""
     parser = command_parser("sweep", sweep.__doc__)
-    parser.add_argument("file", metavar="SWEEP.yaml", help="base, grid, include and exclude: see docs/sweeps.md")
+    parser.add_argument("file", metavar="SWEEP.yaml", help="base, grid, zip, include and exclude: see docs/sweeps.md")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="replaces a setting of the file; a list: a grid"
     )
@@ -22,6 +22,13 @@ def sweep(argv):
     parser.add_argument("--retry_failed", action="store_true", help="run failed runs again")
     parser.add_argument("--save_model", action="store_true", help="keep the weights of every run")
     parser.add_argument("--max_runs", type=_count, default=100_000, help="a sweep of more is refused (default: 100000)")
+    parser.add_argument(
+        "--until_width", type=_width, metavar="W", help="add seeds until 95%% intervals of what is lost are no wider"
+    )
+    parser.add_argument("--max_seeds", type=_count, default=20, help="with --until_width, no more seeds (default: 20)")
+    parser.add_argument(
+        "--plan_seeds", type=_width, metavar="W", help="print how many seeds that is likely to take, and run nothing"
+    )
     parser.add_argument("--engine", default="local", help="local (default), ray, slurm, or one of a plugin")
     parser.add_argument("--workers", type=_count, help="runs at a time; default: GPU slots, else CPU cores, at most 4")
     parser.add_argument("--runs_per_gpu", type=_count, default=1, help="runs that share a GPU (default: 1)")
@@ -37,17 +44,22 @@ def sweep(argv):
     sys.exit(_sweep(**options))
 
 
-def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, max_runs, **options):
+def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, max_runs, plan_seeds, **options):
     """Plans, runs and prints; returns the exit status: 1 if a run failed."""
-    from ..sweep.progress import Progress
-    from ..sweep.run import describe_plan, prepare, run_plan
+    from ..sweep.run import describe_plan, prepare, run_prepared
+    from ..sweep.seeds import plan_seeds as likely_seeds
 
     output_dir = output_dir or str(pathlib.Path("runs") / pathlib.Path(file).stem)
     assignments = [*set, *(["save_model=true"] if save_model else [])]
     plan = prepare(file, output_dir, assignments, options["processes_per_run"], max_runs)
+    if plan.doubt():
+        print(f"warning: {plan.doubt()}", file=sys.stderr)
+    if plan_seeds:
+        print(likely_seeds(plan, output_dir, plan_seeds, options["max_seeds"]))
+        return 0
     if not dry_run:
         options["slurm"] = dict(map(_parameter, slurm))
-        run_plan(plan, output_dir, engine, retry_failed, Progress(plan), **options)
+        plan = run_prepared(plan, output_dir, engine, retry_failed, progress=True, **options)
     print(describe_plan(plan, output_dir, options["workers"] or 1))
     return int(bool(plan.in_state("failed")) and not dry_run)
 
@@ -65,11 +77,19 @@ def _count(text):
     return int(text)
 
 
-def _seconds(text):
+def _above_zero(text, what):
     try:
         value = float(text)
     except ValueError:
         value = 0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not {what} above 0")
     return value
+
+
+def _seconds(text):
+    return _above_zero(text, "a number of seconds")
+
+
+def _width(text):
+    return _above_zero(text, "a width, in the metric's own unit,")

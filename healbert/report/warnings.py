@@ -6,6 +6,7 @@ import json
 
 from ..analysis.collect import INTACT, Damage, signature
 from ..arguments.neutral import NOT_IDENTITY
+from ..results.plans import FINISHED, count_finished, run_hash
 from .text import count
 
 HASH_LETTERS = 12
@@ -34,7 +35,7 @@ def warnings(study, problems):
     if study.unfinished:
         begun = count(len(study.unfinished), "run")
         found.append(f"Half finished: {begun} begun and not finished; figures may change.")
-    found += [sentence for group in study.groups if (sentence := _holes(study, group))]
+    found += _of_plans(study) + [sentence for group in study.groups if (sentence := _holes(study, group))]
     if study.unreadable:
         found.append(f"{count(len(study.unreadable), 'run')} left out: results.json cannot be used.")
     if study.unusable_scans:
@@ -66,8 +67,24 @@ def short_hash(commit):
     return commit[:HASH_LETTERS].removesuffix("+") + changed
 
 
+def _of_plans(study):
+    """What the plans of the folder's sweeps say: how much is missing, and that seeds were added by a rule."""
+    finished = [run.folder.name for run in study.runs if run.status in FINISHED]
+    missing = study.planned.keys() - set(map(run_hash, finished))
+    found = [f"{count_finished(study.planned, finished)}."] if missing else []
+    for width, most in sorted({(until["width"], until["max_seeds"]) for p in study.plans if (until := p.get("until"))}):
+        found.append(
+            "Seeds were added, damage by damage, until the 95% interval over seeds of what is lost was no wider than "
+            f"{width:g} (at most {most:g} seeds): by its width alone, whatever it said. Damages have different numbers "
+            "of seeds for that reason."
+        )
+    return found
+
+
 def _holes(study, group):
-    """A sentence on the combinations of a group's values that no run is of, or None."""
+    """A sentence on the combinations of a group's values that no run is of, or None; where a plan says it, None."""
+    if all(run_hash(run.folder.name) in study.planned for run in group.runs):
+        return None
     wanted, there = _combinations(group)
     missing = len(wanted - there)
     if not missing:

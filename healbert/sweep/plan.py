@@ -7,10 +7,12 @@ import pathlib
 import statistics
 import sys
 
+from ..analysis.collect import Damage
 from ..arguments.parser import make_arguments, typed
 from ..arguments.teacher import teacher_arguments
+from ..results.plans import plan_path, run_hash, write_plan
 from ..results.read import is_locked, read_sound
-from ..results.schema import error_message, primary_of, source_name
+from ..results.schema import error_message, place_of, primary_of, source_name
 from ..utils.errors import UserError
 from .tokens import TOKENS
 
@@ -22,14 +24,17 @@ class PlannedRun:
     """One run of a sweep.
 
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
-    ``folder`` its results folder, ``state`` "todo", "completed", "diverged" or "failed", ``results`` what of its
-    ``results.json`` a sweep needs, ``written`` tells one writing of that file from another, and ``teacher`` is the run
-    of the sweep that it learns from, if any.
+    ``folder`` its results folder, ``seeds`` its own and those of its damages (none of an intact one), ``damage`` what
+    that is in words, ``state`` "todo", "completed", "diverged" or "failed", ``results`` what of its ``results.json`` a
+    sweep needs, ``written`` tells one writing of that file from another, and ``teacher`` is the run of the sweep that
+    it learns from, if any.
     """
 
     settings: dict
     kind: tuple | None
     folder: pathlib.Path
+    seeds: tuple = ()
+    damage: str = ""
     state: str = "todo"
     results: dict | None = None
     written: tuple | None = None
@@ -78,13 +83,36 @@ def _needed(results):
 
 @dataclasses.dataclass
 class Plan:
-    """The runs of a sweep, and what is known of them."""
+    """The runs of a sweep, and what is known of them.
+
+    ``source`` is what the sweep was read from, by which its plan in the folder is known, and ``name`` that in short.
+    """
 
     runs: list
     duplicates: int = 0
+    source: object = None
+    name: str = ""
 
     def in_state(self, *states):
         return [run for run in self.runs if run.state in states]
+
+    def doubt(self):
+        """A sentence where several seeds share one draw of the damage, with what mends it; else ""."""
+        damaged = {run.seeds for run in self.runs if len(run.seeds) > 1}
+        seeds, draws = {own for own, *_ in damaged}, {tuple(drawn) for _, *drawn in damaged}
+        if len(seeds) < 2 or len(draws) > 1:
+            return ""
+        return (
+            f"{len(seeds)} seeds share one draw of the damage (corrupt_seed {draws.pop()[0]}), so nothing is known of "
+            "other draws; corrupt_seed: same_as_seed in base draws it anew with each seed"
+        )
+
+    def write(self, output_dir, until=None):
+        """Keeps the plan in the sweep's folder; ``until`` as of `write_plan`."""
+        runs = [
+            {"name": run.name, "dataset": run.kind[1], "damage": run.damage, "seed": run.seeds[0]} for run in self.runs
+        ]
+        write_plan(plan_path(output_dir, self.source), self.name, runs, until)
 
     def seconds_left(self, workers):
         """Seconds until the rest is done, from finished runs of the same task and model, or None if there are none."""
@@ -139,20 +167,17 @@ def _expand(sweep, output_dir, processes):
             if from_grid and _is_excluded(settings, arguments, exclude):
                 continue
             name, intact = arguments.name(processes), teacher_arguments(arguments)
-            learn |= {_hash(name): _hash(intact.name(processes))} if intact else {}
+            learn |= {run_hash(name): run_hash(intact.name(processes))} if intact else {}
         except UserError as error:
             if not (from_grid and _is_excluded_as_given(settings, exclude)):
                 refused.append((settings, error))
             continue
         total += 1
         # The hash at the end: what is asked for in other words may hit the same, and is then the same run.
-        runs.setdefault(_hash(name), PlannedRun(settings, _kind(arguments), output_dir / name))
+        run = PlannedRun(settings, _kind(arguments), output_dir / name, _seeds(arguments), _damage(arguments))
+        runs.setdefault(run_hash(name), run)
     _link_teachers(runs, learn)
     return runs, refused, total
-
-
-def _hash(name):
-    return name.rpartition("-")[2]
 
 
 def _link_teachers(runs, learn):
@@ -177,6 +202,14 @@ def _kind(arguments):
     return sys.intern(arguments.model.model_name_or_path), sys.intern(source_name(vars(arguments.data)))
 
 
+def _seeds(arguments):
+    return arguments.training.seed, *(spec.seed for spec in arguments.specs if not spec.intact)
+
+
+def _damage(arguments):
+    return sys.intern(str(Damage(*place_of(vars(arguments.corruption)))))
+
+
 def _typed_values(key, value):
     return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
 
@@ -197,7 +230,7 @@ def _matches(settings, exclude):
 
 
 def _describe_refused(refused, sweep):
-    varying = {*sweep.grid, *(key for entry in sweep.include for key in entry)} - {*TOKENS}
+    varying = {*sweep.grid, *sweep.zip, *(key for entry in sweep.include for key in entry)} - {*TOKENS}
     named = [", ".join(f"{k}={v}" for k, v in settings.items() if k in varying) for settings, _ in refused[:NAMED]]
     more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
     return f"{len(refused)} runs cannot run ({'; '.join(named)}{more}): {refused[0][1]}"
@@ -221,9 +254,9 @@ def _look_at_all(runs, output_dir):
         names = sorted(path.name for path in output_dir.iterdir()) if output_dir.is_dir() else []
     except OSError as error:
         raise UserError(f"results folder {output_dir} cannot be read: {error.strerror}") from error
-    present = {_hash(name): name for name in names}
+    present = {run_hash(name): name for name in names}
     for run in runs:
-        name = present.get(_hash(run.name))
+        name = present.get(run_hash(run.name))
         if name:  # also under the name of the same run in other words
             run.folder = output_dir / name
             run.look()

@@ -17,10 +17,12 @@ from .engines import LAUNCHERS, Job, Options, is_of_this_machine, start_engine
 from .plan import make_plan
 from .progress import Progress, count_runs
 from .share import Share, at_work, keep_threads, threads_of
-from .sweep_file import check_size, read_sweep
+from .sweep_file import check_size, read_sweep, source_of
 from .tokens import token_files, without_tokens
+from .until import run_until
 
 MAX_RUNS = 100_000  # of one sweep; more is most likely a mistake
+MAX_SEEDS = 20  # that a dataset and damage get where seeds are added
 
 
 class SweepStopped(KeyboardInterrupt):
@@ -28,18 +30,28 @@ class SweepStopped(KeyboardInterrupt):
 
 
 def run_sweep(
-    sweep, output_dir, engine="local", retry_failed=False, progress=True, assignments=(), max_runs=MAX_RUNS, **options
+    sweep,
+    output_dir,
+    engine="local",
+    retry_failed=False,
+    progress=True,
+    assignments=(),
+    max_runs=MAX_RUNS,
+    until_width=None,
+    max_seeds=MAX_SEEDS,
+    **options,
 ):
     """Runs every run of a sweep that is not done.
 
     Args:
-        sweep: a sweep file, or a dict with ``base``, ``grid``, ``include``, ``exclude``.
+        sweep: a sweep file, or a dict with ``base``, ``grid``, ``zip``, ``include``, ``exclude``.
         output_dir: the sweep's results folder; each run gets a folder in it.
         engine: a name in `healbert.sweep.engines.ENGINES`.
         retry_failed: run failed runs again.
         progress: show what happens.
         assignments: ``KEY=VALUE`` texts that replace settings of the sweep.
         max_runs: a sweep that describes more is refused.
+        until_width, max_seeds: add seeds until the intervals of what is lost are no wider, see `run_until`.
         options: fields of `healbert.sweep.engines.Options`.
 
     Returns:
@@ -49,25 +61,44 @@ def run_sweep(
         UserError: if the sweep, a run of it, the folder or the engine cannot be used; nothing has run then.
     """
     plan = prepare(sweep, output_dir, assignments, options.get("processes_per_run", 1), max_runs)
-    run_plan(plan, output_dir, engine, retry_failed, Progress(plan) if progress else None, **options)
+    if plan.doubt():
+        warnings.warn(plan.doubt(), stacklevel=2)
+    run_prepared(plan, output_dir, engine, retry_failed, progress, until_width, max_seeds, **options)
     return load_results(output_dir)
+
+
+def run_prepared(plan, output_dir, engine, retry_failed, progress, until_width=None, max_seeds=MAX_SEEDS, **options):
+    """Runs a `Plan`, in rounds where seeds are to be added; returns the `Plan` of all runs. See `run_sweep`."""
+
+    def run(part, until=None):
+        again = retry_failed and part is plan  # once, not in every round
+        run_plan(part, output_dir, engine, again, Progress(part) if progress else None, until, **options)
+
+    if until_width is not None:
+        told = print if progress else (lambda line: None)
+        return run_until(plan, output_dir, until_width, max_seeds, run, options.get("processes_per_run", 1), told)
+    run(plan)
+    return plan
 
 
 def prepare(sweep, output_dir, assignments=(), processes=1, max_runs=MAX_RUNS):
     """The `Plan` of a sweep file or dict; see `run_sweep`."""
-    sweep = read_sweep(sweep, assignments)
-    check_size(sweep, max_runs)
-    return make_plan(sweep, output_dir, processes)
+    read = read_sweep(sweep, assignments)
+    check_size(read, max_runs)
+    plan = make_plan(read, output_dir, processes)
+    plan.source, plan.name = source_of(sweep, assignments)
+    return plan
 
 
-def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None, **options):
-    """Runs what is to do of a `Plan`; see `run_sweep`."""
+def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None, until=None, **options):
+    """Runs what is to do of a `Plan`; see `run_sweep`, and of ``until`` `Plan.write`."""
     options = Options(folder=str(output_dir), **options)
     check_choice("run launcher", options.run_launcher, LAUNCHERS)
     todo = plan.in_state("todo", "failed") if retry_failed else plan.in_state("todo")
+    _require_writable(pathlib.Path(output_dir))
+    plan.write(output_dir, until)
     if not todo:
         return
-    _require_writable(pathlib.Path(output_dir))
     for run in plan.in_state("completed", "diverged"):
         _tidy(run)
     check_runs(todo, options.processes_per_run)
