@@ -35,7 +35,11 @@ DIGITS = 12  # of the hash in a name: of 100,000 runs, two share theirs with a c
 
 @dataclasses.dataclass
 class Arguments:
-    """All settings of one run, validated. ``plugins`` are the hashes of what was imported for it, by name."""
+    """All settings of one run, validated.
+
+    ``plugins`` are the hashes of what was imported for it, by name; ``known`` is what ``training`` holds, as a dict,
+    where a sweep has worked that out for many runs.
+    """
 
     model: ModelArguments
     data: DataArguments
@@ -44,6 +48,7 @@ class Arguments:
     features: FeatureArguments
     training: TrainingArguments
     plugins: dict = dataclasses.field(default_factory=dict)
+    known: dict | None = None
 
     @functools.cached_property
     def sources(self):
@@ -73,6 +78,11 @@ class Arguments:
         """The damages that the flags describe, one after another: a list of `CorruptionSpec`."""
         return self.corruption.specs()
 
+    @functools.cached_property
+    def needs_intact(self):
+        """Whether the intact run of the same settings is its teacher."""
+        return self.run.needs_intact
+
     @property
     def spec(self):
         """The `CorruptionSpec` that the flags describe, or the list of several."""
@@ -84,7 +94,7 @@ class Arguments:
         return {name: copy.copy(value) for name, value in settings if name not in ("token", "hub_token")}
 
     def _all_settings(self):
-        flat = self.training.to_dict()
+        flat = dict(self.known or self.training.to_dict())
         for part in (self.model, self.data, self.corruption, self.run, self.features):
             flat.update(vars(part))  # asdict takes longer
         return flat
@@ -183,26 +193,24 @@ def counting(settings):
     """
     left_out = WITHOUT_EFFECT | BY_CONTENT | {name for name, is_idle in IDLE.items() if is_idle(settings)}
     # Nearly all are at their baseline: what is cheap to ask comes first.
-    changed = [name for name, value in settings.items() if value != _baseline(name) and name not in left_out]
+    usual = _baselines()
+    changed = [name for name, value in settings.items() if value != usual.get(name) and name not in left_out]
     return {name: _whole(settings[name]) for name in changed}
 
 
 def baseline(name):
     """The value of a setting that adds nothing to a run's name; None for one that this program does not know."""
-    return BASELINE[name] if name in BASELINE else _defaults().get(name)
-
-
-_baseline = functools.cache(baseline)
+    return _baselines().get(name)
 
 
 @functools.cache
-def _defaults():
+def _baselines():
     groups = (ModelArguments, DataArguments, CorruptionArguments, RunArguments, FeatureArguments, TrainingArguments)
     found = {}
     for field in (field for group in groups for field in dataclasses.fields(group)):
         made = field.default_factory is not dataclasses.MISSING
         found[field.name] = field.default_factory() if made else field.default
-    return found
+    return found | BASELINE
 
 
 def _whole(value):

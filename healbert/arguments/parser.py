@@ -17,6 +17,7 @@ from ..utils.errors import UserError
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
 from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
+from .parts import Parts
 from .plugins import load_plugins, plugins_in
 from .recipes import read_recipe, recipe_names
 from .spellings import meant
@@ -92,7 +93,7 @@ def parse_arguments(argv):
         argv = to_argv(settings, known_flags()) + argv
     plugins = load_plugins(plugins_in(argv))  # before --help, which says what they add
     given = _begun(_given(argv), settings)
-    return _instantiate(given, plugins), given.get("print_config", False)
+    return _instantiate(given, plugins, Parts()), given.get("print_config", False)
 
 
 def print_settings(arguments):
@@ -102,10 +103,15 @@ def print_settings(arguments):
 
 def make_arguments(**settings):
     """`Arguments` from Python: the same names, defaults and checks as the command line."""
+    return arguments_of(settings, Parts())
+
+
+def arguments_of(settings, parts):
+    """The same of a dict; ``parts`` are what makes their parts: `Parts`, or what runs of a sweep share."""
     given = {}
     for argv in [_flag(name, value) for name, value in settings.items()]:
         given |= _given_by(argv)
-    return _instantiate(_begun(given, settings), load_plugins(dict.fromkeys(given.get("plugin") or ())))
+    return _instantiate(_begun(given, settings), load_plugins(dict.fromkeys(given.get("plugin") or ())), parts)
 
 
 def _begun(given, settings):
@@ -225,7 +231,7 @@ def to_argv(settings, known):
     return argv
 
 
-def _instantiate(given, plugins):
+def _instantiate(given, plugins, parts):
     values = _unset() | _defaults_of_task(given) | given
     values["plugin"] = list(dict.fromkeys(values["plugin"] or ())) or None
     if values["hub_strategy"] not in ("end", "every_save"):
@@ -236,14 +242,9 @@ def _instantiate(given, plugins):
         values["resume_from_checkpoint"] = None
     check_training(values)
     follow_type(values)
-    ours = [group(**_pick(values, group)) for group in GROUPS[:-1]]
-    try:
-        training = TrainingArguments(**_pick(values, TrainingArguments))
-    except (ValueError, ImportError, OSError) as error:  # deepspeed is not installed; a file it names is missing
-        raise UserError(str(error)) from error
-    if training.device.type == "cpu":
-        training.dataloader_pin_memory = False  # torch warns each time otherwise
-    arguments = Arguments(*ours, training, plugins)
+    ours = [parts.group(group, _pick(values, group)) for group in GROUPS[:-1]]
+    training, known = parts.training(_pick(values, TrainingArguments))
+    arguments = Arguments(*ours, training, plugins, known)
     arguments.run.check(training)
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))

@@ -14,7 +14,7 @@ def teacher_arguments(arguments, output_dir=None):
         arguments: `Arguments` of the run that learns.
         output_dir: the folder of the teacher's run.
     """
-    if not arguments.run.needs_intact:
+    if not arguments.needs_intact:
         return None
     run = dataclasses.replace(
         arguments.run,

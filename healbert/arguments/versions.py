@@ -55,7 +55,7 @@ def versions_of(arguments):
     found = {part: meaning.version for part, meaning in MEANINGS.items() if meaning.concerns(arguments)}
     if not arguments.specs[0].intact:
         found |= {f"method {spec.method}": METHODS[spec.method].version for spec in arguments.specs}
-    names = strategy_names(arguments.run.healing) + (["full"] if arguments.run.needs_intact else [])
+    names = strategy_names(arguments.run.healing) + (["full"] if arguments.needs_intact else [])
     found |= {f"healing {name}": STRATEGIES[name].version for name in names}
     found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
     return {part: version for part, version in found.items() if version > 1}

@@ -8,7 +8,8 @@ import statistics
 import sys
 
 from ..analysis.collect import Damage
-from ..arguments.parser import make_arguments, typed
+from ..arguments.parser import arguments_of, make_arguments, typed
+from ..arguments.parts import SharedParts
 from ..arguments.teacher import teacher_arguments
 from ..results.plans import plan_path, run_hash, write_plan
 from ..results.read import is_locked, read_sound
@@ -158,12 +159,12 @@ def make_plan(sweep, output_dir, processes=1):
 
 def _expand(sweep, output_dir, processes):
     """({hash: `PlannedRun`}, the settings that are refused and why, how many runs were asked for)."""
-    runs, refused, total, sources, learn = {}, [], 0, {}, {}
+    runs, refused, total, parts, known, learn = {}, [], 0, SharedParts(), {}, {}
     exclude = [{key: _typed_values(key, value) for key, value in entry.items()} for entry in sweep.exclude]
     for settings, from_grid in sweep.settings():
         try:
-            arguments = make_arguments(**settings, output_dir=str(output_dir))
-            _share_sources(arguments, sources)
+            arguments = arguments_of(settings | {"output_dir": str(output_dir)}, parts)
+            _share(arguments, known)
             if from_grid and _is_excluded(settings, arguments, exclude):
                 continue
             name, intact = arguments.name(processes), teacher_arguments(arguments)
@@ -188,14 +189,20 @@ def _link_teachers(runs, learn):
             runs[other].settings = runs[other].settings | {"save_model": True}
 
 
-def _share_sources(arguments, known):
-    """Has runs of one model, data set and others beside share what those are: to find out takes the longest."""
-    run, donors = arguments.run, tuple(spec.donor for spec in arguments.specs)
-    own = (*vars(arguments.model).values(), *vars(arguments.data).values())
-    key = (*own, donors, arguments.features.trace_reference, run.teacher, run.heal_text)
+def _share(arguments, known):
+    """Has runs of equal parts, which are one object then, share what they stand for: to find out takes the longest."""
+    run, model, data = arguments.run, arguments.model, arguments.data
+    _share_one(arguments, "specs", id(arguments.corruption), known)
+    _share_one(arguments, "needs_intact", id(run), known)
+    others = (tuple(spec.donor for spec in arguments.specs), arguments.features.trace_reference, run.teacher)
+    _share_one(arguments, "sources", (*vars(model).values(), *vars(data).values(), *others, run.heal_text), known)
+
+
+def _share_one(arguments, name, key, known):
+    key = (name, key)
     if key not in known:
-        known[key] = arguments.sources
-    vars(arguments)["sources"] = known[key]  # where `functools.cached_property` keeps it
+        known[key] = getattr(arguments, name)
+    vars(arguments)[name] = known[key]  # where `functools.cached_property` keeps it
 
 
 def _kind(arguments):

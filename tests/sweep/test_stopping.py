@@ -12,6 +12,7 @@ from helpers.small import run_module
 from helpers.sweeps import (
     LONG,
     at_work,
+    command_line,
     finished,
     kill_group,
     metrics,
@@ -152,8 +153,7 @@ def test_signals_during_the_end_do_not_break_into_it(write_sweep, tmp_path, engi
         children = psutil.Process(process.pid).children(recursive=True)
         while process.poll() is None:  # as somebody does who has no patience
             process.send_signal(stop)
-            stop = signal.SIGINT  # at its end, Ray takes away whatever handles SIGTERM for a moment
-            time.sleep(0.2)
+            time.sleep(0.02)
         output, _ = process.communicate(timeout=60)
         _, alive = psutil.wait_procs(children, timeout=15)
     finally:
@@ -162,3 +162,20 @@ def test_signals_during_the_end_do_not_break_into_it(write_sweep, tmp_path, engi
     said = [line for line in output.splitlines() if not line.startswith(expected)]
     assert process.returncode == 130 and not alive, output
     assert said == ["interrupted: 0 of 1 run finished; the same command goes on"]
+
+
+@pytest.mark.slow
+def test_sigterm_while_ray_starts_ends_the_sweep_as_any_other(write_sweep, tmp_path):
+    pytest.importorskip("ray", reason="the ray extra is not installed")
+    path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
+    process = start_sweep(path, folder, "--workers", "1", "--engine", "ray")
+    try:
+        wait_for(lambda: any("gcs_server" in command_line(child) for child in psutil.Process(process.pid).children()))
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+        _, alive = psutil.wait_procs(children, timeout=15)
+    finally:
+        kill_group(process)
+    assert process.returncode == 130 and not alive and "Traceback" not in output, output
+    assert output.splitlines()[-1].startswith("interrupted: ")

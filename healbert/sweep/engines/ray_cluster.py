@@ -11,9 +11,11 @@ import socket
 import threading
 
 from ...utils.errors import UserError
+from ...utils.interrupts import CTRL_C
 from ..engines import Failure, with_threads
 from .worker import RunTimeout, run_one
 
+NO_HANDLERS = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
 RETRIES = 2  # of a run whose worker died: a node that goes down is not the run's fault
 
 
@@ -24,12 +26,26 @@ def start(options):
         UserError: if Ray is not installed or the cluster cannot be reached.
     """
     try:
-        import ray
+        ray = _import_ray()
     except ModuleNotFoundError as error:
         raise UserError("--engine ray needs Ray; run: pip install 'healbert[ray]'") from error
     if not ray.is_initialized():
         _connect(ray, options.ray_address)
     return RayEngine(ray, options)
+
+
+def _import_ray():
+    """Ray without its handlers of fatal signals in this process, which it asks for when it is imported.
+
+    At its end it would take away whatever handles SIGTERM, and for a second or two the next one would kill the sweep.
+    """
+    before = os.environ.get(NO_HANDLERS)
+    os.environ[NO_HANDLERS] = "1"
+    try:
+        import ray
+    finally:  # Ray's own processes keep theirs
+        os.environ.pop(NO_HANDLERS) if before is None else os.environ.update({NO_HANDLERS: before})
+    return ray
 
 
 def _connect(ray, address):
@@ -48,10 +64,15 @@ def _connect(ray, address):
 
 @contextlib.contextmanager
 def _own_sigterm():
-    """Keeps our handler of SIGTERM: Ray puts its own there when it starts, which dumps, and none at its end."""
+    """Keeps our handler of SIGTERM: Ray puts its own there when it starts, which ends the process."""
     ours = signal.getsignal(signal.SIGTERM)
     try:
         yield
+    except SystemExit as stopped:  # a SIGTERM came before ours was back
+        if ours is not CTRL_C:
+            raise
+        CTRL_C()
+        raise KeyboardInterrupt from stopped
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ours)
@@ -99,5 +120,4 @@ class RayEngine:
         return None
 
     def stop(self):
-        with _own_sigterm():
-            self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own
+        self.ray.shutdown()  # ends the tasks of this driver, and the cluster if it is this machine's own

@@ -102,7 +102,8 @@ class TaskType:
         for name, metric in METRICS.items():  # else a metric of a misspelt type would be left out in silence
             for kind in metric.task_types:
                 check_choice(f"metric '{name}': task type", kind, TASK_TYPES)
-        own = {name: metric for name, metric in METRICS.items() if self.name in metric.task_types}
+        own_name = self.name
+        own = {name: metric for name, metric in METRICS.items() if own_name in metric.task_types}
         primary = [name for name, metric in own.items() if metric.primary]
         if len(primary) != 1:
             found = f"{len(primary)} ({', '.join(primary)})" if primary else "none"

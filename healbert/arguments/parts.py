@@ -1,0 +1,60 @@
+"""The parts of a run's `Arguments`, made of its settings: our groups and transformers.TrainingArguments."""
+
+import copy
+
+from transformers import TrainingArguments
+
+from ..utils.errors import UserError
+
+# What TrainingArguments only holds, so that nothing else differs between two that differ in these.
+HELD = ("learning_rate", "seed")
+
+
+class Parts:
+    """Makes the parts of one run."""
+
+    def group(self, kind, settings):
+        """The ``kind`` of `groups` that is made of these settings."""
+        return kind(**settings)
+
+    def training(self, settings):
+        """TrainingArguments of these settings, and what they hold as a dict where that is known already.
+
+        Raises:
+            UserError: for what they refuse, or lack.
+        """
+        try:
+            training = TrainingArguments(**settings)
+        except (ValueError, ImportError, OSError) as error:  # deepspeed is not installed; a file it names is missing
+            raise UserError(str(error)) from error
+        if training.device.type == "cpu":
+            training.dataloader_pin_memory = False  # torch warns each time otherwise
+        return training, None
+
+
+class SharedParts(Parts):
+    """Makes the parts of the many runs of a sweep: those of equal settings once, as that is what takes the time.
+
+    The runs share them, so that they are to be read, and not to be changed.
+    """
+
+    def __init__(self):
+        self._groups, self._training = {}, {}
+
+    def group(self, kind, settings):
+        key = (kind, repr([*settings.values()]))  # a text tells 1, 1.0 and True apart
+        if key not in self._groups:
+            self._groups[key] = super().group(kind, settings)
+        return self._groups[key]
+
+    def training(self, settings):
+        # Into the configuration of DeepSpeed, transformers fills in the learning rate.
+        held = {} if settings["deepspeed"] else {name: settings[name] for name in HELD}
+        key = repr([value for name, value in settings.items() if name not in held])
+        if key not in self._training:
+            training, _ = super().training(settings)
+            self._training[key] = training, training.to_dict()
+        training, known = self._training[key]
+        training = copy.copy(training)
+        vars(training).update(held)
+        return training, known | held
