@@ -24,13 +24,11 @@ class Examples:
         Args:
             weights: {(dataset, damage): weight}.
         """
-        total, samples = 0.0, {}
-        for key, weight in weights.items():
-            vector, sample = self._of(key)
-            if vector is None or samples.setdefault(key[0], sample) != sample:
-                return None
-            total = total + weight * vector
-        return self.results.metric.sign * total
+        found = {key: self._of(key) for key in weights}  # all of them: what cannot be read is named
+        samples = {(dataset, sample) for (dataset, _), (_, sample) in found.items()}
+        if any(vector is None for vector, _ in found.values()) or len(samples) > len({key[0] for key in weights}):
+            return None
+        return self.results.metric.sign * sum(weight * found[key][0] for key, weight in weights.items())
 
     @functools.cached_property
     def without_epochs(self):

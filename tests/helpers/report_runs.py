@@ -198,6 +198,6 @@ def verdict_of(verdicts, letter, scope):
 
 def told(verdict):
     """All sentences on a verdict."""
-    from healbert.report.sentences import finding, remarks
+    from healbert.report.sentences import details, first_line
 
-    return " ".join(finding(verdict) + remarks(verdict))
+    return " ".join([first_line(verdict), *details(verdict)])

@@ -9,7 +9,7 @@ from helpers.report_runs import Maker, analysed, verdict_of
 from scipy import stats
 
 from healbert.analysis.collect import ALL, INTACT, Damage, collect
-from healbert.analysis.contrasts import complete, costs
+from healbert.analysis.contrasts import costs
 from healbert.analysis.verdicts import judge
 from healbert.report.content import make_content
 
@@ -269,13 +269,3 @@ class TestCosts:
         assert cost.lost.pairs == 3 and cost.recovery.pairs == 3
         verdict = verdict_of(judge([results], predictions), "a", "sst2")
         assert any("one intact run" in note for note in verdict.notes)
-
-
-def test_largest_part_without_gaps():
-    full = dict.fromkeys((0, 1, 2), 1.0)
-    assert complete({"a": full, "b": full}) == (["a", "b"], [0, 1, 2])
-    assert complete({"a": full, "b": full, "c": {0: 1.0, 1: 1.0}}) == (["a", "b"], [0, 1, 2])
-    many = {name: {0: 1.0, 1: 1.0, 2: 1.0} for name in "abcd"} | {"e": {0: 1.0}}
-    assert complete(many) == (list("abcd"), [0, 1, 2])
-    assert complete({name: {0: 1.0} | ({1: 1.0} if name == "a" else {}) for name in "abcd"}) == (list("abcd"), [0])
-    assert complete({"a": {}}) == ([], [])
