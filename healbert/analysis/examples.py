@@ -44,8 +44,7 @@ class Examples:
 
     def _resample(self, key):
         entry = self.results.entries[key]
-        chosen = [run for members in entry.runs.values() for run in members]
-        vector, sample = self.predictions.resampled(chosen) if chosen else (None, None)
+        vector, sample = self.predictions.resampled(entry.counted) if entry.runs else (None, None)
         if vector is None or self.without_epochs:
             return vector, sample
         return self._chosen_anew(entry), sample

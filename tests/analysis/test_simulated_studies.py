@@ -96,8 +96,8 @@ TRUTHS = {  # name: (truth, change of runs, {claim: (verdict, what its first lin
         None,
         {
             "a": (CONTRADICTED, "above the intact ones", "below"),
-            "b, top": (CONTRADICTED, "each further quarter of damage adds 0.03", "costs"),
-            "c": (CONTRADICTED, "bottom damage costs 0.04", "more"),
+            "b, top": (CONTRADICTED, "each further quarter of damage adds 0.0", "costs"),
+            "c": (CONTRADICTED, "less than top damage", "more"),
         },
     ),
     "one damage is harmless": (

@@ -97,6 +97,7 @@ class Maker:
         metrics = {
             "damaged": self.scores(labels, predict(1 / len(names))),
             "healed": final,
+            "last": final,
             "per_epoch": [
                 final | {"epoch": float(epoch), "step": epoch * 10, self.name: score, "train_loss": 1 / epoch}
                 for epoch, score in enumerate(curve, 1)
