@@ -61,9 +61,11 @@ class Claim:
     needs: str = "such damage"
     ratio: bool = False
 
-    def margin(self, margin):
-        """The effect below which a difference of ``margin`` does not count; a trend's is over the whole encoder."""
-        return None if self.ratio or not margin else margin / 4 if self.trend else margin
+    def margin(self, margin, span):
+        """The effect below which a difference of ``margin`` does not count: of a trend, over its ``span`` quarters."""
+        if self.ratio or not margin:
+            return None
+        return margin / span if self.trend and span else margin
 
     def question(self, results, datasets):
         """The `Question` that this claim asks of some datasets of a `Results`."""

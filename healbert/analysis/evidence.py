@@ -42,7 +42,8 @@ class Evidence:
             for seed, score in by_seed.items()
         ]
         try:
-            return mixed.fit(cells), ""
+            # Damaged models often scatter more than intact ones: what is pooled over both is right for neither.
+            return mixed.fit(cells, groups={INTACT: INTACT}), ""
         except mixed.NotFitted as error:
             return None, error.reason
 
@@ -124,7 +125,7 @@ class Evidence:
         if not strata:
             return Outcome(self._means(contrast), PAIRED, lack=NO_PAIR, not_fitted=why, **size)
         found = statistics.estimate(strata)
-        rest = {"by": PAIRED, "not_fitted": why, "lack": _lack(found), **size}
+        rest = {"by": PAIRED, "not_fitted": why, "lack": _lack(found, size["seeds"]), **size}
         return outcome_of(found.effect, found.error, found.df, self._resampled(contrast), many, **rest)
 
     def _means(self, contrast):
@@ -137,12 +138,12 @@ def flat(contrast):
     return {(dataset, d): w / len(contrast) for dataset, weights in contrast.items() for d, w in weights.items() if w}
 
 
-def _lack(found):
-    """Why a `statistics.Estimate` has no interval over seeds, or None if it has."""
+def _lack(found, seeds):
+    """Why a `statistics.Estimate` of so many seeds in all has no interval over seeds, or None if it has."""
     if found.error == 0:
         return EQUAL_SEEDS
     if found.error is not None:
         return None
     if found.seeds == 0:
         return NO_COMMON_SEED
-    return ONE_COMMON_SEED if found.shared else ONE_SEED
+    return ONE_COMMON_SEED if found.shared and seeds > 1 else ONE_SEED

@@ -14,6 +14,7 @@ SUPPORTED, CONTRADICTED, EQUIVALENT, INCONCLUSIVE = "supported", "contradicted",
 # Why a verdict is inconclusive, beside the reasons of `evidence`; report/sentences.py puts them into words.
 NOTHING_TO_COMPARE = "nothing to compare"
 P_CORRECTED = "p not below the limit after correction"
+EQUAL_CORRECTED = "p of the tests against the margin not below the limit after correction"
 BELOW_MARGIN = "an effect of the margin or more is ruled out, its opposite is not"
 CHANCE = "chance"
 
@@ -71,8 +72,10 @@ class Ruling:
             return NOTHING_TO_COMPARE
         if not self.outcome.over_seeds:
             return self.outcome.lack
-        if _below(self.outcome.p) or _below(self.outcome.p_equal(self.margin)):
+        if _below(self.outcome.p):
             return P_CORRECTED
+        if _below(self.outcome.p_equal(self.margin)):
+            return EQUAL_CORRECTED
         if self.margin and self.outcome.interval[1] < self.margin:
             return BELOW_MARGIN
         return CHANCE
@@ -97,7 +100,7 @@ class Verdict:
         rulings: {name of a view: `Ruling`}: `CHOSEN` always; `LAST` where every run has the last epoch's score;
             `UNCOLLAPSED` where some run collapsed.
         without_last: how many runs lack the last epoch's score.
-        collapsed, runs: how many of the claim's runs collapsed, and how many there are.
+        collapsed, runs: how many of the scope's runs (at the chosen learning rates) collapsed, and how many there are.
         parts: {label: `Outcome`}: each damage against intact, each level, or each step ("from", "to") between damaged
             levels, with intervals that hold for all of them together.
         first: of a trend, `Outcome` of the step from intact to the least damage, or None.

@@ -70,19 +70,18 @@ class _Judge:
 
     def _verdict(self, claim, scope, datasets):
         question = claim.question(self.results, datasets)
-        keys = list(flat(question.main))
         verdict = Verdict(self.results.group, claim, scope, len(question.main))
         verdict.exploratory = scope != POOLED and len(self.results.datasets) > 1
-        runs = [run for key in keys for members in self.results.entries[key].runs.values() for run in members]
+        runs = self._runs(datasets)  # not the claim's alone: all that are in the model
         verdict.runs, verdict.collapsed = len(runs), sum(map(collapsed, runs))
         verdict.without_last = sum(run.score("last") is None for run in runs)
         evidence = self._of(CHOSEN, datasets)
         verdict.rulings = {name: self._ruling(claim, question, name, datasets) for name in self._views(verdict)}
         verdict.notes = tuple(question.notes + self._notes(claim, question))
-        if keys:
+        if question.main:
             verdict.parts = evidence.outcomes(question.parts, exactly=not verdict.exploratory)
             verdict.check = self._check(claim, question, evidence, verdict.outcome)
-        if claim.trend and keys:
+        if claim.trend and question.main:
             verdict.first = evidence.outcome(question.first) if question.first else None
             verdict.shape = shape(verdict.first, list(verdict.parts.values()), verdict.outcome, question.span)
             verdict.means = {label: self._mean(contrast) for label, contrast in question.levels.items()}
@@ -97,7 +96,12 @@ class _Judge:
 
     def _ruling(self, claim, question, view, datasets):
         outcome = self._of(view, datasets).outcome(question.main) if question.main else None
-        return Ruling(outcome, claim.margin(self.margin))
+        return Ruling(outcome, claim.margin(self.margin, question.span))
+
+    def _runs(self, datasets):
+        """The runs that count, of some datasets."""
+        entries = [entry for (dataset, _), entry in self.results.entries.items() if dataset in datasets]
+        return [run for entry in entries for run in entry.counted]
 
     def _of(self, view, datasets):
         """The `Evidence` of some datasets in a view; made once."""
@@ -109,10 +113,12 @@ class _Judge:
 
     def _check(self, claim, question, evidence, outcome):
         """A test that assumes less than the model: Page's of a trend, else the permutation test; or None."""
+        if not outcome.over_seeds:
+            return None
         if claim.trend and len(rows := self._rows(question, evidence)) > 1 and len(rows[0]) > 2:
             return statistics.trend_test(rows)
-        strata = evidence.strata(evidence.known(question.main))
-        if not strata or not outcome.over_seeds:
+        strata = evidence.strata(question.main)
+        if not strata:
             return None
         test = statistics.paired_test(strata, statistics.estimate(strata), self.seed)
         return test if test.least_p is not None else None

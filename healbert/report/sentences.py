@@ -39,6 +39,7 @@ REASONS = {
     reasons.NO_PAIR: "no seed has all of these scores",
     reasons.EQUAL_SEEDS: "the seeds do not differ at all, which says nothing of others",
     reasons.P_CORRECTED: "clear by itself, not after correction for {tests} tests",
+    reasons.EQUAL_CORRECTED: "less than {margin} either way by itself, not after correction for {tests} tests",
     reasons.BELOW_MARGIN: "{margin} or more is ruled out, the opposite is not",
     reasons.CHANCE: "chance could give as much",
 }
@@ -51,13 +52,14 @@ def first_line(verdict):
     word = f"{verdict.verdict[0].upper()}{verdict.verdict[1:]}"
     if verdict.outcome is None:
         return f"{word}: nothing to compare yet."
-    return f"{word}: {''.join(part(verdict) for part in (_effect, _why, _shape, _exceptions, _depends))}."
+    return f"{word}: {''.join(part(verdict) for part in (_effect, _shape, _reason, _exceptions, _depends))}."
 
 
 def _effect(verdict):
     outcome = verdict.outcome
     spread = f" (95% interval {_interval(verdict, outcome)})" if outcome.interval else ""
-    return f"{_said(verdict)}{spread}"
+    equal = f", less than {_margin(verdict)} either way" if verdict.verdict == EQUIVALENT else ""
+    return f"{_said(verdict)}{spread}{equal}"
 
 
 def _said(verdict):
@@ -72,13 +74,14 @@ def _interval(verdict, outcome):
     return interval((low, high) if verdict.outcome.effect >= 0 else (-high, -low))
 
 
-def _why(verdict):
-    if verdict.verdict == EQUIVALENT:
-        return f", less than {verdict.margin:g} either way"
+def _reason(verdict):
     if verdict.reason is None:
         return ""
-    margin = verdict.margin and f"{verdict.margin:g}"
-    return f"; {REASONS[verdict.reason].format(tests=verdict.ruling.corrected, margin=margin)}"
+    return f"; {REASONS[verdict.reason].format(tests=verdict.ruling.corrected, margin=_margin(verdict))}"
+
+
+def _margin(verdict):
+    return verdict.margin and f"{verdict.margin:.2g}"
 
 
 def _shape(verdict):
@@ -143,9 +146,8 @@ def _how(verdict):
     """What it rests on, and by which test."""
     outcome = verdict.outcome
     where = f"Over {count(verdict.datasets, 'dataset')}" if verdict.scope == POOLED else f"On {verdict.scope}"
-    found = [f"{where}: {count(outcome.cells, 'score')} of {count(outcome.seeds, 'seed')}{_tested(verdict)}."]
-    if outcome.basis == "seeds":
-        found.append("The interval is over seeds alone: not all runs have predictions that can be resampled.")
+    basis = f"; interval over {outcome.basis}" if outcome.basis else ""
+    found = [f"{where}: {count(outcome.cells, 'score')} of {count(outcome.seeds, 'seed')}{basis}{_tested(verdict)}."]
     if outcome.by == PAIRED and outcome.not_fitted and outcome.over_seeds:
         found.append(f"The analysis is paired by seed: the mixed model cannot be fitted ({outcome.not_fitted}).")
     return found

@@ -11,14 +11,17 @@ variances at the boundary, which are left out of them.
 
 import dataclasses
 import math
+import operator
 
 import numpy as np
 from scipy import linalg, optimize
 
-SMALLEST = 1e-8  # lower bound of variances that must be above 0; the mean square residual is 1
-AT_BOUNDARY = 1e-6  # smaller variances are 0, in the same unit
-STEEPEST = 1e-3  # change of the criterion per relative change of a variance at which the search has arrived
-STARTS = (1.0, 0.1, 10.0)  # variances that may be 0, each as a multiple of those that may not
+SMALLEST = 1e-6  # lower bound of variances that must be above 0; the mean square residual is 1
+AT_BOUNDARY = 2e-6  # smaller variances are 0, in the same unit
+ARRIVED = 1e-9  # decrease of the criterion that a further step promises, below which the search has arrived
+STEPS = 200  # of a search
+SHORTEST = 1e-6  # part of a step
+STARTS = (1.0, 0.1)  # variances that may be 0, each as a multiple of those that may not
 DISTINCT = 1e-9  # part of a structure that no others make up, below which there is none
 
 
@@ -83,7 +86,7 @@ def identifiable(blocks):
 
 
 def fit(blocks, positive):
-    """The REML fit, by L-BFGS-B from several starts; the best of them counts.
+    """The REML fit, by Fisher scoring from several starts; the best of them counts.
 
     Args:
         blocks: list of `Block`; together they leave degrees of freedom, and the residuals are not all 0.
@@ -94,72 +97,83 @@ def fit(blocks, positive):
     """
     unit, freedom = mean_square(blocks)
     scaled = [dataclasses.replace(block, values=block.values / math.sqrt(unit)) for block in blocks]
-    bounds = [(SMALLEST if must else 0.0, None) for must in positive]
-    found = [
-        optimize.minimize(
-            _criterion,
-            np.where(positive, 1.0, ratio) / (1 + ratio),
-            (scaled,),
-            "L-BFGS-B",
-            jac=True,
-            bounds=bounds,
-            options={"ftol": 1e-13, "gtol": 1e-8, "maxls": 50},
-        )
-        for ratio in STARTS
-    ]
-    best = min(found, key=lambda search: search.fun)
-    free = best.x > AT_BOUNDARY
-    slopes = np.where(free, best.jac * best.x, np.minimum(best.jac * AT_BOUNDARY, 0))
-    state = _State(blocks, _inverses(blocks, best.x * unit))
+    lowest = np.where(positive, SMALLEST, 0.0)
+    starts = (np.where(positive, 1.0, ratio) / (1 + ratio) for ratio in STARTS)
+    criterion, found, converged = min((_search(scaled, start, lowest) for start in starts), key=operator.itemgetter(0))
+    free = found > AT_BOUNDARY
+    state = _state(blocks, np.where(free, found, lowest) * unit)
     return Fit(
-        variances=np.where(free, best.x, 0.0) * unit,
-        criterion=float(best.fun + freedom * math.log(2 * math.pi * unit)),
+        variances=np.where(free, found, 0.0) * unit,
+        criterion=criterion + freedom * math.log(2 * math.pi * unit),
         means=state.means,
         means_covariance=state.covariance,
         derivatives=np.array([state.covariance @ moved @ state.covariance for moved in state.moved()]),
         information=state.overlaps() / 2,
         free=free,
-        converged=bool(np.isfinite(best.fun) and np.abs(slopes).max() < STEEPEST),
+        converged=converged,
     )
 
 
-def _inverses(blocks, variances):
-    return [linalg.inv(np.tensordot(variances, block.structures, 1)) for block in blocks]
+def _search(blocks, variances, lowest):
+    """Fisher scoring: every step goes to the least of a quadratic within the bounds, or part of the way to it.
+
+    The quadratic has the criterion's slopes and the expected curvature. Returns the criterion, the variances and
+    whether the search arrived.
+    """
+    state = _state(blocks, variances)
+    for _ in range(STEPS):
+        slopes = state.gradient()
+        try:
+            root = np.linalg.cholesky(state.overlaps())
+        except np.linalg.LinAlgError:  # variances so unequal that rounding hides some
+            break
+        target = root.T @ (variances - lowest) - linalg.solve_triangular(root, slopes, lower=True)
+        step = optimize.nnls(root.T, target)[0] + lowest - variances
+        expected = float(slopes @ step)
+        if -expected < ARRIVED:
+            return state.criterion, variances, True
+        part = 1.0
+        while part > SHORTEST:
+            trial = _state(blocks, variances + part * step)
+            if trial.criterion < state.criterion + 0.1 * part * expected:
+                break
+            part /= 2
+        else:
+            return state.criterion, variances, False
+        variances, state = variances + part * step, trial
+    return state.criterion, variances, False
 
 
-def _criterion(variances, blocks):
-    """Minus twice the restricted log-likelihood without its constant, and its gradient by the variances."""
-    try:
-        inverses = _inverses(blocks, variances)
-    except linalg.LinAlgError:
-        return math.inf, np.zeros(len(variances))
-    state = _State(blocks, inverses)
-    value = state.squares - np.linalg.slogdet(state.covariance)[1]
-    gradient = np.zeros(len(variances))
-    for block, inverse, residuals in zip(blocks, inverses, state.residuals, strict=True):
-        units = len(block.values)
-        value -= units * np.linalg.slogdet(inverse)[1]
-        fitted = units * block.design @ state.covariance @ block.design.T
-        middle = units * inverse - inverse @ (fitted + residuals.T @ residuals) @ inverse
-        gradient += np.tensordot(block.structures, middle, 2)
-    return value, gradient
+def _state(blocks, variances):
+    return _State(blocks, [np.tensordot(variances, block.structures, 1) for block in blocks])
 
 
 class _State:
-    """Generalised least squares with given inverse covariances of the blocks, and the traces that REML needs."""
+    """Generalised least squares with given covariances, one of each block's units; criterion and derivatives."""
 
-    def __init__(self, blocks, inverses):
-        self.blocks, self.inverses = blocks, inverses
-        pairs = list(zip(blocks, inverses, strict=True))
+    def __init__(self, blocks, covariances):
+        self.blocks = blocks
+        self.inverses = [np.linalg.inv(covariance) for covariance in covariances]
+        pairs = list(zip(blocks, self.inverses, strict=True))
         precision = sum(len(block.values) * block.design.T @ inverse @ block.design for block, inverse in pairs)
-        self.covariance = linalg.inv(precision)
-        self.means = self.covariance @ sum(
-            block.design.T @ inverse @ block.values.sum(axis=0) for block, inverse in pairs
-        )
-        self.residuals = [block.values - block.design @ self.means for block in blocks]
-        self.squares = float(
-            sum(np.sum(left @ inverse * left) for left, inverse in zip(self.residuals, inverses, strict=True))
-        )
+        sums = sum(block.design.T @ inverse @ block.values.sum(axis=0) for block, inverse in pairs)
+        self.covariance = np.linalg.inv(precision)
+        self.means = self.covariance @ sums
+        residuals = [block.values - block.design @ self.means for block in blocks]
+        self.scatter = [left.T @ left for left in residuals]
+        self.squares = float(sum(np.vdot(*both) for both in zip(self.scatter, self.inverses, strict=True)))
+        logs = sum(len(block.values) * _logdet(part) for block, part in zip(blocks, covariances, strict=True))
+        self.criterion = self.squares + logs + _logdet(precision)  # minus twice the log-likelihood, without constant
+
+    def gradient(self):
+        """Derivatives of the criterion by the variances: (variances,)."""
+        total = 0
+        for block, inverse, scatter in zip(self.blocks, self.inverses, self.scatter, strict=True):
+            units = len(block.values)
+            fitted = units * block.design @ self.covariance @ block.design.T
+            middle = units * inverse - inverse @ (fitted + scatter) @ inverse
+            total = total + np.tensordot(block.structures, middle, 2)
+        return total
 
     def moved(self):
         """``X' V^-1 structure_i V^-1 X`` over all units: (variances, means, means)."""
@@ -170,13 +184,25 @@ class _State:
         return total
 
     def overlaps(self):
-        """``trace(P structure_i P structure_j)``, where P takes the fitted means out: (variances, variances)."""
-        moved = self.covariance @ self.moved()
-        total = np.einsum("iab,jba->ij", moved, moved)
+        """``trace(P structure_i P structure_j)``, where P takes the fitted means out: (variances, variances).
+
+        It is the expected second derivative of the criterion, and twice the expected information.
+        """
+        total = _traces(self.covariance @ self.moved())
         for block, inverse in zip(self.blocks, self.inverses, strict=True):
             weighted = inverse @ block.structures
-            fitted = block.design @ self.covariance @ block.design.T @ inverse
-            once = np.einsum("iab,jba->ij", weighted, weighted)
-            twice = np.einsum("iab,jba->ij", weighted @ fitted.T, weighted)
+            fitted = inverse @ block.design @ self.covariance @ block.design.T
+            once, twice = _traces(weighted), _traces(fitted @ weighted, weighted)
             total = total + len(block.values) * (once - twice - twice.T)
         return total
+
+
+def _traces(left, right=None):
+    """``trace(left_i right_j)`` of two stacks of matrices: (n, n)."""
+    right = left if right is None else right
+    return left.reshape(len(left), -1) @ right.transpose(0, 2, 1).reshape(len(right), -1).T
+
+
+def _logdet(matrix):
+    sign, logarithm = np.linalg.slogdet(matrix)
+    return logarithm if sign > 0 else math.inf
