@@ -72,6 +72,12 @@ class Analysis:
         """Every `Verdict`, the groups in their order."""
         return [verdict for group in self.groups for verdict in group.verdicts]
 
+    def without_epochs(self):
+        """How many runs have predictions, and not those of every epoch that `--selection best_eval` chose among."""
+        runs = [run for group in self.groups for entry in group.results.entries.values() for run in entry.counted]
+        seen = [run for run in runs if run.config.get("selection") != "dev" and self.predictions.of(run) is not None]
+        return sum(not self.predictions.keeps_epochs(run) for run in seen)
+
     @property
     def problems(self):
         """(run, reason) of every file that could not be used by what has been asked for so far."""

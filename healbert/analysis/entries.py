@@ -30,6 +30,11 @@ class Entry:
         """{repetition: completed runs} at the chosen learning rate."""
         return self.rates.get(self.rate, {})
 
+    @property
+    def counted(self):
+        """The runs of ``runs``, a list."""
+        return [run for members in self.runs.values() for run in members]
+
     def scores(self, stage="healed"):
         """{repetition: score}; several runs of a repetition (crossed seeds) count as their mean."""
         return _scores(self.runs, stage)

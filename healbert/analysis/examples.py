@@ -24,13 +24,11 @@ class Examples:
         Args:
             weights: {(dataset, damage): weight}.
         """
-        total, samples = 0.0, {}
-        for key, weight in weights.items():
-            vector, sample = self._of(key)
-            if vector is None or samples.setdefault(key[0], sample) != sample:
-                return None
-            total = total + weight * vector
-        return self.results.metric.sign * total
+        found = {key: self._of(key) for key in weights}  # all of them: what cannot be read is named
+        samples = {(dataset, sample) for (dataset, _), (_, sample) in found.items()}
+        if any(vector is None for vector, _ in found.values()) or len(samples) > len({key[0] for key in weights}):
+            return None
+        return self.results.metric.sign * sum(weight * found[key][0] for key, weight in weights.items())
 
     @functools.cached_property
     def without_epochs(self):
@@ -46,8 +44,7 @@ class Examples:
 
     def _resample(self, key):
         entry = self.results.entries[key]
-        chosen = [run for members in entry.runs.values() for run in members]
-        vector, sample = self.predictions.resampled(chosen) if chosen else (None, None)
+        vector, sample = self.predictions.resampled(entry.counted) if entry.runs else (None, None)
         if vector is None or self.without_epochs:
             return vector, sample
         return self._chosen_anew(entry), sample

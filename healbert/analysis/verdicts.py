@@ -101,7 +101,7 @@ class _Judge:
     def _runs(self, datasets):
         """The runs that count, of some datasets."""
         entries = [entry for (dataset, _), entry in self.results.entries.items() if dataset in datasets]
-        return [run for entry in entries for members in entry.runs.values() for run in members]
+        return [run for entry in entries for run in entry.counted]
 
     def _of(self, view, datasets):
         """The `Evidence` of some datasets in a view; made once."""

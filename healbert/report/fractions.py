@@ -28,12 +28,16 @@ def fraction_note(ratio):
         return f"the difference to divide by is {number(ratio.denominator)}"
     if ratio.denominator_interval is None:
         return few_seeds(ratio)
+    if ratio.interval is None:
+        return "unbounded, as the difference to divide by may be zero"
     found = shown_interval(ratio)
-    return interval(found, percent) if found else "too few seeds"
+    return interval(found, percent) if found else f"wider than {WIDEST * 100:.0f} points"
 
 
 def few_seeds(found):
     """Why an `Estimate` or a `Ratio` has no interval over seeds."""
+    if found.pairs > 1 and not found.shared:
+        return "no seed is repeated on a dataset"
     if not found.shared:
         return "one seed"
     return "only one seed that all datasets have" if found.seeds else "no seed that all datasets have"

@@ -5,6 +5,7 @@ import itertools
 import json
 
 from ..analysis.collect import INTACT, Damage, signature
+from ..analysis.views import collapsed
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.plans import FINISHED, count_finished, run_hash
 from .text import count
@@ -45,7 +46,42 @@ def warnings(study, problems):
         found.append(
             f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."
         )
-    return found + _repeated(study) + _mixed(study)
+    return found + _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study) + _mixed(study)
+
+
+def _collapsed(study):
+    """A sentence on runs that learnt nothing, or none."""
+    runs = sum(map(collapsed, study.runs))
+    if not runs:
+        return []
+    what = "one class for all examples, or no better than the commonest answer"
+    return [f"{count(runs, 'run')} collapsed ({what}): they are in every mean, and verdicts say what is without them."]
+
+
+def _without_last(study):
+    """A sentence on runs of which only the chosen epoch's score is known, or none."""
+    scored = [run for run in study.runs if run.status == "completed" and run.score("healed") is not None]
+    lacking = sum(run.score("last") is None for run in scored)
+    if not lacking:
+        return []
+    runs = count(lacking, "run lacks", "runs lack")
+    return [f"{runs} the last epoch's score: whether verdicts depend on the choice of epoch is not known there."]
+
+
+def _one_draw(study):
+    """Sentences on groups whose seeds all stand for one draw of the damage."""
+    found = []
+    for group in study.groups:
+        damaged = [run for run in group.runs if run.damage != INTACT]
+        draws = {run.config.get("corrupt_seed") for run in damaged}
+        if len({group.repetition(run) for run in damaged}) < 2 or len(draws) != 1:
+            continue
+        of = f" of {group.label}" if len(study.groups) > 1 else ""
+        found.append(
+            f"One draw of the damage (corrupt_seed {draws.pop()}) is behind all seeds{of}: verdicts are of this draw, "
+            "unless the damage draws nothing; --corrupt_seed draws another."
+        )
+    return found
 
 
 def _repeated(study):
@@ -130,10 +166,23 @@ def _mixed(study):
         versions = {str((e.get("versions") or {}).get(name)) for e in environments}
         if len(versions) > 1:
             found.append(f"Runs come from different versions of {name}: {', '.join(sorted(versions))}.")
-    devices = {str(e.get("device")) for e in environments}
-    if len(devices) > 1:
-        found.append(f"Runs come from different devices: {', '.join(sorted(devices))}.")
+    found += [sentence for group in study.groups for sentence in _mixed_machines(study, group)]
     return found + _mixed_fingerprints(study)
+
+
+MACHINES = {"device": "devices", "mixed_precision": "precisions", "threads": "numbers of CPU threads"}
+
+
+def _mixed_machines(study, group):
+    """Sentences on what may change figures and differs between runs of one group."""
+    environments = [run.part("environment") for run in group.runs if run.part("environment")]
+    values = {name: {str(e[name]) for e in environments if e.get(name) is not None} for name in MACHINES}
+    of = f" of {group.label}" if len(study.groups) > 1 else ""
+    return [
+        f"Runs{of} come from different {MACHINES[name]}: {', '.join(sorted(found))}."
+        for name, found in values.items()
+        if len(found) > 1
+    ]
 
 
 def _mixed_fingerprints(study):

@@ -97,6 +97,7 @@ class Maker:
         metrics = {
             "damaged": self.scores(labels, predict(1 / len(names))),
             "healed": final,
+            "last": final,
             "per_epoch": [
                 final | {"epoch": float(epoch), "step": epoch * 10, self.name: score, "train_loss": 1 / epoch}
                 for epoch, score in enumerate(curve, 1)
@@ -198,6 +199,6 @@ def verdict_of(verdicts, letter, scope):
 
 def told(verdict):
     """All sentences on a verdict."""
-    from healbert.report.sentences import finding, remarks
+    from healbert.report.sentences import details, first_line
 
-    return " ".join(finding(verdict) + remarks(verdict))
+    return " ".join([first_line(verdict), *details(verdict)])

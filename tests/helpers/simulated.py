@@ -11,7 +11,7 @@ from helpers.report_runs import F1, base_config
 
 LEVELS = (0, 0.25, 0.5, 0.75, 1)
 LAYERS = 8
-INTACT_SCORE, MAJORITY = 0.9, 0.4
+INTACT_SCORE, MAJORITY = 0.8, 0.4
 
 
 def slope(level, region):

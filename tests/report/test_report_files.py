@@ -9,7 +9,7 @@ import pytest
 from helpers.report_runs import Maker, add_insides
 
 from healbert.analysis.collect import collect
-from healbert.analysis.verdict import OPEN
+from healbert.analysis.verdict import INCONCLUSIVE
 from healbert.report.content import make_content
 from healbert.report.formats.markdown import text_table
 from healbert.report.formats.terminal import terminal_text
@@ -221,9 +221,9 @@ class TestHalfFinishedAndBad:
         folder = Maker(tmp_path).run("sst2", 0.5)
         content, output = make_report(folder)
         assert output == folder / "report" and len(content.figures) == 3
-        assert {verdict.verdict for verdict, _ in content.groups[0].claims} == {OPEN}
+        assert {verdict.verdict for verdict, _ in content.groups[0].claims} == {INCONCLUSIVE}
         for text in (terminal_text(content), *((output / f"report.{kind}").read_text() for kind in ("md", "html"))):
-            assert len(re.findall("not enough data", text)) == 1
+            assert len(re.findall("nothing to compare; they need", text)) == 1
 
     def test_characters_without_a_glyph_are_one_sentence(self, tmp_path, recwarn):
         maker = Maker(tmp_path / "runs", {"sst2": (["\u4e2d\u6587", "\u8bcd"], 60)})
@@ -304,7 +304,7 @@ class TestFiles:
         with open(report / "tables" / "verdicts.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         first = full_content.groups[0].claims[0][0]
-        assert float(rows[0]["effect"]) == first.estimated.effect and rows[0]["verdict"] == first.verdict
+        assert float(rows[0]["effect"]) == first.outcome.effect and rows[0]["verdict"] == first.verdict
         with open(report / "tables" / "runs.csv", newline="") as file:
             assert len(list(csv.DictReader(file))) == 98
 

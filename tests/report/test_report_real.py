@@ -64,7 +64,7 @@ def test_real_runs_to_report(runs):
     records = {(record["level"], record["region"]): record for record in group.table("main").records}
     assert f"1:{results['metrics']['healed']['f1_weighted']:.6f}" in records[0.5, "top"]["scores_by_seed"]
     claim, rest = group.claims[0]
-    assert (claim.estimated.pairs, claim.estimated.basis, rest) == (3, "seeds and examples", [])
+    assert (claim.outcome.seeds, claim.outcome.basis, rest) == (3, "seeds and examples", [])
     assert (output / "report.html").stat().st_size > 4e6 and len(list((output / "figures").glob("*.svg"))) == 7
 
 

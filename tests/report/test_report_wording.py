@@ -4,159 +4,200 @@ import dataclasses
 import types
 
 import numpy as np
+import pytest
 from helpers.report_runs import told
 
+from healbert.analysis import evidence, shape
 from healbert.analysis import verdict as reasons
 from healbert.analysis.claims import CLAIMS
 from healbert.analysis.metric import Metric
-from healbert.analysis.statistics.intervals import Stratum, estimate
-from healbert.analysis.statistics.significance import paired_test, trend_test
-from healbert.analysis.verdict import FAILS, HOLDS, OPEN, Verdict
-from healbert.report.sentences import REASONS
+from healbert.analysis.outcome import MIXED, PAIRED, Outcome, outcome_of
+from healbert.analysis.statistics import significance
+from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
+from healbert.analysis.verdicts import correct
+from healbert.report.sentences import REASONS, details, first_line
 
 F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
 LOSS = Metric("classification", "loss", "loss", greater_is_better=False)
+CHOSEN, LAST, UNCOLLAPSED = "chosen epoch", "last epoch", "without collapsed runs"
 
 
-def made_up(
-    letter="c",
-    values=((0.03, 0.01, 0.05, 0.02, 0.04, 0.03),),
-    shared=True,
-    p=None,
-    corrected=None,
-    metric=F1,
-    **changes,
-):
-    """A `Verdict` on datasets' differences by seed, its p-values those of the test or given."""
+def outcome(effect, error=0.005, df=10, **more):
+    return outcome_of(effect, error, df, **{"by": MIXED, "cells": 12, "seeds": 3} | more)
+
+
+def made_up(letter="c", found=None, metric=F1, margin=0.01, scope="all datasets", **more):
+    """A `Verdict` by an outcome, p as it would be alone in its report."""
     claim = next(claim for claim in CLAIMS if claim.letter == letter)
-    strata = [Stratum(np.array(v), seeds=tuple(range(len(v))) if shared else None) for v in values]
-    estimated = estimate(strata)
-    scores = np.random.default_rng(0).normal(size=(estimated.pairs, 5))
-    test = trend_test(scores) if claim.trend else paired_test(strata, estimated)
-    test = dataclasses.replace(test, p=test.p if p is None else p, **changes)
-    scope = "all datasets" if len(values) > 1 else "sst2"
     group = types.SimpleNamespace(metric=metric)
-    return Verdict(group, claim, scope, len(values), estimated, test, test.p if corrected is None else corrected, 12)
+    verdict = Verdict(group, claim, scope, 2, rulings={CHOSEN: Ruling(found or outcome(0.05), margin)}, **more)
+    correct([verdict])
+    return verdict
 
 
-class TestFindings:
-    def test_lost_by_correction_is_said(self):
-        text = told(made_up(p=0.032, corrected=0.09))
-        assert "p is below 0.05 by itself, not after correction for 12 tests" in text
-        assert "The interval lies above zero" in text and "Chance" not in text
-        assert "p is the smallest that so few runs can give" in told(made_up(corrected=0.05))
-        assert "6 pairs of runs, p = 0.032, after correction for 12 tests 0.090" in text
-
-    def test_chance_only_where_nothing_else_speaks(self):
-        wide = ((0.09, -0.05, 0.03, -0.06, 0.05, 0.01),)
-        assert "Chance could give as much" in told(made_up(values=wide, p=0.4))
-        assert "leaves room for chance" in told(made_up(p=0.2))
-
-    def test_a_trend_that_is_not_steady_shows_its_levels(self):
-        verdict = made_up("b, bottom", p=0.2, direction=1)
-        verdict.means = {"0%": 0.85, "50%": 0.7, "100%": 0.75}
-        text = told(verdict)
-        assert "Over all levels the score tends to fall" in text and "not steadily enough" in text
-        assert "Mean score by level: 0% 0.850, 50% 0.700, 100% 0.750." in text
-        assert "6 blocks of a dataset and a seed" in text and "pair" not in text
-
-    def test_a_trend_is_small_by_its_whole_fall(self):
-        """0.008 a quarter is 0.03 over the encoder: no little."""
-        values = ((0.008, 0.0081, 0.0082),)
-        assert made_up("b, top", values, p=0.001, direction=1).verdict == HOLDS
-        assert made_up("b, top", values, p=0.2, direction=1).verdict == OPEN
-        assert made_up("b, top", ((0.002, 0.0021, 0.0022),), p=0.2, direction=1).verdict == FAILS
-
-    def test_a_trend_up_is_no_fall(self):
-        text = told(made_up("b, top", p=0.001, direction=-1))
-        assert made_up("b, top", p=0.001, direction=-1).verdict == OPEN
-        assert "The test finds scores that rise" in text and "but the interval lies above zero" in text
-
-    def test_few_seeds_that_hold_name_the_t_test(self):
-        verdict = made_up("a", values=((0.10, 0.11, 0.12),))
-        assert verdict.verdict == HOLDS
-        assert "With 3 seeds this rests on the t test" in told(verdict)
-
-    def test_datasets_of_one_seed_are_explained(self):
-        text = told(made_up(values=((0.10, 0.11, 0.12),) * 2))
-        assert "p takes them as separate trials all the same, the interval counts each of the 3 seeds once" in text
-        assert "may err together" not in told(made_up(values=((0.10, 0.11, 0.12),) * 2, shared=False))
-        by_seed = told(made_up(values=((0.10, 0.11),) * 2))
-        assert "2 seeds averaged over datasets" in by_seed and "each of the 2 seeds counts once" in by_seed
-
-    def test_significant_but_too_wide_does_not_hold(self):
-        verdict = made_up(values=((0.001, 0.09, 0.012),) * 3, p=0.004)
-        assert verdict.estimated.interval[0] < 0 and verdict.verdict == OPEN
-        assert "the interval, which counts each seed once, includes zero" in told(verdict)
-
-    def test_examples_alone_decide_nothing(self):
-        for effect in (0.1, -0.1):
-            one = Stratum(np.array([effect]), np.linspace(effect - 0.01, effect + 0.01, 1001))
-            test = dataclasses.replace(made_up().test, p=0.001, direction=int(np.sign(effect)))
-            found = Verdict(types.SimpleNamespace(metric=F1), CLAIMS[0], "sst2", 1, estimate([one]), test, 0.001)
-            assert found.estimated.basis == "examples" and found.verdict == OPEN
-
-    def test_what_could_be_found(self):
-        verdict = made_up("c", p=0.4)
-        verdict.detectable, verdict.detectable_by = 0.02, "t test over seeds"
-        assert "the t test over seeds, before correction, finds a true effect of 0.020 or more" in told(verdict)
-        few = told(made_up(values=((0.01, 0.05),)))
-        assert "How small an effect could be found is not given: 2 seeds cannot tell" in few
-
-    def test_a_small_effect_and_the_opposite(self):
-        small = made_up(values=((0.003, 0.0031, 0.0032),))
-        assert small.verdict == HOLDS and "small, though: an effect of 0.01 or more can be ruled out" in told(small)
-        unsure = made_up(values=((0.003, 0.0031, 0.0032),), corrected=0.06)
-        assert unsure.verdict == FAILS and "An effect of 0.01 or more in the claim's direction can be" in told(unsure)
-        assert "the opposite of the claim" in told(made_up(values=((-0.1, -0.11, -0.12),)))
+def with_view(verdict, view, found):
+    verdict.rulings[view] = Ruling(found, verdict.margin)
+    correct([verdict])
+    return verdict
 
 
-WIDE = ((0.09, -0.05, 0.03, -0.06, 0.05, 0.01),)
+class TestFirstLines:
+    @pytest.mark.parametrize(
+        ("found", "verdict", "line"),
+        [
+            (outcome(0.05), SUPPORTED, "bottom damage costs 0.050 weighted F1 more than top damage"),
+            (outcome(-0.05), CONTRADICTED, "bottom damage costs 0.050 weighted F1 less than top damage"),
+            (outcome(0.001, 0.002), EQUIVALENT, "less than 0.01 either way"),
+            (outcome(0.02, 0.02), INCONCLUSIVE, "; chance could give as much"),
+        ],
+    )
+    def test_four_verdicts(self, found, verdict, line):
+        said = first_line(made_up(found=found))
+        assert said.startswith(f"{verdict.capitalize()}: bottom damage") and line in said and said.endswith(".")
+
+    def test_the_interval_goes_the_way_of_the_words(self):
+        low, high = outcome(-0.05).interval
+        assert f"(95% interval {-high:.3f} to {-low:.3f})" in first_line(made_up(found=outcome(-0.05)))
+
+    def test_exceptions_by_how_they_go_against_it(self):
+        parts = {"25%": outcome(-0.05), "50%": outcome(0.0, 0.001), "75%": outcome(0.02, 0.02), "100%": outcome(0.06)}
+        line = first_line(made_up(parts=parts))
+        assert line.endswith(", but the opposite at 25%; not at 50%; not shown at 75%.")
+        assert "By itself: 25% −0.050" in told(made_up(parts=parts))
+        assert "but" not in first_line(made_up(found=outcome(0.02, 0.02), parts=parts)), "nothing to make exceptions of"
+
+    def test_many_are_not_all_named(self):
+        parts = {f"{i}%": outcome(0.01, 0.02) for i in range(6)}
+        assert first_line(made_up(parts=parts)).endswith("not shown at 0%, 1%, 2% and 3 more.")
+
+    def test_what_it_depends_on(self):
+        verdict = with_view(made_up(), LAST, outcome(0.001, 0.002))
+        assert first_line(verdict).endswith("; depends on the epoch that is chosen.")
+        assert "On the last epoch's scores: equivalent, +0.001 (" in told(verdict)
+        same = with_view(made_up(), LAST, outcome(0.06))
+        assert "depends" not in first_line(same) and "The last epoch's scores give the same verdict." in details(same)
+
+    def test_collapse(self):
+        verdict = with_view(made_up(collapsed=2, runs=12), UNCOLLAPSED, outcome(0.001, 0.002))
+        assert first_line(verdict).endswith("; depends on runs that collapsed.")
+        assert "2 of 12 runs collapsed; without them: equivalent, +0.001" in told(verdict)
+        assert "nothing to compare" in told(with_view(made_up(collapsed=2, runs=2), UNCOLLAPSED, None))
+
+    @pytest.mark.parametrize(
+        ("found", "text"),
+        [
+            (shape.STEADY, ": a steady fall."),
+            (shape.IN_PART, ": a fall that is shown from 25% to 50%."),
+            (shape.STEP, ": a step of 0.200 with the least damage, then a plateau."),
+            (shape.NOT_MONOTONE, ": not monotone, the score rises from 50% to 75%."),
+            (shape.FLAT, ", shown for no single step."),
+            (None, "0.061)."),
+        ],
+    )
+    def test_shapes(self, found, text):
+        parts = {("25%", "50%"): outcome(0.05), ("50%", "75%"): outcome(-0.05)}
+        if found in (shape.STEADY, shape.FLAT):
+            parts = {}
+        verdict = made_up("b, top", shape=found, parts=parts, first=outcome(0.2))
+        assert text in first_line(verdict)
+
+    def test_nothing_to_compare(self):
+        verdict = Verdict(types.SimpleNamespace(metric=F1), CLAIMS[0], "sst2", rulings={CHOSEN: Ruling(None)})
+        verdict.notes = ("sst2 has no scored runs",)
+        assert first_line(verdict) == "Inconclusive: nothing to compare yet."
+        assert details(verdict) == ["Note: sst2 has no scored runs."]
 
 
 class TestReasons:
-    """Why a verdict is open: the constant, and that it is in words."""
+    """Why a verdict is inconclusive: the constant, and that it is in words."""
 
     def check(self, reason, verdict):
-        assert (verdict.verdict, verdict.reason) == (OPEN, reason)
-        assert REASONS[reason].split("{")[0] in told(verdict) and "{" not in told(verdict)
+        assert (verdict.verdict, verdict.reason) == (INCONCLUSIVE, reason)
+        assert REASONS[reason].split("{")[0] in first_line(verdict) and "{" not in told(verdict)
 
     def test_every_reason_is_in_words(self):
         constants = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
-        others = {HOLDS, FAILS, OPEN, reasons.POOLED, reasons.SHARED_INTACT, reasons.NOTHING_TO_COMPARE}
-        assert constants - others == set(REASONS)
+        others = {SUPPORTED, CONTRADICTED, EQUIVALENT, INCONCLUSIVE, reasons.POOLED, reasons.SHARED_INTACT}
+        others |= {reasons.NOTHING_TO_COMPARE, reasons.OPPOSITE, reasons.NOT_THERE, reasons.NOT_SHOWN}
+        assert constants - others - {CHOSEN, LAST, UNCOLLAPSED} == set(REASONS)
 
-    def test_seeds(self):
-        self.check(reasons.ONE_SEED, made_up(values=((0.1,),), shared=False))
-        self.check(reasons.ONE_COMMON_SEED, made_up(values=((0.1,), (0.2,))))
-        self.check(reasons.EQUAL_SEEDS, made_up(values=((0.1, 0.1),)))
-        strata = [Stratum(np.array([0.1, 0.2]), seeds=seeds) for seeds in ((0, 1), (1, 2), (0, 2))]
-        verdict = dataclasses.replace(made_up(), estimated=estimate(strata))
-        self.check(reasons.NO_COMMON_SEED, verdict)
-        assert dataclasses.replace(verdict, estimated=None).reason == reasons.NOTHING_TO_COMPARE
+    @pytest.mark.parametrize(
+        "lack",
+        [evidence.ONE_SEED, evidence.ONE_COMMON_SEED, evidence.NO_COMMON_SEED, evidence.NO_PAIR, evidence.EQUAL_SEEDS],
+    )
+    def test_no_interval_says_why(self, lack):
+        self.check(lack, made_up(found=Outcome(0.05, PAIRED, lack=lack, cells=2, seeds=1)))
 
-    def test_tests_and_intervals(self):
-        self.check(reasons.TOO_FEW_RUNS, made_up(p=0.2, least_p=0.06))
-        self.check(reasons.TEST_AGAINST_INTERVAL, made_up(p=0.001, values=WIDE))
-        self.check(reasons.SMALLEST_P_CORRECTED, made_up(corrected=0.09))
-        self.check(reasons.P_CORRECTED, made_up(p=0.04, corrected=0.09))
-        self.check(reasons.CHANCE, made_up(p=0.4, values=WIDE))
-        self.check(reasons.INTERVAL_ALONE, made_up(p=0.4))
-        self.check(reasons.UNSTEADY, made_up("b, top", p=0.4))
+    def test_p_and_intervals(self):
+        several = [made_up(found=outcome(0.011, 0.0046)), *(made_up(found=outcome(0.001, 0.02)) for _ in range(3))]
+        correct(several)
+        self.check(reasons.P_CORRECTED, several[0])
+        assert "not after correction for 4 tests" in first_line(several[0])
+        equal = [made_up(found=outcome(0.001, 0.0045)), *(made_up(found=outcome(0.3, 0.02)) for _ in range(3))]
+        correct(equal)
+        self.check(reasons.EQUAL_CORRECTED, equal[0])
+        self.check(reasons.BELOW_MARGIN, made_up(found=outcome(-0.01, 0.008)))
+        self.check(reasons.CHANCE, made_up(found=outcome(0.01, 0.02)))
 
-    def test_a_verdict_that_is_given_has_none(self):
-        assert made_up("a", values=((0.10, 0.11, 0.12),)).reason is None
+    def test_examples_alone_decide_nothing(self):
+        resampled = np.linspace(0.04, 0.06, 1001)
+        found = outcome_of(0.05, None, None, resampled, by=PAIRED, lack=evidence.ONE_SEED, cells=2, seeds=1)
+        assert found.basis == "examples" and made_up(found=found).verdict == INCONCLUSIVE
+
+
+class TestDetails:
+    def test_the_p_is_that_of_the_decision(self):
+        verdict = made_up(found=outcome(0.001, 0.002))
+        assert verdict.ruling.p == verdict.ruling.p_equal and "; two one-sided tests, p = " in told(verdict)
+        assert "; mixed model, p < 0.0001 (corrected for 1 test)" in told(made_up())
+
+    def test_an_exploratory_one_says_so(self):
+        verdict = made_up(scope="sst2", exploratory=True)
+        assert "On sst2: 12 scores of 3 seeds" in told(verdict) and "(exploratory, not corrected)" in told(verdict)
+
+    def test_a_paired_analysis_says_why(self):
+        found = outcome(0.05, by=PAIRED, not_fitted="does not converge")
+        assert "paired by seed: the mixed model cannot be fitted (does not converge)" in told(made_up(found=found))
+
+    @pytest.mark.parametrize(
+        ("p", "least", "direction", "says"),
+        [
+            (0.01, 0.001, 1, "agrees"),
+            (0.4, 0.001, 1, "disagrees"),
+            (0.01, 0.001, -1, "disagrees"),
+            (0.4, 0.25, 1, "tell"),
+        ],
+    )
+    def test_the_check(self, p, least, direction, says):
+        verdict = made_up(check=significance.Test("Page's trend test", p, direction, least))
+        assert f"{says})." in told(verdict) and verdict.check_disagrees == (says == "disagrees")
+
+    def test_what_could_be_found(self):
+        assert "Four studies of five like this one find an effect of 0.0" in told(made_up(found=outcome(0.01, 0.02)))
+        assert "Four studies" not in told(made_up()), "found"
+
+    def test_the_papers_own_figure(self):
+        assert "The paper: 0.08 on average." in told(made_up(paper="0.08 on average"))
 
 
 class TestSmallerIsBetter:
     def test_words_go_the_other_way(self):
-        assert "the healed models stay 0.030 loss above the intact ones" in told(made_up("a", metric=LOSS))
-        assert "bottom damage adds 0.030 loss more than top damage" in told(made_up("c", metric=LOSS))
-        assert "each further quarter of damage adds 0.030 loss" in told(made_up("b, top", metric=LOSS, p=0.01))
-        assert "finds scores that rise" in told(made_up("b, top", WIDE, metric=LOSS, p=0.001, direction=1))
-        assert "tends to rise" in told(made_up("b, top", metric=LOSS, p=0.4))
+        assert "the healed models stay 0.050 loss above the intact ones" in told(made_up("a", metric=LOSS))
+        assert "bottom damage adds 0.050 loss more than top damage" in told(made_up("c", metric=LOSS))
+        rise = made_up("b, top", metric=LOSS, shape=shape.STEADY)
+        assert "each further quarter of damage adds 0.050 loss" in told(rise) and "a steady rise" in told(rise)
 
-    def test_without_limits_no_effect_is_small(self):
-        values = ((0.003, 0.0031, 0.0032),)
-        assert made_up(values=values, metric=LOSS, corrected=0.06).verdict == OPEN
-        assert "ruled out" not in told(made_up(values=values, metric=LOSS))
+    def test_without_a_margin_nothing_is_equivalent(self):
+        assert made_up(found=outcome(0.0001, 0.002), metric=LOSS, margin=None).verdict == INCONCLUSIVE
+
+
+def test_p_and_interval_agree_over_examples_too():
+    """The interval that just reaches 0 has p = 0.05, whatever it is made of."""
+    resampled = np.random.default_rng(0).normal(0.05, 0.01, 1000)
+    found = outcome_of(0.05, 0.005, 7, resampled, by=MIXED)
+    half = found.interval[1] - 0.05
+    by_hand = np.hypot(0.005 * 2.3646, 1.96 * resampled.std(ddof=1))
+    assert half > found.over_seeds[1] - 0.05 and half == pytest.approx(by_hand, rel=1e-3)
+    at_zero = outcome_of(half, 0.005, 7, resampled - 0.05 + half, by=MIXED)
+    assert at_zero.p == pytest.approx(0.05) and at_zero.interval[0] == pytest.approx(0, abs=1e-12)
+    assert dataclasses.replace(at_zero, error=None).p_equal(0.01) is None

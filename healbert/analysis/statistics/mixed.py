@@ -6,6 +6,10 @@ Every dataset and damage has a mean of its own, so that nothing is assumed of ho
 datasets: what it decides (order of the data, the damage's draw) may move all scores of the seed, all of the seed and a
 damage, or all of the seed and a dataset together. Fitted by restricted maximum likelihood; degrees of freedom are
 Satterthwaite's. Without holes in the table both are those of the analysis of variance, and exact where it is.
+
+Noise (the residual, and what a seed does to a damage) may differ between damages. Whether it is taken as one for all,
+by group of damages or by damage is decided by Akaike's criterion, as in Pinheiro and Bates 2000 (Mixed-Effects Models
+in S and S-PLUS, 5.2); docs/calibration.md has what this keeps and what it costs.
 """
 
 import collections
@@ -25,6 +29,9 @@ ONE_SEED = "one seed"
 NOTHING_REPEATED = "nothing is repeated"
 EQUAL_SEEDS = "seeds do not differ"
 NOT_CONVERGED = "does not converge"
+
+ONE_NOISE, BY_GROUP, BY_DAMAGE = "the same for all damages", "by group of damages", "by damage"
+LEAST_REPEATS, LEAST_SEEDS = 4, 3  # scores beyond the means, and seeds, that a noise of its own rests on
 
 RESIDUAL, SEED, SEED_DAMAGE, DATASET_SEED = "residual", "seed", "seed:damage", "dataset:seed"
 
@@ -67,7 +74,7 @@ class Contrast:
 
 @dataclasses.dataclass(frozen=True)
 class Component:
-    """A variance: ``name``, ``group`` of damages (of residuals, else None), ``variance``, or None if not identifiable.
+    """A variance: ``name``, ``group`` of damages (None: all of them), ``variance``, or None if not identifiable.
 
     One that is not identifiable is part of others: with one dataset, what a seed does to a damage is residual.
     """
@@ -85,12 +92,14 @@ class Component:
 class Mixed:
     """A fitted model.
 
-    ``means`` {(dataset, damage): fitted mean}; ``components`` list of `Component`; ``seeds`` how many there are;
-    ``holes`` how many scores are missing of those that these means and seeds would have.
+    ``means`` {(dataset, damage): fitted mean}; ``components`` tuple of `Component`; ``noise`` how it is shared, one of
+    ONE_NOISE, BY_GROUP and BY_DAMAGE; ``seeds`` how many there are; ``holes`` how many scores are missing of those that
+    these means and seeds would have.
     """
 
     means: dict
     components: tuple
+    noise: str
     seeds: int
     holes: int
     fit: reml.Fit = dataclasses.field(repr=False)
@@ -134,7 +143,7 @@ def fit(cells, groups=None):
 
     Args:
         cells: iterable of `Cell`; combinations may be missing, none may be there twice.
-        groups: {damage: group}; the residuals of a group's damages share a variance. None: all do.
+        groups: {damage: group} of damages whose noise may differ from that of the others (the intact model's).
 
     Raises:
         NotFitted: if the scores do not tell how much seeds differ.
@@ -142,9 +151,45 @@ def fit(cells, groups=None):
     """
     cells = sorted(cells, key=lambda cell: tuple(map(str, cell[:3])))
     _check(cells)
+    found = [_fit(cells, *shared) for shared in _noises(cells, groups or {})]
+    arrived = [model for model in found if model.fit.converged and (model.noise == ONE_NOISE or _all_noisy(model))]
+    if not arrived:
+        raise NotFitted(NOT_CONVERGED)
+    return min(arrived, key=lambda model: model.fit.criterion + 2 * len(model.fit.variances))
+
+
+def _all_noisy(model):
+    """Whether all groups of damages have noise: one without would have means that are known exactly."""
+    noise = collections.Counter()
+    for component in model.components:
+        if component.name in (RESIDUAL, SEED_DAMAGE):
+            noise[component.group] += component.variance or 0.0
+    return min(noise.values()) > 0
+
+
+def _noises(cells, groups):
+    """Ways to share noise that these scores can tell apart: (name, {damage: group}), the simplest first."""
+    damages = sorted({cell.damage for cell in cells}, key=str)
+    ways = {
+        BY_GROUP: {damage: groups.get(damage) for damage in damages},
+        BY_DAMAGE: {damage: damage for damage in damages},
+    }
+    yield ONE_NOISE, dict.fromkeys(damages)
+    for name, group_of in ways.items():
+        members = [[cell for cell in cells if group_of[cell.damage] == group] for group in set(group_of.values())]
+        if len(members) > 1 and all(map(_tells_noise, members)):
+            yield name, group_of
+
+
+def _tells_noise(cells):
+    means, seeds = {cell[:2] for cell in cells}, {cell.seed for cell in cells}
+    return len(cells) - len(means) >= LEAST_REPEATS and len(seeds) >= LEAST_SEEDS
+
+
+def _fit(cells, noise, group_of):
+    """The `Mixed` model with one way to share noise; the search may not have arrived."""
     keys = list(dict.fromkeys((cell.dataset, cell.damage) for cell in cells))
-    groups = groups or {}
-    blocks, terms = _blocks(cells, keys, groups)
+    blocks, terms = _blocks(cells, keys, group_of)
     seeds = len({cell.seed for cell in cells})
     square, freedom = reml.mean_square(blocks)
     if seeds < 2 or freedom < 1:
@@ -154,8 +199,6 @@ def fit(cells, groups=None):
     told = reml.identifiable(blocks)
     known = [dataclasses.replace(block, structures=block.structures[told]) for block in blocks]
     found = reml.fit(known, [terms[i][0] == RESIDUAL for i in np.flatnonzero(told)])
-    if not found.converged:
-        raise NotFitted(NOT_CONVERGED)
     variances = np.full(len(terms), np.nan)
     variances[told] = found.variances
     return Mixed(
@@ -164,6 +207,7 @@ def fit(cells, groups=None):
             Component(*term, float(variance) if kept else None)
             for term, variance, kept in zip(terms, variances, told, strict=True)
         ),
+        noise=noise,
         seeds=seeds,
         holes=seeds * len(keys) - len(cells),
         fit=found,
@@ -180,15 +224,16 @@ def _check(cells):
         raise ValueError("scores must be finite")
 
 
-def _blocks(cells, keys, groups):
+def _blocks(cells, keys, group_of):
     """Blocks of the seeds that have the same combinations, and the (name, group) of each variance."""
     datasets, damages = ([key[part] for key in keys] for part in (0, 1))
-    residuals = {damage: groups.get(damage) for damage in damages}
-    names = sorted(set(residuals.values()), key=str)
     same_dataset, same_damage = (_equal(labels) for labels in (datasets, damages))
-    own = [np.diag([float(residuals[damage] == name) for damage in damages]) for name in names]
-    structures = np.stack([*own, np.ones_like(same_damage), same_damage, same_dataset])
-    terms = [*((RESIDUAL, name) for name in names), (SEED, None), (SEED_DAMAGE, None), (DATASET_SEED, None)]
+    groups = sorted(set(group_of.values()), key=str)
+    inside = np.array([[float(group_of[damage] == group) for damage in damages] for group in groups])  # (groups, means)
+    own, shared = inside[:, :, None] * np.eye(len(keys)), inside[:, :, None] * same_damage
+    structures = np.concatenate([own, np.ones_like(same_damage)[None], shared, same_dataset[None]])
+    terms = [(RESIDUAL, group) for group in groups] + [(SEED, None)]
+    terms += [(SEED_DAMAGE, group) for group in groups] + [(DATASET_SEED, None)]
     by_seed = collections.defaultdict(dict)
     for cell in cells:
         by_seed[cell.seed][keys.index((cell.dataset, cell.damage))] = cell.score

@@ -21,7 +21,7 @@ AT_BOUNDARY = 2e-6  # smaller variances are 0, in the same unit
 ARRIVED = 1e-9  # decrease of the criterion that a further step promises, below which the search has arrived
 STEPS = 200  # of a search
 SHORTEST = 1e-6  # part of a step
-STARTS = (1.0, 0.1, 10.0)  # variances that may be 0, each as a multiple of those that may not
+STARTS = (1.0, 0.1)  # variances that may be 0, each as a multiple of those that may not
 DISTINCT = 1e-9  # part of a structure that no others make up, below which there is none
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...probing.tsne import COLOURS, draw_scatter
 from ...utils.text import clean
+from ..text import number
 from .base import CIVIDIS, GREY, Forest, Heat, Lines, Scatter, style
 from .svg import BAND, GRID, PAGE, TEXT, Mark
 
@@ -160,7 +161,7 @@ def _draw_forest(axis, forest, gid):
 
 
 def _slots(forest):
-    """{(line, dataset): its height in the plot}, from the top; and of each line what stands on it, all datasets first."""
+    """{(line, dataset): its height in the plot}, from the top; and what stands on each line, all datasets first."""
     on = [[] for _ in forest.lines]
     for point in forest.points:
         on[point.line].append(point.dataset)
@@ -196,8 +197,16 @@ def _draw_point(axis, forest, point, rows, limits, gid):
                 axis.plot([end], [y], color=look["colour"], marker=arrow, markersize=4, clip_on=False)
     name = "all datasets" if pooled else clean(point.dataset)
     shown = {"color": look["colour"], "marker": MARKERS[look["marker"]], "markersize": 7 if pooled else 4.5}
+    _write_effect(axis, forest, point, y)
     axis.plot([point.effect], [y], linestyle="none", label=name, gid=gid, url=_url(point), zorder=3, **shown)
     return Mark(gid, [point.text], None if pooled else {"dataset": clean(point.dataset)})
+
+
+def _write_effect(axis, forest, point, y):
+    """At the right, of all datasets together or of the only one."""
+    if point.dataset is None or len(forest.datasets) == 1:
+        place = {"ha": "left", "va": "center", "fontsize": 8, "transform": axis.get_yaxis_transform()}
+        axis.text(1.02, y, number(point.effect), **place)
 
 
 def _url(point):

@@ -34,6 +34,7 @@ def _map(family, name, title):
         limits=(min(0.0, known.min()), max(known.max(), 0.01)) if known.size else (0.0, 1.0),
         row_tags=[tags(kind.group) for kind in family],
         hover=f"lost {metric.title}",
+        bar=True,
     )
     caption = (
         f"What stays lost: intact minus healed {metric.title}, after the same training; the least costly damage comes "

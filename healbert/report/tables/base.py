@@ -45,6 +45,8 @@ class Table:
         part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, or "" for the part of its own.
         shown: whether it stands in the page; else it is a file alone.
         folded: whether the page shows its title first, and the rest on demand.
+        paper: the same as a `Table` in the layout of the paper, for LaTeX.
+        spans: titles over several columns each, as (title or "", columns).
         kind: the name it is registered by; the report fills it in.
     """
 
@@ -58,6 +60,8 @@ class Table:
     part: str = ""
     shown: bool = True
     folded: bool = False
+    paper: object = None
+    spans: list = dataclasses.field(default_factory=list)
     kind: str = ""
 
 

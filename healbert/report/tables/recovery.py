@@ -41,7 +41,7 @@ def _caption(analysed, scratch):
         "\u2212 damaged) / (intact \u2212 damaged), how much healing covered of the way from the damaged model's score "
         "before healing to the intact model's after the same training. Part of that way, often most, is learning the "
         "task, which lies before the intact model, too: see intact, before healing. Intervals of fractions are "
-        "Fieller's, 95%, over paired seeds; too few seeds: it is unbounded or wider than 200 percentage points. A "
+        "Fieller's, 95%, over paired seeds, and not shown where they are wider than 200 percentage points. A "
         f"fraction is undefined where the difference to divide by is {least_difference(analysed.metric)}. Over all "
         "datasets a fraction is that of the summed differences, also of datasets where it is undefined by itself. "
         "Majority: always answering the commonest class."

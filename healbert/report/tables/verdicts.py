@@ -33,7 +33,18 @@ def _caption(analysis):
         f"Effects are differences of {titles}, positive in the claim's direction. Supported and contradicted: p below "
         f"0.05, after correction for all claims over all datasets (Benjamini and Hochberg). Equivalent: {margin}, by "
         "two one-sided tests. p: that of the test which the verdict is given by. Lines on one of several datasets are "
-        "exploratory: their p is not corrected."
+        f"exploratory: their p is not corrected.{_choice(analysis)}"
+    )
+
+
+def _choice(analysis):
+    """A sentence on intervals over examples that do not repeat the choice of epoch, with a space before it, or ""."""
+    runs = analysis.without_epochs()
+    if not runs:
+        return ""
+    say = count(runs, "run does", "runs do")
+    return (
+        f" Intervals over examples take the choice of epoch as it was made: {say} not say what every epoch predicted."
     )
 
 

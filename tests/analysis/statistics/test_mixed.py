@@ -73,8 +73,9 @@ class TestBalanced:
         assert found.df == pytest.approx(parts.sum() ** 2 / (parts[0] ** 2 / 40 + parts[1] ** 2 / 20))
 
     def test_two_damages_of_one_dataset_are_the_paired_t_test(self):
-        first, second = self.SCORES[0, :2]
-        found = mixed.fit(study_cells(self.SCORES[:1, :2])).contrast({(0, 0): 1, (0, 1): -1})
+        """Where seeds, as here, differ more than their scores do: else the seeds' variance is 0, and nothing paired."""
+        first, second = scores = np.array([[0.31, 0.52, 0.20, 0.61, 0.43], [0.33, 0.46, 0.19, 0.66, 0.37]])
+        found = mixed.fit(study_cells(scores[None])).contrast({(0, 0): 1, (0, 1): -1})
         expected = stats.ttest_rel(first, second)
         assert (found.p, found.df) == (pytest.approx(expected.pvalue), pytest.approx(expected.df))
 
@@ -121,10 +122,12 @@ class TestOtherLibraries:
                 assert theirs.bse_fe[name] == pytest.approx(error, rel=2e-3)
 
     def test_seeds_of_their_own_and_two_variances_are_welchs_test(self):
-        first, second = [0.3, 0.35, 0.31, 0.36], [0.1, 0.3, 0.6, 0.2, 0.5, 0.4]
+        first, second = [0.3, 0.35, 0.31, 0.36, 0.32], [0.1, 0.3, 0.6, 0.2, 0.5, 0.4]
         cells = [Cell("d", "intact", i, value) for i, value in enumerate(first)]
         cells += [Cell("d", "half", 10 + i, value) for i, value in enumerate(second)]
-        found = mixed.fit(cells, {"intact": "intact"}).contrast({("d", "intact"): 1, ("d", "half"): -1})
+        model = mixed.fit(cells, {"intact": "intact"})
+        found = model.contrast({("d", "intact"): 1, ("d", "half"): -1})
+        assert model.noise == mixed.BY_GROUP
         expected = stats.ttest_ind(first, second, equal_var=False)
         assert (found.p, found.df) == (pytest.approx(expected.pvalue), pytest.approx(expected.df))
 
@@ -192,16 +195,18 @@ class TestHoles:
         cells = study_cells(study_scores(rng, 2, 3, 4, seed_sd=1, seed_damage_sd=1, dataset_seed_sd=1))
         cells = [cells[i] for i in sorted(rng.permutation(len(cells))[:18])]
         model = mixed.fit(cells)
-        found = variances(model)
         names = [(cell.dataset, cell.damage) for cell in cells]
         design = np.array([[float(name == key) for key in model.means] for name in names])
-        parts = {"seed": (2,), "seed:damage": (2, 1), "dataset:seed": (2, 0), "residual": (0, 1, 2)}
+        shared = {"seed": (2,), "seed:damage": (2, 1), "dataset:seed": (2, 0), "residual": (0, 1, 2)}
+        parts = [
+            np.array(
+                [[all(a[i] == b[i] for i in shared[c.name]) and c.group in (None, a[1]) for b in cells] for a in cells]
+            )
+            for c in model.components
+        ]
 
         def evaluate(variances):
-            covariance = sum(
-                variances[term] * np.array([[all(a[i] == b[i] for i in same) for b in cells] for a in cells])
-                for term, same in parts.items()
-            )
+            covariance = np.tensordot(variances, parts, 1)
             half = np.linalg.solve(covariance, design)
             precision = design.T @ half
             scores = np.array([cell.score for cell in cells])
@@ -210,12 +215,42 @@ class TestHoles:
             value = np.linalg.slogdet(covariance)[1] + np.linalg.slogdet(precision)[1]
             return value + left @ np.linalg.solve(covariance, left), means, np.linalg.inv(precision)
 
+        found = np.array([component.variance for component in model.components])
         value, means, covariance = evaluate(found)
         assert list(model.means.values()) == pytest.approx(means)
         assert model.contrast({next(iter(model.means)): 1}).error == pytest.approx(math.sqrt(covariance[0, 0]))
-        for name, factor in itertools.product(found, (0.9, 1.1)):
-            moved = found | {name: found[name] * factor if found[name] else 0.01 * found["residual"]}
+        for i, factor in itertools.product(range(len(found)), (0.9, 1.1)):
+            moved = found.copy()
+            moved[i] = found[i] * factor if found[i] else 0.01 * found.max()
             assert evaluate(moved)[0] > value, "REML is at its best"
+
+
+class TestNoise:
+    """Shared by all damages unless the scores say otherwise, and are enough to say it."""
+
+    def study(self, seeds, residual_sd):
+        scores = study_scores(np.random.default_rng(1), 3, 5, seeds, seed_sd=0.5, residual_sd=residual_sd)
+        return mixed.fit(study_cells(scores), {0: "intact"})
+
+    @pytest.mark.parametrize(
+        ("seeds", "residual_sd", "expected"),
+        [
+            (6, [1, 1, 1, 1, 1], mixed.ONE_NOISE),
+            (6, [0.1, 1, 1, 1, 1], mixed.BY_GROUP),
+            (6, [0.1, 0.3, 0.1, 1, 3], mixed.BY_DAMAGE),
+            (2, [0.1, 0.3, 0.1, 1, 3], mixed.ONE_NOISE),  # two seeds
+        ],
+    )
+    def test_how_it_is_shared(self, seeds, residual_sd, expected):
+        assert self.study(seeds, residual_sd).noise == expected
+
+    def test_variances_are_told_apart(self):
+        found = self.study(6, [0.1, 0.3, 0.1, 1, 3])
+        residuals = {c.group: c.variance for c in found.components if c.name == "residual"}
+        for damage, sd in enumerate([0.1, 0.3, 0.1, 1, 3]):
+            assert residuals[damage] == pytest.approx(sd**2, rel=0.8)
+        quiet, loud = (found.contrast({(0, one): 1, (0, other): -1}).error for one, other in ((0, 2), (3, 4)))
+        assert loud > 5 * quiet
 
 
 class TestWhatCannotBeFitted:
