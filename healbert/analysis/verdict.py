@@ -3,7 +3,7 @@
 import dataclasses
 
 from . import statistics
-from .claims import Claim
+from .claims import MEASURES, Claim
 from .evidence import EQUAL_SEEDS, NO_COMMON_SEED, NO_PAIR, ONE_COMMON_SEED, ONE_SEED  # noqa: F401 - reasons, too
 from .outcome import Outcome
 from .views import CHOSEN, LAST, UNCOLLAPSED
@@ -155,8 +155,8 @@ class Verdict:
 
     @property
     def metric(self):
-        """The `Metric` of the scores."""
-        return self.group.metric
+        """The `Metric` of the scores, or of what stands in their place."""
+        return MEASURES.get(self.claim.measure, self.group.metric)
 
     @property
     def depends_on_epoch(self):

@@ -30,7 +30,8 @@ def _caption(analysis):
     least = analysis.margin if analysis.margin is not None else max(metric.smallest_difference for metric in metrics)
     margin = f"less than {least:g} either way (of a trend, from least to most damage)" if least else "never given"
     return (
-        f"Effects are differences of {titles}, positive in the claim's direction. Supported and contradicted: p below "
+        f"Effects are differences of {titles}, or what the claim names, positive in the claim's direction. "
+        "Supported and contradicted: p below "
         f"0.05, after correction for all claims over all datasets (Benjamini and Hochberg). Equivalent: {margin}, by "
         "two one-sided tests. p: that of the test which the verdict is given by. Lines on one of several datasets are "
         f"exploratory: their p is not corrected.{_choice(analysis)}"
