@@ -12,13 +12,17 @@ def load_yaml(text):
         ValueError: if it is nested too deep, an alias holds itself, or aliases multiply to too many values.
         yaml.YAMLError: if it is not YAML.
     """
+    loader = yaml.SafeLoader(text)
     try:
-        root = yaml.compose(text, yaml.SafeLoader)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _measure(root, {}, 1)
+        return loader.construct_document(root)
     except RecursionError as error:
         raise ValueError(f"nested more than {DEEPEST} deep") from error
-    if root is not None:
-        _measure(root, {}, 1)
-    return yaml.safe_load(text)
+    finally:
+        loader.dispose()
 
 
 def _measure(node, known, depth):

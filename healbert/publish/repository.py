@@ -9,6 +9,7 @@ import shlex
 from ..hub.errors import explain
 from ..hub.reach import hub_is_off, work_offline_if_unreachable
 from ..utils.errors import UserError
+from ..utils.text import without_password
 from .contents import differing, read_remote
 
 NOT_CONTENT = {".gitattributes", "README.md"}  # what the Hub puts in by itself
@@ -165,7 +166,7 @@ class Repository:
         # What huggingface_hub documents: answers of the Hub, files and connections, malformed answers, failed uploads.
         except (HTTPError, OSError, ValueError, RuntimeError) as error:
             raise PushError(self._incomplete(files, error)) from error
-        return str(address)
+        return without_password(str(address))
 
     def _incomplete(self, files, error):
         from huggingface_hub.errors import HTTPError

@@ -26,10 +26,10 @@ EXPLODING = {
 @pytest.mark.parametrize("name", EXPLODING)
 def test_exploding_yaml_is_refused_at_once(tmp_path, name):
     (tmp_path / "sweep.yaml").write_text(EXPLODING[name])
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(UserError, match="deep|multiply") as caught:
         read_sweep(tmp_path / "sweep.yaml")
-    assert time.monotonic() - begin < 2 and len(str(caught.value)) < 400
+    assert time.process_time() - begin < 2 and len(str(caught.value)) < 400
 
 
 def test_aliases_of_a_reasonable_size_are_read():
@@ -40,10 +40,10 @@ def test_aliases_of_a_reasonable_size_are_read():
 def test_too_many_runs_are_refused_before_they_are_expanded(tmp_path):
     thousand = list(range(1000))
     sweep = {"grid": {"seed": thousand, "corrupt_seed": thousand, "corrupt_level": [0, 0.25] * 5}}
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(UserError, match="describes 10,000,000 runs, more than --max_runs 100,000"):
         prepare(sweep, tmp_path)
-    assert time.monotonic() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_runs_of_include_count():
