@@ -3,6 +3,7 @@
 import dataclasses
 
 from ..utils.errors import UserError
+from .headline import NOTHING, headline
 
 
 @dataclasses.dataclass
@@ -25,13 +26,13 @@ class GroupContent:
 
     @property
     def first_figures(self):
-        """The figures that stand beside the verdicts."""
-        return [figure for figure in self.figures if figure.first]
+        """The figures that stand beside the verdicts, where there are any."""
+        return [figure for figure in self.figures if figure.first and self.compared]
 
     @property
     def other_figures(self):
         """The figures of the group's own part."""
-        return [figure for figure in self.figures if not figure.first]
+        return [figure for figure in self.figures if not (figure.first and self.compared)]
 
     def table(self, kind):
         """The table of a registered name."""
@@ -76,8 +77,16 @@ class Content:
 
     @property
     def compared(self):
-        """Whether any claim has something to be judged by."""
-        return any(group.compared for group in self.groups)
+        """The groups in which a claim has something to be judged by."""
+        return [group for group in self.groups if group.compared]
+
+    @property
+    def not_compared(self):
+        """What is said of the other groups: a sentence, or ""."""
+        others = [group.label for group in self.groups if not group.compared]
+        if not others or not self.compared:
+            return NOTHING if others else ""
+        return f"No verdicts on {'; '.join(others)}: no intact and damaged runs of the same seeds."
 
 
 def make_content(directory, seed=0, margin=None):
@@ -120,7 +129,6 @@ def _filters(groups, scans):
 
 
 def _group_content(analysed, tables, figures):
-    from .headline import headline
     from .tables.base import tags
 
     verdicts, costs, datasets = analysed.verdicts, analysed.costs, analysed.results.datasets

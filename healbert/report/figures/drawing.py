@@ -19,7 +19,8 @@ DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 PANEL = "panel-"  # how the id of a panel begins
 PANEL_INCHES = (3.5, 2.9)
-LINE_INCHES, LABEL_INCHES = 0.14, 0.075  # of a line of a forest plot, of a letter
+LABEL_INCHES = 0.075  # of a letter of the labels of a forest plot
+LINE_INCHES, LINES_INCHES = (0.06, 0.14), 4.1  # of a line of it, at least and at most; of all that lines should take
 SHARE_OF_INTERVALS = 1.5  # how far beyond the effects, in parts of their range, intervals are drawn
 
 
@@ -137,6 +138,7 @@ def _draw_scatter(axis, scatter, gid):
 
 def _draw_forest(axis, forest, gid):
     rows, slots = _slots(forest)
+    size = min(7, 75 * _line_inches(slots))  # points, of a diamond
     if forest.margin:
         axis.axvspan(
             -forest.margin, forest.margin, color=BAND, linewidth=0, zorder=0, label=f"within {forest.margin:g}"
@@ -145,7 +147,8 @@ def _draw_forest(axis, forest, gid):
     low, high = _forest_limits(forest)
     marks = []
     for place, point in enumerate(forest.points):
-        marks.append(_draw_point(axis, forest, point, rows, (low, high), f"{gid}-point-{place}"))
+        y = rows[point.line, point.dataset]
+        marks += _draw_point(axis, forest, point, y, size, (low, high), f"{gid}-point-{place}")
     heights = [len(places) + 1 for places in slots]
     starts = np.cumsum([0, *heights])
     for start in starts[1:-1]:
@@ -185,21 +188,28 @@ def _forest_limits(forest):
     return low - room, high + room
 
 
-def _draw_point(axis, forest, point, rows, limits, gid):
+def _draw_point(axis, forest, point, y, size, limits, gid):
     """An effect and its interval; an arrow where the interval goes on beyond the plot."""
-    y, pooled = rows[point.line, point.dataset], point.dataset is None
+    pooled = point.dataset is None
     look = {"colour": TEXT, "marker": "diamond"} if pooled else style(forest.datasets.index(point.dataset))
     if point.interval:
         (low, high), (left, right) = point.interval, limits
-        axis.plot([max(low, left), min(high, right)], [y, y], color=look["colour"], linewidth=2.2 if pooled else 1.3)
+        axis.plot(
+            [max(low, left), min(high, right)],
+            [y, y],
+            color=look["colour"],
+            linewidth=2.2 if pooled else 1.3,
+            gid=f"{gid}-line",
+        )
         for end, outside, arrow in ((left, low < left, "<"), (right, high > right, ">")):
             if outside:
                 axis.plot([end], [y], color=look["colour"], marker=arrow, markersize=4, clip_on=False)
     name = "all datasets" if pooled else clean(point.dataset)
-    shown = {"color": look["colour"], "marker": MARKERS[look["marker"]], "markersize": 7 if pooled else 4.5}
+    shown = {"color": look["colour"], "marker": MARKERS[look["marker"]], "markersize": size if pooled else 0.65 * size}
     _write_effect(axis, forest, point, y)
     axis.plot([point.effect], [y], linestyle="none", label=name, gid=gid, url=_url(point), zorder=3, **shown)
-    return Mark(gid, [point.text], None if pooled else {"dataset": clean(point.dataset)})
+    tags = None if pooled else {"dataset": clean(point.dataset)}
+    return [Mark(gid, [point.text], tags), Mark(f"{gid}-line", tags=tags)]
 
 
 def _write_effect(axis, forest, point, y):
@@ -215,9 +225,13 @@ def _url(point):
 
 def _forest_inches(forest):
     _, on = _slots(forest)
-    slots = sum(len(datasets) + 1 for datasets in on)
     labels = LABEL_INCHES * max(len(line) for line in forest.lines)
-    return 3.6 + labels, max(2.0, LINE_INCHES * slots + 1.1)
+    return 3.6 + labels, max(2.0, _line_inches(on) * sum(len(datasets) + 1 for datasets in on) + 1.1)
+
+
+def _line_inches(on):
+    lines, (least, most) = sum(len(datasets) + 1 for datasets in on), LINE_INCHES
+    return min(most, max(least, LINES_INCHES / lines))
 
 
 def shared_legend(drawn, figure):

@@ -65,7 +65,7 @@ def _save_both(figure, folder):
 
     with matplotlib.rc_context(SETTINGS):
         drawn, axes, marks = _drawn(figure)
-        boxes = {gid: _box(drawn, axis) for gid, axis in axes.items()}
+        boxes = {gid: _box(drawn, axis) for gid, axis in axes.items() if gid.startswith(PANEL)}
         _save_png(drawn, folder / f"{figure.name}.png")
         text = io.StringIO()
         drawn.savefig(text, format="svg", metadata={"Date": None})
@@ -89,8 +89,9 @@ def _drawn(figure):
         for axis, panel in zip(row, line, strict=False):
             if panel:
                 gid = f"{PANEL}{places[id(panel)]}"
+                gid = f"again-{len(marks)}" if gid in axes else gid  # a panel may stand in several rows
                 marks += draw_panel(axis, panel, gid)
-                axes.setdefault(gid, axis)  # a panel may stand in several rows
+                axes[gid] = axis
     shared_legend(drawn, figure)
     drawn.get_layout_engine().execute(drawn)
     drawn.set_layout_engine(None)  # laid out once, not again for every file

@@ -12,12 +12,11 @@ def terminal_text(content):
     parts = [text_table(group.table("main")) for group in content.groups]
     if content.compared:
         parts.append(text_table(brief_verdicts(content.table("verdicts"))))
-    for group in content.groups:
-        if len(content.groups) > 1:
-            parts.append(f"{group.label}:")
-        parts.append(group.headline)
+    for group in content.compared:
+        parts += [f"{group.label}: {group.headline}" if len(content.groups) > 1 else group.headline]
         claims = [f"({v.claim.letter}) {v.claim.text}. {first_line(v)}" for v, _ in group.claims]
-        parts += claims if group.compared else []
+        parts += claims
+    parts += [content.not_compared] if content.not_compared else []
     scans = [table for table in content.tables if table.part == SCANS]
     parts += [f"{table.title}: {len(table.rows)} points, in the page and in tables/{table.name}.csv" for table in scans]
     parts += [f"warning: {sentence}" for sentence in content.warnings]

@@ -100,6 +100,13 @@
   addEventListener("pointerdown", show);
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
+  // A link leads to what is unfolded for it.
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.("a"), to = link && (link.getAttribute("href") || "");
+    const target = to?.startsWith("#") && document.getElementById(to.slice(1));
+    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+  });
+
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = all("details:not([open])");
