@@ -141,7 +141,7 @@ def _depends(verdict):
 def details(verdict):
     """What stands behind a first line, each thing once: a list of sentences."""
     if verdict.outcome is None:
-        return _notes(verdict)
+        return [*_paper(verdict), *_notes(verdict)]
     return [
         *_how(verdict),
         *_exception_details(verdict),

@@ -91,6 +91,7 @@ def _record(verdict):
     record |= {"without_last_epoch": verdict.without_last, "collapsed": verdict.collapsed, "runs": verdict.runs}
     record |= {"check": check and check.name, "check_p": check and check.p, "check_least_p": check and check.least_p}
     record |= {"check_disagrees": verdict.check_disagrees, "detectable": verdict.detectable}
+    record |= {"paper": verdict.paper}
     return record | {"details": " ".join(details(verdict)), "notes": "; ".join(verdict.notes)}
 
 
