@@ -43,6 +43,11 @@ def read_paper(path, letters):
 
 
 def stand_beside(verdicts, figures):
-    """Gives each `Verdict` the paper's figure on its claim and dataset, where there is one."""
+    """Gives each `Verdict` the paper's figure on its claim and dataset, where there is one.
+
+    A figure of no dataset is that of all of them, or of the only one.
+    """
     for verdict in verdicts:
-        verdict.paper = figures.get((verdict.claim.letter, verdict.scope), "")
+        scopes = [verdict.scope] if verdict.exploratory else [verdict.scope, POOLED]
+        found = (figures.get((verdict.claim.letter, scope)) for scope in scopes)
+        verdict.paper = next(filter(None, found), "")
