@@ -127,10 +127,10 @@ def test_findings_are_of_the_chosen_dataset(opened):
     page = opened()
     shown = "all => all.filter(e => e.offsetParent).map(e => e.textContent)"
     texts = page.eval_on_selector_all(".card, .lead", shown)
-    assert texts and not any("On sst2," in text and "Over 2 datasets" not in text for text in texts)
+    assert texts and not any("On sst2:" in text and "Over 2 datasets" not in text for text in texts)
     page.select_option("select[name=dataset]", "sst2")
     texts = page.eval_on_selector_all(".card, .lead", shown)
-    assert any("On sst2," in text for text in texts) and any(text.startswith("sst2: ") for text in texts)
+    assert any("On sst2:" in text for text in texts) and any(text.startswith("sst2: ") for text in texts)
     assert not any("2 datasets" in text or "emotion" in text for text in texts)
 
 
