@@ -3,25 +3,36 @@
 import dataclasses
 
 from ..utils.errors import UserError
+from .headline import NOTHING, headline
 
 
 @dataclasses.dataclass
 class GroupContent:
     """What the report has on one group of runs; ``number`` is its place, for links.
 
-    ``lead`` are sentences, ``leads`` the same on each of several datasets: (dataset, sentences). ``claims`` are
+    ``headline`` is a sentence, ``headlines`` the same on each of several datasets: (dataset, sentence). ``claims`` are
     (verdict over all datasets or on the only one, verdicts on each of several).
     """
 
     number: int
     label: str
     tags: dict
-    lead: list
-    leads: list
+    headline: str
+    headlines: list
     claims: list
     compared: bool
     tables: list
     figures: list
+
+    @property
+    def first_figures(self):
+        """The figures that stand beside the verdicts, where there are any."""
+        return [figure for figure in self.figures if figure.first and self.compared]
+
+    @property
+    def other_figures(self):
+        """The figures of the group's own part."""
+        return [figure for figure in self.figures if not (figure.first and self.compared)]
 
     def table(self, kind):
         """The table of a registered name."""
@@ -66,8 +77,16 @@ class Content:
 
     @property
     def compared(self):
-        """Whether any claim has something to be judged by."""
-        return any(group.compared for group in self.groups)
+        """The groups in which a claim has something to be judged by."""
+        return [group for group in self.groups if group.compared]
+
+    @property
+    def not_compared(self):
+        """What is said of the other groups: a sentence, or ""."""
+        others = [group.label for group in self.groups if not group.compared]
+        if not others or not self.compared:
+            return NOTHING if others else ""
+        return f"No verdicts on {'; '.join(others)}: no intact and damaged runs of the same seeds."
 
 
 def make_content(directory, seed=0, margin=None, paper=None):
@@ -110,16 +129,15 @@ def _filters(groups, scans):
 
 
 def _group_content(analysed, tables, figures):
-    from .fractions import lead
     from .tables.base import tags
 
-    costs, metric, datasets = analysed.costs, analysed.metric, analysed.results.datasets
+    verdicts, costs, datasets = analysed.verdicts, analysed.costs, analysed.results.datasets
     return GroupContent(
         number=analysed.number,
         label=analysed.group.label,
         tags=tags(analysed.group),
-        lead=lead(costs, metric),
-        leads=[(name, lead(costs, metric, name)) for name in datasets] if len(datasets) > 1 else [],
+        headline=headline(verdicts, costs),
+        headlines=[(name, headline(verdicts, costs, name)) for name in datasets] if len(datasets) > 1 else [],
         claims=analysed.claims,
         compared=analysed.compared,
         tables=[table for table in tables if table.group is analysed.group],

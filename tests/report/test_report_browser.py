@@ -69,40 +69,58 @@ def opened(browser, report):
     assert [url for url in requests if url != report.as_uri() and not url.startswith(("data:", "blob:"))] == []
 
 
-def show(page, chart):
-    """Scrolls a chart into view and waits until it is drawn."""
-    chart.scroll_into_view_if_needed()
-    page.wait_for_function("chart => chart.querySelector('.main-svg')", arg=chart.element_handle())
-    return chart
+def unfold(page):
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
 
 
-def draw_all(page):
-    for chart in page.locator(".chart:not([hidden])").all():
-        show(page, chart)
+def middle(place):
+    box = place.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_every_chart_is_drawn_and_labelled(opened):
+def said_at(page, place):
+    """What the page says with the pointer on a place."""
+    place.scroll_into_view_if_needed()
+    page.mouse.move(*middle(place))
+    return page.locator("#tip").text_content() if page.locator("#tip").is_visible() else ""
+
+
+def test_every_plot_is_there_and_labelled(opened):
     page = opened()
-    draw_all(page)
     charts = page.locator(".chart").all()
-    assert len(charts) > 25
+    assert len(charts) > 25 and all(chart.locator("svg").count() == 1 for chart in charts)
     assert all(len(chart.get_attribute("aria-label")) > 10 for chart in charts)
     kinds = page.eval_on_selector_all("figure", "all => all.map(figure => figure.className)")
-    known = "levels kinds recovery speed epochs rates probes confusion tsne"
+    known = "levels forest kinds recovery speed epochs rates probes confusion tsne"
     assert {kind.split()[-1] for kind in kinds} == set(known.split())
+    ids = page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
+    assert len(ids) == len(set(ids)), "no two elements have one id"
 
 
-def test_hover_gives_exact_values(opened):
+def test_exact_values_under_the_pointer(opened):
     page = opened()
-    chart = show(page, page.locator("figure.levels .chart").first)
-    point = chart.locator(".scatterlayer .points path").first
-    box = point.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    text = chart.locator(".hoverlayer .hovertext").first
-    text.wait_for()
-    shown = text.text_content()
-    data = chart.evaluate("chart => chart.data.find(trace => trace.mode === 'lines+markers')")
-    assert f"{data['y'][0]:.4f}" in shown and "damaged part of the encoder" in shown and "n 2" in shown
+    levels = page.locator("figure.levels .chart use").locator("visible=true")
+    text = said_at(page, levels.first)
+    assert "damaged part of the encoder (%, as hit): 0" in text and "n 2" in text and "0." in text
+    forest = said_at(page, page.locator("figure.forest .chart use").first)
+    assert "95% interval" in forest and "bottom 50%" in forest
+    unfold(page)
+    place = page.locator("figure.recovery .chart image").first
+    assert "recovery %" in said_at(page, place) and "emotion" in page.locator("#tip").text_content()
+    dots = page.locator("figure.tsne .chart path[data-titles]").first
+    dots.scroll_into_view_if_needed()
+    first = "e => { const p = e.getPointAtLength(0).matrixTransform(e.getScreenCTM()); return [p.x, p.y]; }"
+    page.mouse.move(*dots.evaluate(first))
+    assert "example" in page.locator("#tip").text_content()
+
+
+def test_a_dot_leads_to_its_row(opened):
+    page = opened()
+    link = page.locator("figure.forest .chart a").first
+    target = link.get_attribute("href")
+    assert not page.locator(target).is_visible()
+    link.dispatch_event("click")
+    assert page.locator(target).is_visible() and "bottom 50%" in page.locator(target).text_content()
 
 
 @pytest.mark.parametrize(("key", "value"), [("dataset", "emotion"), ("model", "org/two"), ("method", "zeros")], ids=str)
@@ -125,35 +143,29 @@ def test_filters_act_on_tables_and_figures(opened, key, value):
 
 def test_findings_are_of_the_chosen_dataset(opened):
     page = opened()
+    unfold(page)
     shown = "all => all.filter(e => e.offsetParent).map(e => e.textContent)"
-    texts = page.eval_on_selector_all(".card, .lead", shown)
-    assert texts and not any("On sst2:" in text and "Over 2 datasets" not in text for text in texts)
+    texts = page.eval_on_selector_all(".badge, .headline", shown)
+    assert texts and not any("On sst2," in text and "Over 2 datasets" not in text for text in texts)
     page.select_option("select[name=dataset]", "sst2")
-    texts = page.eval_on_selector_all(".card, .lead", shown)
-    assert any("On sst2:" in text for text in texts) and any(text.startswith("sst2: ") for text in texts)
+    texts = page.eval_on_selector_all(".badge, .headline", shown)
+    assert any("On sst2," in text for text in texts) and any(text.startswith("sst2: ") for text in texts)
     assert not any("2 datasets" in text or "emotion" in text for text in texts)
 
 
-def test_filter_chooses_rows_of_the_recovery_map(opened):
+def test_filter_fades_the_rows_of_a_map(opened):
     page = opened()
-    chart = show(page, page.locator("figure.recovery .chart").first)
-    assert chart.evaluate("chart => chart.data[0].y.length") == 3
+    unfold(page)
+    chart = page.locator("figure.recovery .chart").first
+    off = "e => [...e.querySelectorAll('image')].map(image => image.classList.contains('off'))"
+    rows = len(json.loads(chart.get_attribute("data-heat"))["rows"])
+    assert chart.evaluate(off) == [False] * (rows + 1), "the last is the bar of colours"
     page.select_option("select[name=dataset]", "sst2")
-    assert chart.evaluate("chart => chart.data[0].y") == ["sst2"]
+    assert chart.evaluate(off)[:rows] == [True, False, True]
+    faded = "e => [...e.querySelectorAll('text.off')].map(text => text.textContent)"
+    assert "emotion" in chart.evaluate(faded) and "sst2" not in chart.evaluate(faded)
     page.select_option("select[name=dataset]", "")
-    assert chart.evaluate("chart => chart.data[0].y.length") == 3
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-def test_page_does_not_scroll_sideways(opened, width):
-    page = opened(width)
-    draw_all(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    outside = "all => all.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"
-    assert page.eval_on_selector_all(".scroll, .chart, .card, figure, h1, h2, h3, p", outside) == []
-    if width == 390:
-        table = page.locator(".scroll").first
-        assert table.evaluate("e => e.scrollWidth > e.clientWidth"), "wide tables scroll inside their own box"
+    assert chart.evaluate(off) == [False] * (rows + 1)
 
 
 CONTRAST = """() => {
@@ -171,10 +183,10 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast(opened, scheme):
     page = opened(scheme=scheme)
-    chart = show(page, page.locator("figure.levels .chart").first)
+    unfold(page)
     assert page.evaluate(CONTRAST) == []
-    text = chart.locator(".xtick text").first.evaluate("e => getComputedStyle(e).fill")
-    assert (text == "rgb(230, 233, 236)") == (scheme == "dark")
+    fills = page.eval_on_selector_all("figure.levels svg text", "all => all.map(e => getComputedStyle(e).fill)")
+    assert set(fills) == {"rgb(230, 233, 236)" if scheme == "dark" else "rgb(27, 31, 36)"}
 
 
 def luminance(colour):
@@ -183,54 +195,41 @@ def luminance(colour):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_heatmap_text_has_contrast(opened, scheme):
+def test_text_in_maps_has_contrast(opened, scheme):
     page = opened(scheme=scheme)
+    unfold(page)
     found, words = [], set()
     charts = page.locator("figure.recovery .chart").all() + page.locator("figure.confusion .chart").all()[:6]
     for chart in charts:
-        show(page, chart)
         picture = Image.open(io.BytesIO(chart.screenshot())).convert("RGB")
         left, top = (chart.bounding_box()[side] for side in "xy")
-        for text in chart.locator(".scatterlayer text").all():
+        inside = [image.bounding_box() for image in chart.locator("image").all()]
+        for text in chart.locator("text").all():
             box, fill = text.bounding_box(), text.evaluate("e => getComputedStyle(e).fill")
-            place = picture.getpixel((round(box["x"] + box["width"] / 2 - left), round(box["y"] - 3 - top)))
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            if not any(i["x"] < x < i["x"] + i["width"] and i["y"] < y < i["y"] + i["height"] for i in inside):
+                continue
+            place = picture.getpixel((round(x - left), round(box["y"] - 2 - top)))
             dark, light = sorted(map(luminance, (place, [int(v) for v in fill[4:-1].split(",")])))
             found.append((light + 0.05) / (dark + 0.05))
             words.add(text.text_content())
     assert len(found) > 40 and min(found) >= 4.5 and "undefined" in words
 
 
-def test_heatmap_says_undefined_on_a_phone(opened):
-    page = opened(width=390)
-    texts = []
-    for chart in page.locator("figure.recovery .chart").all():
-        texts += show(page, chart).locator(".scatterlayer text").all_text_contents()
-    assert "unde-fined" in texts and not any("%" in text for text in texts)
-
-
-def test_theme_changes_while_open(opened):
-    page = opened()
-    chart = show(page, page.locator("figure.levels .chart").first)
-    page.emulate_media(color_scheme="dark")
-    dark = "chart => chart.layout.font.color === '#e6e9ec'"
-    assert page.wait_for_function(dark, arg=chart.element_handle()).json_value() is True
-
-
-def test_print_draws_everything_in_light(opened, tmp_path):
+def test_print_unfolds_everything(opened, tmp_path):
     page = opened(scheme="dark")
     page.evaluate(
-        "addEventListener('afterprint', () => { window.printed = document.querySelectorAll('.main-svg').length })"
+        "addEventListener('beforeprint', () => { window.open = document.querySelectorAll('details:not([open])') })"
     )
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
-    charts = page.locator(".chart").count()
-    assert page.evaluate("window.printed") >= charts
+    assert page.evaluate("window.folded") == 0 and page.locator("details[open]").count() == 0
     assert (tmp_path / "report.pdf").stat().st_size > 50_000
 
 
 def test_labels_of_ill_will_are_shown_as_text(opened):
     page = opened()
-    chart = show(page, page.locator("figure.confusion[aria-label*=sst2] .chart").first)
-    assert any("<script>" in text for text in chart.locator(".ytick text").all_text_contents())
+    chart = page.locator("figure.confusion[aria-label*=sst2] .chart").first
+    assert any("<script>" in text for text in chart.locator("text").all_text_contents())
     assert page.evaluate("document.querySelectorAll('svg script, td script').length") == 0
 
 

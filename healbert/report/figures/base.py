@@ -68,7 +68,7 @@ class Heat:
     limits: tuple
     row_tags: list | None = None  # what filters go by
     hover: str = ""
-    brief: list | None = None  # texts for where columns are narrow
+    bar: bool = False  # whether a bar says which colour is how much
 
     @property
     def inks(self):
@@ -84,6 +84,32 @@ class Scatter:
     labels: np.ndarray
     names: list
     ids: list
+
+
+@dataclasses.dataclass
+class Point:
+    """An effect with its interval (or None) on line ``line`` of a forest plot; ``dataset`` None: over all of them.
+
+    ``text`` is the same in words; ``link`` the place in the page that says more, or "".
+    """
+
+    line: int
+    dataset: str | None
+    effect: float
+    interval: tuple | None
+    text: str
+    link: str = ""
+
+
+@dataclasses.dataclass
+class Forest:
+    """Effects with intervals, a line each; within ``margin`` of 0 an effect does not count (None: nothing is known)."""
+
+    lines: list
+    datasets: list
+    points: list
+    x_label: str
+    margin: float | None = None
 
 
 @dataclasses.dataclass
@@ -105,6 +131,7 @@ class Figure:
         title, caption: texts over and under it.
         rows: lists of `Panel`; None leaves a place empty.
         group: the `Group` in whose part of the page it stands; None of a figure on all groups.
+        first: whether the page shows it on top, beside the verdicts of its group.
         part: where a figure on all groups stands: "scans", or "" for the part of its own.
         kind: the name it is registered by; the report fills it in.
     """
@@ -114,6 +141,7 @@ class Figure:
     caption: str
     rows: list
     group: object = None
+    first: bool = False
     part: str = ""
     kind: str = ""
 

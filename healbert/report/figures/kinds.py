@@ -29,12 +29,12 @@ def _map(family, name, title):
         columns=unique_short([dataset or "all datasets" for dataset in columns]),
         values=values,
         texts=[[_text(lost) for lost in row] for row in found],
-        brief=[[_text(lost).split("\n")[0] for lost in row] for row in found],
         x_label="",
         y_label="",
         limits=(min(0.0, known.min()), max(known.max(), 0.01)) if known.size else (0.0, 1.0),
         row_tags=[tags(kind.group) for kind in family],
         hover=f"lost {metric.title}",
+        bar=True,
     )
     caption = (
         f"What stays lost: intact minus healed {metric.title}, after the same training; the least costly damage comes "

@@ -47,6 +47,7 @@ def _panel(trace, measure, panel_tags):
         y_label="layer",
         limits=_limits(values),
         hover=measure.title,
+        bar=True,
     )
     return Panel(measure.title, heat, panel_tags, f"{measure.title}: {_in_words(values)}.")
 

@@ -1,6 +1,7 @@
 """Score by level: the picture of the paper."""
 
 import collections
+import dataclasses
 
 import numpy as np
 
@@ -33,7 +34,8 @@ def by_level(results):
         f"class. {BAND} Levels 0 and 100% are shared by "
         "both regions. The mean of all datasets has the levels and seeds that every dataset has."
     )
-    return figure_of("levels", f"Score by level: {group.label}", caption, in_rows(panels), group)
+    figure = figure_of("levels", f"Score by level: {group.label}", caption, in_rows(panels), group)
+    return figure and dataclasses.replace(figure, first=True)
 
 
 def _level_panel(results, datasets, title, tag):

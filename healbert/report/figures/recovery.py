@@ -10,7 +10,7 @@ from ..tables.base import file_stem, tags
 from ..text import interval, number, percent
 from .base import Figure, Heat, Panel, unique_short
 
-RECOVERY_LIMITS = (0, 100)
+LEAST, MOST = -100, 200  # per cent, where colours end at the latest
 
 
 @register("figure", "recovery")
@@ -35,10 +35,10 @@ def _recovery_map(analysed):
         columns=[clean(str(damage)) for damage in damages],
         values=values,
         texts=[[_recovery_text(cost) for cost in row] for row in found],
-        brief=[[_recovery_brief(cost) for cost in row] for row in found],
         x_label="",
         y_label="",
-        limits=RECOVERY_LIMITS,
+        limits=_limits(values),
+        bar=True,
         row_tags=[tags(group, dataset or "") for dataset in datasets],
         hover="recovery %",
     )
@@ -50,6 +50,13 @@ def _recovery_map(analysed):
     )
     panel = Panel("recovery (%)", heat, tags(group), f"Recovery. {_in_words(names, damages, found)}.")
     return Figure(file_stem("recovery", group), f"Recovery: {group.label}", caption, [[panel]], group)
+
+
+def _limits(values):
+    """Ends of the colours: 0 and 100%, and further where figures lie beyond them."""
+    known = values[np.isfinite(values)]
+    tens = [0.0, 100.0, *(10 * np.floor(known / 10)), *(10 * np.ceil(known / 10))]
+    return max(LEAST, min(tens)), min(MOST, max(tens))
 
 
 def _in_words(names, damages, found):
@@ -74,8 +81,3 @@ def _recovery_text(cost):
         return "undefined"
     spread = shown_interval(cost.recovery)
     return percent(cost.recovery.value) + (f"\n{interval(spread, lambda v: number(100 * v, 0))}" if spread else "")
-
-
-def _recovery_brief(cost):
-    text = _recovery_text(cost).split("\n")[0]
-    return "unde-\nfined" if text == "undefined" else text and number(100 * cost.recovery.value, 0)

@@ -77,6 +77,7 @@ def _panel(scan, key, axes, fixed):
         y_label=title_of(down, points),
         limits=(0, float(top)),
         hover=title,
+        bar=True,
     )
     where = ", ".join(f"{axis} {shown(text)}" for axis, text in fixed.items())
     title = f"{title}, {where}" if where else title

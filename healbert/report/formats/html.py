@@ -1,43 +1,50 @@
 """The report as one HTML file that needs nothing else."""
 
+import json
+
 import jinja2
 import markupsafe
 
+from ...analysis.verdict import POOLED
+from ...probing.tsne import class_style
 from ...utils.registry import register
 from ...utils.text import clean
-from ..figures.interactive import chart
-from ..sentences import NOT_COMPARED, details, first_line
+from ..figures import svg
+from ..figures.base import GREY, Forest, Heat, Lines, Scatter, style
+from ..figures.drawing import MARKERS, PANEL
+from ..sentences import details, first_line
+
+GLYPHS = dict(zip("osD^XvP*", "\u25cf\u25a0\u25c6\u25b2\u2716\u25bc\u271a\u2605", strict=True))
+CLASS_GLYPHS = "\u25cf\u25b2\u25a0\u2716"
 
 
 @register("format", "html")
 def html(content, folder):
     """Writes report.html."""
-    (folder / "report.html").write_text(html_report(content), encoding="utf-8")
+    (folder / "report.html").write_text(html_report(content, folder / "figures"), encoding="utf-8")
 
 
-def html_report(content):
-    """The whole report as HTML, with style, script and plotly.js inside.
+def html_report(content, figures):
+    """The whole report as HTML, with style, script and figures inside.
 
-    Everything that comes from data is escaped: by jinja2 in the page, as JSON in what the script reads.
+    Everything that comes from data is escaped: by jinja2 in the page, by ElementTree in figures.
 
     Args:
         content: what `healbert.report.make_content` returns.
+        figures: the folder of the figures that were drawn.
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(
         loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
     )
-    environment.filters |= {"chart": chart, "first_line": first_line, "details": details, "breaks": _breaks}
+    environment.filters |= {"first_line": first_line, "details": details, "breaks": _breaks, "legend": legend}
+    environment.filters |= {"heat": _heat, "panels": lambda figure: _panels(figure, figures)}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template("report.html.j2").render(
-        content=content,
-        not_compared=NOT_COMPARED,
-        style=trusted("report.css"),
-        script=trusted("report.js"),
-        plotly=markupsafe.Markup(_plotly()),
+        content=content, style=trusted("report.css"), script=trusted("report.js")
     )
 
 
@@ -50,7 +57,41 @@ def _breaks(text):
     return markupsafe.Markup(str(markupsafe.escape(clean(text))).replace("_", "_<wbr>"))
 
 
-def _plotly():
-    from plotly.offline import get_plotlyjs
+def _panels(figure, folder):
+    """[(`Panel`, its drawing), ...] of a figure that lies in a folder."""
+    drawn = svg.panels((folder / f"{figure.name}.svg").read_text(encoding="utf-8"), figure.name)
+    return [(panel, markupsafe.Markup(drawn[f"{PANEL}{i}"])) for i, panel in enumerate(figure.panels)]
 
-    return get_plotlyjs()
+
+def legend(figure):
+    """[(colour, dash or "", sign, name), ...]: every name that occurs in a figure's panels, once."""
+    found = {}
+    for panel in figure.panels:
+        content = panel.content
+        if isinstance(content, Lines):
+            for one in content.series:
+                sign = GLYPHS.get(MARKERS[one.marker], "")
+                found.setdefault(one.name, (one.colour, one.dash, sign, one.name))
+            for name, _ in content.levels:
+                found.setdefault(name, (GREY, "dot", "", name))
+        elif isinstance(content, Scatter):
+            for i, name in enumerate(content.names):
+                colour, marker = class_style(i)
+                found.setdefault(name, (colour, "", CLASS_GLYPHS[marker], name))
+        elif isinstance(content, Forest):
+            if any(point.dataset is None for point in content.points):
+                found.setdefault(POOLED, ("var(--text)", "solid", GLYPHS["D"], POOLED))
+            for i, name in enumerate(content.datasets):
+                look = style(i)
+                found.setdefault(name, (look["colour"], "solid", GLYPHS[MARKERS[look["marker"]]], name))
+    return list(found.values())
+
+
+def _heat(panel):
+    """What the page needs to say of a place of a map, as JSON; "" of other panels."""
+    heat = panel.content
+    if not isinstance(heat, Heat):
+        return ""
+    values = [[float(f"{value:.5g}") if value == value else None for value in row] for row in heat.values.tolist()]
+    found = {"rows": heat.rows, "columns": heat.columns, "values": values, "unit": heat.hover}
+    return json.dumps(found | ({"tags": heat.row_tags} if heat.row_tags else {}))

@@ -42,10 +42,12 @@ SPECIAL = {
 
 @register("format", "latex")
 def latex(content, folder):
-    """Writes tables/*.tex: every table."""
+    """Writes tables/*.tex: every table, those with a layout of the paper's own in that, and in their own as -long."""
     (folder / "tables").mkdir(exist_ok=True)
     for table in content.tables:
-        (folder / "tables" / f"{table.name}.tex").write_text(latex_table(table), encoding="utf-8")
+        forms = {table.name: table} if table.paper is None else {table.name: table.paper, f"{table.name}-long": table}
+        for name, form in forms.items():
+            (folder / "tables" / f"{name}.tex").write_text(latex_table(form), encoding="utf-8")
 
 
 def escape(text):
@@ -124,7 +126,15 @@ def _widths(wanted, line):
 
 
 def _head(table):
-    return " & ".join(escape(column) for column in table.columns) + r" \\"
+    titles = " & ".join(escape(column) for column in table.columns) + r" \\"
+    if not table.spans:
+        return titles
+    above, rules, start = [], [], 1
+    for title, width in table.spans:
+        above.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(title)}}}" if title else " & " * (width - 1))
+        rules += [rf"\cmidrule(lr){{{start}-{start + width - 1}}}"] if title else []
+        start += width
+    return " & ".join(above) + r" \\ " + "".join(rules) + "\n" + titles
 
 
 def _stacked(cell):

@@ -7,7 +7,7 @@ import jinja2
 
 from ...utils.registry import register
 from ...utils.text import clean, escape_markdown
-from ..sentences import NOT_COMPARED, details, first_line
+from ..sentences import first_line
 
 WIDEST = (44, 32, 24, 18, 14, 11)  # characters of a column, the first that lets a table fit
 
@@ -61,12 +61,12 @@ def markdown(content, folder):
 
 
 def markdown_report(content):
-    """The whole report as Markdown.
+    """The findings, the main tables and the first figures as Markdown, and links to all the others.
 
     Args:
         content: what `healbert.report.make_content` returns.
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters |= {"text": escape_markdown, "pipes": pipe_table, "first_line": first_line, "details": details}
-    return environment.get_template("report.md.j2").render(content=content, not_compared=NOT_COMPARED)
+    environment.filters |= {"text": escape_markdown, "pipes": pipe_table, "first_line": first_line}
+    return environment.get_template("report.md.j2").render(content=content)

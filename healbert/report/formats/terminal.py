@@ -1,7 +1,7 @@
 """What the terminal shows of a report."""
 
 from ...utils.text import clean
-from ..sentences import NOT_COMPARED, first_line
+from ..sentences import first_line
 from ..tables.base import SCANS
 from ..tables.verdicts import brief_verdicts
 from .markdown import text_table
@@ -12,12 +12,11 @@ def terminal_text(content):
     parts = [text_table(group.table("main")) for group in content.groups]
     if content.compared:
         parts.append(text_table(brief_verdicts(content.table("verdicts"))))
-    for group in content.groups:
-        if len(content.groups) > 1:
-            parts.append(f"{group.label}:")
-        parts += group.lead
+    for group in content.compared:
+        parts += [f"{group.label}: {group.headline}" if len(content.groups) > 1 else group.headline]
         claims = [f"({v.claim.letter}) {v.claim.text}. {first_line(v)}" for v, _ in group.claims]
-        parts += claims if group.compared else [NOT_COMPARED]
+        parts += claims
+    parts += [content.not_compared] if content.not_compared else []
     scans = [table for table in content.tables if table.part == SCANS]
     parts += [f"{table.title}: {len(table.rows)} points, in the page and in tables/{table.name}.csv" for table in scans]
     parts += [f"warning: {sentence}" for sentence in content.warnings]

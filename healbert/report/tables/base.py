@@ -1,6 +1,7 @@
 """The tables of a report: figures for reading, and the same in full precision for CSV."""
 
 import dataclasses
+import re
 
 VERDICTS, REPRODUCIBILITY, SCANS = "verdicts", "reproducibility", "scans"  # parts of the page with tables of their own
 
@@ -20,10 +21,11 @@ class Cell:
 
 @dataclasses.dataclass
 class Row:
-    """A line of a table: `Cell` or text, and the tags that the page's filters go by, see `tags`."""
+    """A line of a table: `Cell` or text, the tags that the page's filters go by, see `tags`, and its id in the page."""
 
     cells: list
     tags: dict = dataclasses.field(default_factory=dict)
+    anchor: str = ""
 
     def __post_init__(self):
         self.cells = [cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in self.cells]
@@ -43,6 +45,8 @@ class Table:
         part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, or "" for the part of its own.
         shown: whether it stands in the page; else it is a file alone.
         folded: whether the page shows its title first, and the rest on demand.
+        paper: the same as a `Table` in the layout of the paper, for LaTeX.
+        spans: titles over several columns each, as (title or "", columns).
         kind: the name it is registered by; the report fills it in.
     """
 
@@ -56,6 +60,8 @@ class Table:
     part: str = ""
     shown: bool = True
     folded: bool = False
+    paper: object = None
+    spans: list = dataclasses.field(default_factory=list)
     kind: str = ""
 
 
@@ -67,6 +73,12 @@ def tags(group, dataset=""):
 def file_stem(kind, group):
     """Name of a table's or a figure's files: the group's number and label follow where there are several groups."""
     return "-".join(filter(None, (kind, group.slug)))
+
+
+def row_id(group_number, dataset, label):
+    """The id of the row of a damage in the table of recovery; a dataset of None is all of them."""
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{dataset or 'all'}-{label}".lower()).strip("-")
+    return f"cost-{group_number}-{plain}"
 
 
 def ends(name, pair):

@@ -6,7 +6,7 @@ from ...analysis.collect import INTACT, Damage
 from ...analysis.contrasts import paired_values
 from ...results.schema import region_that_counts
 from ...utils.registry import register
-from ..text import PLUS_MINUS, number, rate_text
+from ..text import DASH, PLUS_MINUS, number, rate_text
 from .base import Cell, Row, Table, file_stem, tags
 
 WORST_FIRST = ("failed", "diverged", "without a score")
@@ -42,7 +42,35 @@ def _table(results):
     columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]
     records = [_main_record(results, key) for key in results.entries]
     title = f"{results.metric.capital} by damage: {group.label}"
-    return Table(file_stem("main", group), title, caption, columns, rows, records, group)
+    paper = _paper(results, file_stem("main", group), title)
+    return Table(file_stem("main", group), title, caption, columns, rows, records, group, paper=paper)
+
+
+def _paper(results, name, title):
+    """Datasets down, levels across, as in the paper: means over seeds, standard deviations under them."""
+    known = set(results.damages)
+    partial = [sorted(d for d in known if d.region == region) for region in sorted({d.region for d in known} - {""})]
+    parts = [[d for d in known if d == INTACT], *partial, [d for d in sorted(known) if not d.region and d != INTACT]]
+    parts = [part for part in parts if part]
+    spans = [("", 1), *((part[0].region, len(part)) for part in parts)]
+    columns = ["dataset", *(_paper_title(damage) for part in parts for damage in part)]
+    rows = [
+        Row([dataset, *(_paper_cell(results.get(dataset, damage)) for part in parts for damage in part)])
+        for dataset in results.datasets
+    ]
+    caption = f"Mean {PLUS_MINUS} standard deviation over seeds."
+    return Table(name, title, caption, columns, rows, [], results.group, spans=spans)
+
+
+def _paper_title(damage):
+    return "intact" if damage == INTACT else f"{100 * damage.level:.4g}%"
+
+
+def _paper_cell(entry):
+    if entry is None or not entry.values:
+        return Cell(DASH)
+    mean, _, spread = mean_and_spread(entry.values).partition(" ")
+    return Cell(mean, spread)
 
 
 def _level_title(results, level):

@@ -1,91 +1,45 @@
 "use strict";
 (() => {
+  document.documentElement.classList.add("script");
   const KEYS = ["dataset", "model", "method"];
+  const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const selects = Object.fromEntries(KEYS.map((key) => [key, document.querySelector(`select[name=${key}]`)]));
-  const items = [...document.querySelectorAll(".item")];
-  const charts = items.filter((item) => item.classList.contains("chart"));
-  const specs = new Map();
-  for (const script of document.querySelectorAll("script[data-for]")) {
-    specs.set(script.dataset.for, JSON.parse(script.textContent));
+  const items = all(".item"), charts = all(".chart"), tip = document.getElementById("tip");
+  const heats = new Map(charts.filter((chart) => chart.dataset.heat).map((chart) => [chart, JSON.parse(chart.dataset.heat)]));
+
+  // On a phone a row of a table becomes a card, in which every figure has its column's name.
+  for (const table of all("table")) {
+    const names = all("thead th", table).map((head) => head.textContent);
+    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, i) => { cell.dataset.column = names[i]; });
   }
 
   const fits = (tags, any) =>
-    KEYS.every((key) => !selects[key].value || (any && key === "dataset") || tags[key] === selects[key].value);
+    KEYS.every((key) => !selects[key].value || (any && key === "dataset") || !(key in tags) || tags[key] === selects[key].value);
 
-  const colours = () => {
-    const style = getComputedStyle(document.documentElement);
-    const dark = matchMedia("screen and (prefers-color-scheme: dark)").matches && !document.body.classList.contains("printing");
-    const of = (name, printed) => (document.body.classList.contains("printing") ? printed : style.getPropertyValue(name).trim());
-    const text = of("--text", "#1b1f24"), grid = of("--grid", "#e3e7eb"), page = of("--panel", "#ffffff");
-    const axis = (name) => ({ [`${name}.gridcolor`]: grid, [`${name}.linecolor`]: grid });
-    return { "font.color": text, ...axis("xaxis"), ...axis("yaxis"), "hoverlabel.bgcolor": page,
-             "hoverlabel.font.color": text, "hoverlabel.bordercolor": dark ? "#a5adb7" : "#555e68" };
+  // A map whose rows the filters choose among: the others fade, with all that is written beside and in them.
+  const fade = (chart, tags) => {
+    const rows = all("image", chart).slice(0, tags.length);
+    const places = rows.map((row) => row.getBoundingClientRect());
+    rows.forEach((row, i) => row.classList.toggle("off", !fits(tags[i], false)));
+    for (const text of all("text", chart)) {
+      const box = text.getBoundingClientRect(), middle = box.top + box.height / 2;
+      const own = places.findIndex((place) => middle > place.top && middle < place.bottom && box.left < place.right);
+      text.classList.toggle("off", own >= 0 && !fits(tags[own], false));
+    }
   };
-
-  // A heatmap whose rows are datasets keeps the rows that the filters choose.
-  const chosenRows = (trace) => {
-    const { rows, inks, texts, brief } = trace.meta;
-    if (!rows) return trace;
-    const keep = rows.map((tags) => fits(tags, false));
-    const of = (list) => list.filter((_, i) => keep[i]);
-    return { ...trace, y: of(trace.y), z: of(trace.z), meta: { inks: of(inks), texts: of(texts), brief: of(brief) } };
-  };
-
-  // What stands in a heatmap's places, each in the colour that stands out there; short where columns are narrow.
-  const written = (heat, narrow) => {
-    const { inks, texts, brief } = heat.meta;
-    const page = colours()["font.color"];
-    const places = heat.y.flatMap((y, i) => heat.x.map((x, j) => [x, y, (narrow ? brief : texts)[i][j], inks[i][j] || page]));
-    const of = (part) => places.map((place) => place[part]);
-    return { type: "scatter", mode: "text", x: of(0), y: of(1), text: of(2), textfont: { size: 11, color: of(3) },
-             hoverinfo: "skip", cliponaxis: false, showlegend: false };
-  };
-
-  const dataOf = (chart) => {
-    const { data } = specs.get(chart.id);
-    if (!data[0].meta) return data;
-    const heat = chosenRows(data[0]);
-    return [heat, written(heat, chart.clientWidth < 640 && data[0].meta.rows)];
-  };
-
-  const draw = (chart) => {
-    if (chart.dataset.drawn || chart.hidden) return;
-    chart.dataset.drawn = "yes";
-    const spec = specs.get(chart.id);
-    const layout = { ...spec.layout, dragmode: false, height: spec.height };
-    const buttons = ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"];
-    Plotly.newPlot(chart, dataOf(chart), layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: buttons });
-    refresh(chart);
-  };
-
-  // Colours of the theme, the rows that the filters choose, and what else is given.
-  const refresh = (chart, more = {}) => {
-    const data = dataOf(chart);
-    if (!data[0].meta) return Plotly.relayout(chart, { ...colours(), ...more });
-    const [heat, text] = data;
-    const of = (part) => [heat[part], text[part]];
-    const changes = { y: of("y"), z: [heat.z, undefined], x: of("x"), text: [undefined, text.text],
-                      "textfont.color": [undefined, text.textfont.color] };
-    return Plotly.update(chart, changes, { ...colours(), "yaxis.range": [heat.y.length - 0.5, -0.5], ...more });
-  };
-
-  const drawn = () => charts.filter((chart) => chart.dataset.drawn);
-  const watcher = new IntersectionObserver(
-    (entries) => entries.forEach((entry) => entry.isIntersecting && draw(entry.target)), { rootMargin: "600px" });
-  charts.forEach((chart) => watcher.observe(chart));
 
   const filter = () => {
     for (const item of items) {
       const alone = "onlyDataset" in item.dataset && !selects.dataset.value; // said of the one dataset that is chosen
       item.hidden = alone || !fits(item.dataset, "anyDataset" in item.dataset);
     }
-    for (const holder of [...document.querySelectorAll(".holder")].reverse()) {
-      const inside = [...holder.querySelectorAll(".item")];
+    for (const holder of all(".holder").reverse()) {
+      const inside = all(".item", holder);
       holder.hidden = inside.length > 0 && inside.every((item) => item.hidden);
     }
-    for (const chart of drawn()) {
-      if (!chart.hidden && specs.get(chart.id).data[0].meta?.rows) refresh(chart);
-    }
+    all(".part").forEach((part) => part.classList.toggle("off", !fits(part.dataset, false)));
+    all("details.more").forEach((more) => { more.open = Boolean(selects.dataset.value); });
+    for (const [chart, { tags }] of heats) if (tags && !chart.hidden) fade(chart, tags);
     const shown = charts.filter((chart) => !chart.hidden).length;
     document.querySelector(".filters output").textContent = `${shown} of ${charts.length} plots`;
   };
@@ -93,22 +47,70 @@
   document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
   filter();
 
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    drawn().forEach((chart) => refresh(chart));
+  // Exact values: of the marker nearest to the pointer, or of the place of a map under it.
+  const REACH = 14; // CSS pixels
+  const markers = new Map();
+  const markersOf = (svg) => {
+    if (!markers.has(svg)) {
+      const found = all("use", svg).filter((use) => use.querySelector("title")).map((use) => {
+        const title = use.querySelector("title"), text = title.textContent;
+        title.remove(); // else the browser shows it, too, later
+        use.setAttribute("aria-label", text);
+        return { x: use.x.baseVal.value, y: use.y.baseVal.value, text, part: use.closest(".part") };
+      });
+      for (const path of all("path[data-titles]", svg)) {
+        const titles = path.dataset.titles.split("\n");
+        const places = path.getAttribute("d").slice(1).split("M").map((place) => place.split("h")[0].split(" ").map(Number));
+        places.forEach(([x, y], i) => found.push({ x, y, text: `${path.dataset.of}${titles[i]}` }));
+      }
+      markers.set(svg, found);
+    }
+    return markers.get(svg);
+  };
+  const nearest = (svg, event) => {
+    const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal, scale = box.width / view.width;
+    let best = null, least = REACH;
+    for (const marker of markersOf(svg)) {
+      const x = box.left + (marker.x - view.x) * scale, y = box.top + (marker.y - view.y) * scale;
+      const distance = Math.hypot(event.clientX - x, event.clientY - y);
+      if (distance < least && !marker.part?.classList.contains("off")) [best, least] = [{ ...marker, left: x, top: y }, distance];
+    }
+    return best;
+  };
+  const place = (image, event) => {
+    const heat = heats.get(image.closest(".chart")), row = heat ? all("image", image.closest("svg")).indexOf(image) : -1;
+    if (row < 0 || row >= heat.rows.length) return null; // the bar of colours
+    const box = image.getBoundingClientRect();
+    const column = Math.min(heat.columns.length - 1, Math.floor(((event.clientX - box.left) / box.width) * heat.columns.length));
+    const value = heat.values[row]?.[column];
+    const said = value === null ? "no figure" : `${value} ${heat.unit}`;
+    return { text: `${heat.rows[row]}, ${heat.columns[column]}\n${said}`, left: event.clientX, top: event.clientY };
+  };
+  const show = (event) => {
+    const svg = event.target.closest?.(".chart svg");
+    const found = svg && (event.target.closest("image") ? place(event.target, event) : nearest(svg, event));
+    tip.hidden = !found;
+    if (!found) return;
+    tip.textContent = found.text;
+    const width = tip.offsetWidth, height = tip.offsetHeight;
+    tip.style.left = `${Math.max(4, Math.min(innerWidth - width - 4, found.left + 12))}px`;
+    tip.style.top = `${found.top - height - 10 > 4 ? found.top - height - 10 : found.top + 14}px`;
+  };
+  addEventListener("pointermove", show);
+  addEventListener("pointerdown", show);
+  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+
+  // A link leads to what is unfolded for it.
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.("a"), to = link && (link.getAttribute("href") || "");
+    const target = to?.startsWith("#") && document.getElementById(to.slice(1));
+    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
   });
 
   let closed = [];
   addEventListener("beforeprint", () => {
-    document.body.classList.add("printing");
-    closed = [...document.querySelectorAll("details:not([open])")];
+    closed = all("details:not([open])");
     closed.forEach((details) => { details.open = true; });
-    charts.forEach(draw);
-    drawn().filter((chart) => !chart.hidden).forEach((chart) =>
-      refresh(chart, { width: chart.clientWidth, height: specs.get(chart.id).height }));
   });
-  addEventListener("afterprint", () => {
-    document.body.classList.remove("printing");
-    closed.forEach((details) => { details.open = false; });
-    drawn().forEach((chart) => refresh(chart, { width: null, autosize: true }));
-  });
+  addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
 })();

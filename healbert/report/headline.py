@@ -1,0 +1,115 @@
+"""The one sentence on top of a report: what the verdicts of a group of runs come to."""
+
+import math
+
+from ..analysis.collect import INTACT
+from ..analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_SEED, ONE_SEED
+from ..analysis.verdict import CONTRADICTED, EQUIVALENT, POOLED, SUPPORTED
+from .sentences import REASONS
+
+NOTHING = "Nothing to compare yet: the claims need intact and damaged runs of the same seeds."
+THESE_RUNS = (ONE_SEED, ONE_COMMON_SEED, NO_COMMON_SEED, EQUAL_SEEDS)  # reasons that leave effects of these runs alone
+
+
+def headline(verdicts, costs, dataset=None):
+    """What a group of runs shows, in one sentence that holds whatever its verdicts are.
+
+    Args:
+        verdicts: list of `Verdict` of one group.
+        costs: list of `contrasts.Cost` of the same.
+        dataset: the one to speak of; default: all together, or the only one.
+    """
+    scope = dataset or (POOLED if any(verdict.scope == POOLED for verdict in verdicts) else None)
+    found = {v.claim.letter: v for v in verdicts if scope in (None, v.scope) and v.outcome is not None}
+    if not found:
+        return NOTHING
+    costs = [cost for cost in costs if cost.dataset == (None if scope == POOLED else scope or cost.dataset)]
+    start = _these_runs(found)
+    parts = [_healed(found.get("a"), costs, start), _where(found.get("c"), start), *_extent(found, start)]
+    text = start + "; ".join(part for part in parts if part)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _these_runs(found):
+    """How the sentence starts where nothing can be said of other runs: not at all where something can."""
+    reasons = {verdict.reason for verdict in found.values()}
+    if not reasons <= set(THESE_RUNS):
+        return ""
+    return f"in these runs alone ({REASONS[next(iter(reasons))]}), "
+
+
+def _healed(verdict, costs, alone):
+    """Claim (a): does healing bring everything back?"""
+    if verdict is None:
+        return ""
+    title, effect = verdict.metric.title, verdict.outcome.effect
+    if alone and effect > 0 or verdict.verdict == SUPPORTED:
+        return f"{_gap(costs)}{_lost(verdict)}"
+    if verdict.verdict == EQUIVALENT:
+        return f"healing brings the score back: healed models are within {verdict.margin:g} {title} of intact ones"
+    mean = f"on average {brief(effect)} {title}"
+    if alone or verdict.verdict == CONTRADICTED:
+        return f"healed models do better than intact ones, {mean}"
+    side = "worse" if effect > 0 else "better"
+    return f"whether healing brings everything back is open: healed models are {mean} {side} ({_why(verdict)})"
+
+
+def _gap(costs):
+    """How far healing came, in per cent of the way from the damaged model to the intact one, if all is known."""
+    ratios = [cost.recovery for cost in costs if cost.damage != INTACT]
+    values = [ratio.value for ratio in ratios if ratio is not None and ratio.value is not None]
+    if not values or len(values) < len(ratios) or not all(0 <= value <= 1 for value in values):
+        return "healing does not bring everything back: "
+    ends = dict.fromkeys(f"{100 * value:.0f}" for value in (min(values), max(values)))
+    return f"healing closes {' to '.join(ends)}% of the gap to the intact model, not all: "
+
+
+def _lost(verdict):
+    """The range of what stays lost."""
+    parts = [part.effect for part in verdict.parts.values()] or [verdict.outcome.effect]
+    least, most = min(parts), max(parts)
+    ends = dict.fromkeys((brief(least, most), brief(most))) if least > 0 else [f"up to {brief(most)}"]
+    return f"{' to '.join(ends)} {verdict.metric.title} stays lost"
+
+
+def _where(verdict, alone):
+    """Claim (c): bottom against top."""
+    if verdict is None:
+        return ""
+    effect = verdict.outcome.effect
+    if alone or verdict.verdict in (SUPPORTED, CONTRADICTED):
+        more, less = ("bottom", "top") if effect >= 0 else ("top", "bottom")
+        return f"{more} damage costs {brief(effect)} more than {less}"
+    if verdict.verdict == EQUIVALENT:
+        return f"bottom and top damage cost the same within {verdict.margin:g}"
+    return "whether bottom damage costs more than top is open"
+
+
+def _extent(found, alone):
+    """Claims (b): more damage, worse score; what is open is left to their badges."""
+    trends = {letter.partition(", ")[2]: found[letter] for letter in ("b, bottom", "b, top") if letter in found}
+    if alone:
+        return []
+    words = {
+        SUPPORTED: "more damage{} costs more",
+        CONTRADICTED: "more damage{} costs less",
+        EQUIVALENT: "how much is damaged{} hardly matters",
+    }
+    texts = []
+    for kind, text in words.items():
+        regions = [region for region, verdict in trends.items() if verdict.verdict == kind]
+        if regions:
+            texts.append(text.format("" if len(regions) == len(trends) > 1 else f" from the {regions[0]}"))
+    return texts
+
+
+def _why(verdict):
+    margin = verdict.margin and f"{verdict.margin:g}"
+    return REASONS[verdict.reason].format(tests=verdict.ruling.corrected, margin=margin)
+
+
+def brief(value, largest=None):
+    """The size of an effect in two significant digits (of ``largest``, where several stand together): 0.045, 0.24."""
+    size = abs(value)
+    place = math.floor(math.log10(abs(largest or value))) if largest or value else 0
+    return f"{size:.{min(10, max(0, 1 - place))}f}"

@@ -1,0 +1,135 @@
+"""The one sentence on top of a report, over combinations of verdicts."""
+
+import itertools
+import types
+
+import pytest
+
+from healbert.analysis.claims import CLAIMS
+from healbert.analysis.collect import INTACT, Damage
+from healbert.analysis.evidence import ONE_SEED
+from healbert.analysis.metric import Metric
+from healbert.analysis.outcome import MIXED, Outcome, outcome_of
+from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
+from healbert.analysis.verdicts import correct
+from healbert.report.headline import NOTHING, brief, headline
+
+F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
+LETTERS = ("a", "b, bottom", "b, top", "c")
+# Effect and standard error that give each of the verdicts.
+MADE = {
+    SUPPORTED: (0.08, 0.005),
+    CONTRADICTED: (-0.08, 0.005),
+    EQUIVALENT: (0.0003, 0.0004),
+    INCONCLUSIVE: (0.02, 0.02),
+}
+
+
+HALF = Damage(0.5, "top")
+SHORT = "0.24 0.045 0.0030 1.3 12 130 0.0".split()
+
+
+def known(effect, error):
+    return outcome_of(effect, error, 10, by=MIXED, cells=12, seeds=3)
+
+
+def one_seed(effect):
+    return Outcome(effect, MIXED, cells=2, seeds=1, lack=ONE_SEED)
+
+
+def verdict(letter, found, parts=(), scope="all datasets"):
+    claim = next(claim for claim in CLAIMS if claim.letter == letter)
+    parts = {f"top {i}": part for i, part in enumerate(parts)}
+    group = types.SimpleNamespace(metric=F1)
+    made = Verdict(
+        group, claim, scope, 2, rulings={"chosen epoch": Ruling(found, 0.01 / 4 if claim.trend else 0.01)}, parts=parts
+    )
+    correct([made])
+    return made
+
+
+def cost(recovery, dataset=None, damage=HALF):
+    ratio = types.SimpleNamespace(value=recovery)
+    return types.SimpleNamespace(dataset=dataset, damage=damage, recovery=ratio)
+
+
+def test_the_usual_finding():
+    found = [verdict(letter, known(0.08, 0.005)) for letter in LETTERS]
+    found[0] = verdict("a", known(0.1, 0.005), [known(0.02, 0.01), known(0.15, 0.01)])
+    costs = [cost(0.9), cost(0.55), cost(None, damage=INTACT)]
+    assert headline(found, costs[:2]) == (
+        "Healing closes 55 to 90% of the gap to the intact model, not all: 0.02 to 0.15 weighted F1 stays lost; "
+        "bottom damage costs 0.080 more than top; more damage costs more."
+    )
+
+
+@pytest.mark.parametrize("kinds", itertools.product(MADE, repeat=3), ids=" ".join)
+def test_every_combination_says_no_more_than_its_verdicts(kinds):
+    a, trend, c = kinds
+    found = [verdict("a", known(*MADE[a])), verdict("c", known(*MADE[c]))]
+    found += [verdict(letter, known(*(x / 8 for x in MADE[trend]))) for letter in ("b, bottom", "b, top")]
+    assert [v.verdict for v in found] == [a, c, trend, trend]
+    text = headline(found, [])
+    assert text[0].isupper() and text.endswith(".") and "{" not in text and "None" not in text and len(text) < 300
+    assert ("stays lost" in text) == (a == SUPPORTED)
+    assert ("brings the score back" in text) == (a == EQUIVALENT)
+    assert ("healed models do better than intact ones" in text.lower()) == (a == CONTRADICTED)
+    assert ("whether healing brings everything back is open" in text.lower()) == (a == INCONCLUSIVE)
+    assert ("bottom damage costs 0.080 more than top" in text) == (c == SUPPORTED)
+    assert ("top damage costs 0.080 more than bottom" in text) == (c == CONTRADICTED)
+    assert ("cost the same within 0.01" in text) == (c == EQUIVALENT)
+    assert ("whether bottom damage costs more than top is open" in text) == (c == INCONCLUSIVE)
+    assert ("more damage costs more" in text) == (trend == SUPPORTED)
+    assert ("more damage costs less" in text) == (trend == CONTRADICTED)
+    assert ("hardly matters" in text) == (trend == EQUIVALENT)
+
+
+def test_one_seed_speaks_of_these_runs_alone():
+    found = [verdict("a", one_seed(0.1), [one_seed(0.04), one_seed(0.2)]), verdict("c", one_seed(-0.03))]
+    found.append(verdict("b, top", one_seed(0.02)))
+    assert headline(found, []) == (
+        "In these runs alone (one seed says nothing of others), healing does not bring everything back: "
+        "0.04 to 0.20 weighted F1 stays lost; top damage costs 0.030 more than bottom."
+    )
+    better = headline([verdict("a", one_seed(-0.02))], [])
+    assert better.endswith("healed models do better than intact ones, on average 0.020 weighted F1.")
+
+
+def test_nothing_to_compare():
+    assert headline([verdict(letter, None) for letter in LETTERS], []) == NOTHING == headline([], [])
+
+
+def test_without_intact_runs_the_other_claims_are_told():
+    found = [verdict("a", None), verdict("c", known(0.08, 0.005)), verdict("b, top", known(0.02, 0.001))]
+    assert headline(found, []) == "Bottom damage costs 0.080 more than top; more damage from the top costs more."
+
+
+def test_regions_that_differ():
+    found = [verdict("b, bottom", known(0.02, 0.001)), verdict("b, top", known(0.0001, 0.0002))]
+    text = headline(found, [])
+    assert text == "More damage from the bottom costs more; how much is damaged from the top hardly matters."
+
+
+def test_some_damage_that_costs_nothing():
+    text = headline([verdict("a", known(0.08, 0.005), [known(-0.004, 0.01), known(0.15, 0.01)])], [])
+    assert text == "Healing does not bring everything back: up to 0.15 weighted F1 stays lost."
+
+
+def test_a_gap_beyond_100_percent_is_not_told():
+    found = [verdict("a", known(0.08, 0.005))]
+    for recovery in (1.3, -0.2, None):
+        assert "%" not in headline(found, [cost(0.5), cost(recovery)])
+    assert "closes 50% of" in headline(found, [cost(0.5)])
+
+
+def test_each_dataset_by_itself():
+    found = [verdict("a", known(0.08, 0.005), scope=scope) for scope in ("all datasets", "sst2", "emotion")]
+    found[1] = verdict("a", known(-0.08, 0.005), scope="sst2")
+    costs = [cost(0.6, "sst2"), cost(0.7, "emotion"), cost(0.8)]
+    assert "80%" in headline(found, costs) and "70%" in headline(found, costs, "emotion")
+    assert headline(found, costs, "sst2").startswith("Healed models do better than intact ones")
+
+
+def test_two_significant_digits():
+    assert [brief(value) for value in (0.2371, 0.0451, -0.003, 1.26, 12.4, 130, 0)] == SHORT
+    assert brief(0.0451, 0.2371) == "0.05"
