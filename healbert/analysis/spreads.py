@@ -9,7 +9,7 @@ from .claims import Claim
 from .families import families
 from .outcome import SPREADS, Outcome
 from .statistics.intervals import CONFIDENCE, ROUNDING
-from .verdict import EQUAL_SEEDS, ONE_SEED, POOLED, Ruling, Verdict
+from .verdict import POOLED, Ruling, Verdict
 from .views import CHOSEN, LAST, VIEWS, collapsed, scores
 
 
@@ -75,24 +75,23 @@ def _verdict(claim, more, less):
     wanted = {CHOSEN: True, LAST: runs and not verdict.without_last}
     for view in (view for view in VIEWS if wanted.get(view.name, verdict.collapsed)):
         verdict.rulings[view.name] = Ruling(_ratio(*(scores(results, view) for results in (more, less)), places))
+    if verdict.outcome is None:
+        verdict.notes = ("no seeds that differ, of one dataset and damage, in both",)
     return verdict
 
 
 def _ratio(more, less, places):
-    """The ratio of the pooled standard deviations between seeds, as an `Outcome`; None without a place of both.
+    """The ratio of the pooled standard deviations between seeds, as an `Outcome`; None where one of them is not known.
 
     Its interval is that of two independent normal samples (the F distribution). Runs of one seed share draws, and where
     both groups err together the ratio is known better than that.
     """
     both = [key for key in places if key in more and key in less]
-    if not both:
-        return None
     (above, dfs), (below, other) = (_pooled([scored[key] for key in both]) for scored in (more, less))
     size = {"cells": sum(len(s[key]) for s in (more, less) for key in both)}
     size["seeds"] = len({seed for scored in (more, less) for key in both for seed in scored[key]})
-    if not dfs or not other or below < ROUNDING**2:
-        lack = EQUAL_SEEDS if dfs and other else ONE_SEED
-        return Outcome(float("nan"), SPREADS, lack=lack, null=1.0, **size)
+    if not dfs or not other or min(above, below) < ROUNDING**2:
+        return None
     ratio = above / below
     ends = (stats.f.isf(tail, dfs, other) for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     low, high = (float(np.sqrt(ratio / end)) for end in ends)

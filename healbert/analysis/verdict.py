@@ -186,8 +186,10 @@ class Verdict:
     @property
     def detectable(self):
         """The smallest true effect found in four studies of five like this one, before correction; None if unknown."""
-        known = self.outcome and self.outcome.error
-        return statistics.detectable_difference(self.outcome.error, self.outcome.df) if known else None
+        outcome = self.outcome
+        if not outcome or not outcome.error or outcome.df < 1:  # so few know nothing of their own spread
+            return None
+        return statistics.detectable_difference(outcome.error, outcome.df)
 
     @property
     def check_disagrees(self):

@@ -7,9 +7,11 @@ from .claims import CLAIMS, INTACT_LABEL, measured
 from .evidence import Evidence, flat
 from .examples import Examples
 from .shape import shape
-from .spreads import judge_spreads
+from .spreads import PAIRS, judge_spreads
 from .verdict import POOLED, SHARED_INTACT, Ruling, Verdict
 from .views import CHOSEN, LAST, UNCOLLAPSED, VIEWS, View, collapsed, scores
+
+LETTERS = [claim.letter for claim in CLAIMS] + [pair.claim.letter for pair in PAIRS]
 
 
 def judge(all_results, predictions, seed=0, margin=None):

@@ -51,7 +51,7 @@ def _healed(verdict, costs, alone):
     if alone or verdict.verdict == CONTRADICTED:
         return f"healed models do better than intact ones, {mean}"
     side = "worse" if effect > 0 else "better"
-    return f"whether healing brings everything back is open: healed models are {mean} {side}, {_why(verdict)}"
+    return f"whether healing brings everything back is open: healed models are {mean} {side} ({_why(verdict)})"
 
 
 def _gap(costs):

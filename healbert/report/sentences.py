@@ -1,7 +1,5 @@
 """Verdicts in words that need no statistics to be read: a first line, and details to unfold."""
 
-import math
-
 from ..analysis import shape as shapes
 from ..analysis import verdict as reasons
 from ..analysis.outcome import PAIRED
@@ -57,8 +55,6 @@ def first_line(verdict):
     word = f"{verdict.verdict[0].upper()}{verdict.verdict[1:]}"
     if verdict.outcome is None:
         return f"{word}: nothing to compare yet."
-    if math.isnan(verdict.outcome.effect):  # a ratio of spreads that are not known
-        return f"{word}{_reason(verdict)}."
     return f"{word}: {''.join(part(verdict) for part in (_effect, _shape, _reason, _exceptions, _depends))}."
 
 
@@ -141,7 +137,7 @@ def _depends(verdict):
 def details(verdict):
     """What stands behind a first line, each thing once: a list of sentences."""
     if verdict.outcome is None:
-        return _notes(verdict)
+        return [*_paper(verdict), *_notes(verdict)]
     return [
         *_how(verdict),
         *_exception_details(verdict),

@@ -8,12 +8,15 @@ from helpers.report_runs import analysed, told, verdict_of
 from helpers.simulated import Truth, simulate
 from scipy import stats
 
+from healbert.analysis.analysis import analyse
 from healbert.analysis.collect import collect
 from healbert.analysis.entries import Results
+from healbert.analysis.paper import read_paper
 from healbert.analysis.predictions import Predictions
 from healbert.analysis.verdict import CONTRADICTED, INCONCLUSIVE, SUPPORTED
-from healbert.analysis.verdicts import judge
+from healbert.analysis.verdicts import LETTERS, judge
 from healbert.report.sentences import first_line
+from healbert.utils.errors import UserError
 
 STUDY = Truth(datasets=("sst2",), seeds=tuple(range(4)), levels=(0, 0.5))
 
@@ -70,7 +73,7 @@ class TestSpreads:
             return results["config"]["seed"] == 0
 
         found = verdict_of(with_setting(tmp_path, "pooling", ("mean", "cls"), (0.02, 0.01), edit), "d", "sst2")
-        assert first_line(found) == "Inconclusive; one seed says nothing of others."
+        assert first_line(found) == "Inconclusive: nothing to compare yet." and "no seeds that differ" in told(found)
 
 
 class TestFeatures:
@@ -101,3 +104,33 @@ class TestFeatures:
         simulate(tmp_path, STUDY)
         results, predictions = analysed(tmp_path)
         assert [verdict.claim.letter for verdict in judge([results], predictions)] == ["a", "b, bottom", "b, top", "c"]
+
+
+class TestPaper:
+    def write(self, folder, text):
+        path = folder / "paper.yaml"
+        path.write_text(text)
+        return path
+
+    def test_figures_stand_beside_the_verdicts(self, tmp_path):
+        simulate(tmp_path / "runs", STUDY)
+        path = self.write(tmp_path, "a: 0.08\nb, bottom: {sst2: about 0.05, imdb: 0.1}\n")
+        verdicts = analyse(tmp_path / "runs", paper=path).verdicts
+        assert verdict_of(verdicts, "a", "sst2").paper == "0.08", "the only dataset is all of them"
+        assert verdict_of(verdicts, "c", "sst2").paper == ""
+        assert "The paper: about 0.05." in told(verdict_of(verdicts, "b, bottom", "sst2"))
+
+    @pytest.mark.parametrize(
+        ("text", "error"),
+        [
+            ("- a\n", "holds no claims"),
+            ("z: 1\n", "names claim 'z'; claims are 'a'"),
+            ("a: [1, 2]\n", "claim 'a' has \\[1, 2\\]; write a number or a text"),
+            ("a: {", "is no YAML"),
+        ],
+    )
+    def test_rubbish_is_refused(self, tmp_path, text, error):
+        with pytest.raises(UserError, match=error):
+            read_paper(self.write(tmp_path, text), LETTERS)
+        with pytest.raises(UserError, match="cannot be read"):
+            read_paper(tmp_path / "none.yaml", LETTERS)

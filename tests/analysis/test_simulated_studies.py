@@ -155,7 +155,7 @@ class TestChoiceOfEpoch:
     NOISY = change(
         lost=lambda level, region: 0.01 * (level > 0),
         noise=(0.001, 0.001),
-        epoch_noise=(0.004, 0.012),
+        epoch_noise=(0.003, 0.009),
         epochs=10,
         seeds=tuple(range(8)),
         datasets=("sst2",),

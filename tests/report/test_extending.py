@@ -89,7 +89,7 @@ def test_a_plugin_adds_tables_figures_and_a_format(runs, tmp_path, registries, c
     out = tmp_path / "out"
     page, text = (out / "report.html").read_text(), (out / "report.md").read_text()
     for title in ("Epochs *used*", "Seeds", "Seconds a run took"):
-        assert f"<h3>{title}</h3>" in page and f"### {title.replace('*', chr(92) + '*')}" in text
+        assert f"<h3>{title}</h3>" in page and f"- {title.replace('*', chr(92) + '*')}: [" in text
     assert 'href="tables/epochs-used.csv"' in page and "(figures/seconds1.png)" in text
     assert page.index("All groups</h2>") < page.index("<h3>Epochs *used*") < page.index("<h2>Reproducibility")
     assert page.index("All groups</h2>") < page.index("<h3>Seeds</h3>")
@@ -121,7 +121,7 @@ def test_a_plugin_that_is_not_there_is_named(runs):
 
 
 def test_built_in_entries_are_in_the_order_of_the_page():
-    assert list(FIGURES)[:7] == ["levels", "kinds", "recovery", "epochs", "rates", "probes", "speed"]
+    assert list(FIGURES)[:7] == ["levels", "forest", "kinds", "recovery", "epochs", "rates", "probes"]
     assert list(TABLES)[:3] == ["main", "kinds", "recovery"] and {"runs", "verdicts"} < set(TABLES)
     assert list(FORMATS)[:5] == ["pictures", "csv", "latex", "markdown", "html"]
 

@@ -25,6 +25,10 @@ MADE = {
 }
 
 
+HALF = Damage(0.5, "top")
+SHORT = "0.24 0.045 0.0030 1.3 12 130 0.0".split()
+
+
 def known(effect, error):
     return outcome_of(effect, error, 10, by=MIXED, cells=12, seeds=3)
 
@@ -44,7 +48,7 @@ def verdict(letter, found, parts=(), scope="all datasets"):
     return made
 
 
-def cost(recovery, dataset=None, damage=Damage(0.5, "top")):
+def cost(recovery, dataset=None, damage=HALF):
     ratio = types.SimpleNamespace(value=recovery)
     return types.SimpleNamespace(dataset=dataset, damage=damage, recovery=ratio)
 
@@ -127,7 +131,5 @@ def test_each_dataset_by_itself():
 
 
 def test_two_significant_digits():
-    assert [
-        brief(v) for v in (0.2371, 0.0451, -0.003, 1.26, 12.4, 130, 0)
-    ] == "0.24 0.045 0.0030 1.3 12 130 0.0".split()
+    assert [brief(value) for value in (0.2371, 0.0451, -0.003, 1.26, 12.4, 130, 0)] == SHORT
     assert brief(0.0451, 0.2371) == "0.05"

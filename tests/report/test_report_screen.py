@@ -9,6 +9,7 @@ from healbert.report.write import make_report
 
 CHROMIUM = pathlib.Path("/usr/bin/chromium")
 OPTIONS = "--no-sandbox --disable-gpu --disable-background-networking --disable-sync --no-first-run".split()
+pytestmark = pytest.mark.slow
 DATASETS = {
     "sst2": (["negative", "positive"], 300),
     "emotion": ("sadness joy love anger fear surprise".split(), 300),
@@ -70,16 +71,19 @@ def test_the_finding_is_on_the_first_screen(browser, report):
     page.close()
 
 
-CUT_OFF = """() => [...document.querySelectorAll("p, h1, h2, h3, th, td, li, summary, figcaption, svg, .badge, .scroll")]
+CUT_OFF = """() => [...document.querySelectorAll("p, h1, h2, h3, th, td, li, figcaption, svg, .badge, .scroll")]
   .filter(e => e.offsetParent || e.ownerSVGElement === null && e.getBoundingClientRect().width)
   .filter(e => { const box = e.getBoundingClientRect();
-    return box.width && (box.right > innerWidth + 1 || box.left < -1) || e.scrollWidth > e.clientWidth + 1 && e.clientWidth; })
+    return box.width && (box.right > innerWidth + 1 || box.left < -1)
+      || e.clientWidth && e.scrollWidth > e.clientWidth + 1; })
   .map(e => `${e.tagName} ${e.className.baseVal ?? e.className} ${e.textContent.slice(0, 60)}`)"""
-TEXT_OUTSIDE = """() => [...document.querySelectorAll("svg")].flatMap(svg => { const whole = svg.getBoundingClientRect();
+TEXT_OUTSIDE = """() => [...document.querySelectorAll("svg")].flatMap(svg => {
+  const whole = svg.getBoundingClientRect();
   return [...svg.querySelectorAll("text")].filter(text => { const box = text.getBoundingClientRect();
     return box.width && (box.left < whole.left - 2 || box.right > whole.right + 2 || box.top < whole.top - 2
       || box.bottom > whole.bottom + 2); }).map(text => text.textContent); })"""
-TITLES_COVERED = """() => [...document.querySelectorAll("svg")].flatMap(svg => { const texts = [...svg.querySelectorAll("text")]
+TITLES_COVERED = """() => [...document.querySelectorAll("svg")].flatMap(svg => {
+  const texts = [...svg.querySelectorAll("text")]
     .map(text => [text.textContent, text.getBoundingClientRect()]).filter(([, box]) => box.width);
   return texts.flatMap(([a, one], i) => texts.slice(i + 1).filter(([, other]) =>
     Math.min(one.right, other.right) - Math.max(one.left, other.left) > 2
