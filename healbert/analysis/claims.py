@@ -7,6 +7,7 @@ import itertools
 from .collect import INTACT, Damage
 from .contrasts import combine, quarter_weights
 from .entries import fraction_hit, levels_label
+from .metric import Metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Claim:
 
     ``columns(results, dataset)`` gives {label: `Column`}; damages that hit the same are one. ``trend`` says that
     columns are scores by level, whose fall per quarter counts, and not differences, whose mean does. ``needs`` says
-    what a dataset without columns lacks. ``ratio`` says that the effect is a ratio, 1 where there is none.
+    what a dataset without columns lacks. ``ratio`` says that the effect is a ratio, 1 where there is none. ``measure``
+    is what stands in place of the score: a name in `MEASURES`.
     """
 
     letter: str
@@ -60,10 +62,11 @@ class Claim:
     trend: bool = False
     needs: str = "such damage"
     ratio: bool = False
+    measure: str = ""
 
     def margin(self, margin, span):
         """The effect below which a difference of ``margin`` does not count: of a trend, over its ``span`` quarters."""
-        if self.ratio or not margin:
+        if self.ratio or self.measure or not margin:
             return None
         return margin / span if self.trend and span else margin
 
@@ -144,10 +147,11 @@ def _absent(columns):
     return [f"{dataset} without {', '.join(missing)}" for dataset, missing in lacking.items() if missing]
 
 
-def _costs_of_damage(results, dataset):
-    if not results.scores(dataset, INTACT):
+def _costs_of_damage(results, dataset, measure=""):
+    scored = _scored(results, dataset, measure)
+    if not any(INTACT in same for same in scored.values()):
         return {}
-    kinds = {kind: same for kind, same in _scored(results, dataset).items() if kind.extent > 0}
+    kinds = {kind: same for kind, same in scored.items() if kind.extent > 0}
     return {results.name_of(kind): Column({INTACT: 1, **_mean(same, -1)}, kind.extent) for kind, same in kinds.items()}
 
 
@@ -184,18 +188,43 @@ def _bottom_against_top(results, dataset):
     return columns
 
 
-def _scored(results, dataset):
-    """{`Kind`: the dataset's damages of it that have a score}."""
-    found = {
-        kind: [damage for damage in same if results.scores(dataset, damage)]
-        for kind, same in results.kinds(dataset).items()
-    }
+def _scored(results, dataset, measure=""):
+    """{`Kind`: the dataset's damages of it that have a score, or what is measured in its place}."""
+
+    def known(damage):
+        if not measure:
+            return bool(results.scores(dataset, damage))
+        return any(measured(run, measure) is not None for run in results.get(dataset, damage).counted)
+
+    found = {kind: [damage for damage in same if known(damage)] for kind, same in results.kinds(dataset).items()}
     return {kind: same for kind, same in found.items() if same}
 
 
 def _mean(damages, sign=1):
     """Weights of the mean over damages."""
     return dict.fromkeys(damages, sign / len(damages))
+
+
+def measured(run, measure):
+    """What a run's healed features measure (`MEASURES`), or None."""
+    return (run.part("features").get("healed") or {}).get(measure)
+
+
+MEASURES = {  # as results.json names them under features.healed; of all of them more is better
+    "silhouette": Metric(None, "silhouette", "silhouette"),
+    "neighbour_agreement": Metric(None, "neighbour_agreement", "neighbour agreement"),
+}
+
+
+def _mixing(name, measure):
+    return Claim(
+        f"f, {name}",
+        f"Damaged models' features mix the classes, by {MEASURES[measure].title}",
+        f"{MEASURES[measure].title} of intact minus healed features, mean over kinds of damage",
+        lambda results, dataset: _costs_of_damage(results, dataset, measure),
+        needs="intact models and of damage with --tsne",
+        measure=measure,
+    )
 
 
 INTACT_LABEL = "intact"  # of the level without damage
@@ -218,4 +247,6 @@ CLAIMS = (
         _bottom_against_top,
         needs="bottom and top damage at one level",
     ),
+    _mixing("silhouette", "silhouette"),
+    _mixing("neighbours", "neighbour_agreement"),
 )

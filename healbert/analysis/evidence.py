@@ -26,7 +26,7 @@ class Evidence:
     Args:
         scores: {(dataset, damage): {repetition: score}}, more being better.
         shared: whether one intact run stands beside several draws of the damage.
-        examples: `examples.Examples`.
+        examples: `examples.Examples`, or None where scores cannot be resampled.
     """
 
     def __init__(self, scores, shared, examples):
@@ -98,7 +98,7 @@ class Evidence:
         return outcome_of(found.effect, found.error, found.df, resampled, many, **rest)
 
     def _resampled(self, contrast):
-        return self.examples.contrast(flat(contrast))
+        return self.examples and self.examples.contrast(flat(contrast))
 
     def _size(self, contrast):
         there = [self.scores[key] for key in flat(contrast)]

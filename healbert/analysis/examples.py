@@ -5,8 +5,9 @@ import functools
 import numpy as np
 
 from .predictions import resampled_score
+from .statistics import example_counts
 
-RESAMPLES = 200  # of those that repeat the choice, which scores every epoch of every run: enough for a spread
+RESAMPLES = 100  # of those that repeat the choice, which scores every epoch of every run: enough for a spread
 
 
 class Examples:
@@ -16,7 +17,8 @@ class Examples:
     """
 
     def __init__(self, results, predictions):
-        self.results, self.predictions, self._found = results, predictions, {}
+        self.results, self.predictions = results, predictions
+        self._found, self._counts = {}, {}
 
     def contrast(self, weights):
         """A contrast on each resample (resamples,); None where a run has no predictions, or a dataset two samples.
@@ -69,8 +71,10 @@ class Examples:
     def _every_epoch(self, run, name):
         """The score of every epoch on each resample: (epochs, resamples)."""
         labels, epochs = self.predictions.every_epoch(run, name)
-        counts = self.predictions.counts(len(labels))[:, :RESAMPLES]
-        return np.array([resampled_score(run, labels, predicted, counts) for predicted in epochs])
+        size = len(labels)
+        if size not in self._counts:
+            self._counts[size] = example_counts(size, self.predictions.seed, RESAMPLES)
+        return np.array([resampled_score(run, labels, predicted, self._counts[size]) for predicted in epochs])
 
 
 def _all(entry):

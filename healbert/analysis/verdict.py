@@ -3,7 +3,7 @@
 import dataclasses
 
 from . import statistics
-from .claims import Claim
+from .claims import MEASURES, Claim
 from .evidence import EQUAL_SEEDS, NO_COMMON_SEED, NO_PAIR, ONE_COMMON_SEED, ONE_SEED  # noqa: F401 - reasons, too
 from .outcome import Outcome
 from .views import CHOSEN, LAST, UNCOLLAPSED
@@ -155,8 +155,8 @@ class Verdict:
 
     @property
     def metric(self):
-        """The `Metric` of the scores."""
-        return self.group.metric
+        """The `Metric` of the scores, or of what stands in their place."""
+        return MEASURES.get(self.claim.measure, self.group.metric)
 
     @property
     def depends_on_epoch(self):
@@ -186,8 +186,10 @@ class Verdict:
     @property
     def detectable(self):
         """The smallest true effect found in four studies of five like this one, before correction; None if unknown."""
-        known = self.outcome and self.outcome.error
-        return statistics.detectable_difference(self.outcome.error, self.outcome.df) if known else None
+        outcome = self.outcome
+        if not outcome or not outcome.error or outcome.df < 1:  # so few know nothing of their own spread
+            return None
+        return statistics.detectable_difference(outcome.error, outcome.df)
 
     @property
     def check_disagrees(self):

@@ -3,12 +3,15 @@
 import numpy as np
 
 from . import statistics
-from .claims import CLAIMS, INTACT_LABEL
+from .claims import CLAIMS, INTACT_LABEL, measured
 from .evidence import Evidence, flat
 from .examples import Examples
 from .shape import shape
+from .spreads import PAIRS, judge_spreads
 from .verdict import POOLED, SHARED_INTACT, Ruling, Verdict
-from .views import CHOSEN, LAST, UNCOLLAPSED, VIEWS, collapsed, scores
+from .views import CHOSEN, LAST, UNCOLLAPSED, VIEWS, View, collapsed, scores
+
+LETTERS = [claim.letter for claim in CLAIMS] + [pair.claim.letter for pair in PAIRS]
 
 
 def judge(all_results, predictions, seed=0, margin=None):
@@ -21,6 +24,7 @@ def judge(all_results, predictions, seed=0, margin=None):
         margin: the difference of scores below which none counts; default: each metric's own, see `Metric`.
     """
     verdicts = [verdict for results in all_results for verdict in _Judge(results, predictions, seed, margin).verdicts()]
+    verdicts += judge_spreads(all_results)
     correct(verdicts)
     return verdicts
 
@@ -66,16 +70,17 @@ class _Judge:
         datasets = self.results.datasets
         scopes = [(dataset, [dataset]) for dataset in datasets]
         scopes = [(POOLED, datasets), *scopes] if len(datasets) > 1 else scopes
-        return [self._verdict(claim, *scope) for claim in CLAIMS for scope in scopes]
+        asked = [(claim, *scope, claim.question(self.results, scope[1])) for claim in CLAIMS for scope in scopes]
+        # What few runs measure is not spoken of where none does.
+        return [self._verdict(*each) for each in asked if each[3].main or not each[0].measure]
 
-    def _verdict(self, claim, scope, datasets):
-        question = claim.question(self.results, datasets)
+    def _verdict(self, claim, scope, datasets, question):
         verdict = Verdict(self.results.group, claim, scope, len(question.main))
         verdict.exploratory = scope != POOLED and len(self.results.datasets) > 1
         runs = self._runs(datasets)  # not the claim's alone: all that are in the model
         verdict.runs, verdict.collapsed = len(runs), sum(map(collapsed, runs))
         verdict.without_last = sum(run.score("last") is None for run in runs)
-        evidence = self._of(CHOSEN, datasets)
+        evidence = self._of(claim.measure or CHOSEN, datasets)
         verdict.rulings = {name: self._ruling(claim, question, name, datasets) for name in self._views(verdict)}
         verdict.notes = tuple(question.notes + self._notes(claim, question))
         if question.main:
@@ -89,13 +94,15 @@ class _Judge:
 
     def _views(self, verdict):
         yield CHOSEN
+        if verdict.claim.measure:  # of the chosen epoch's features alone
+            return
         if verdict.runs and not verdict.without_last:
             yield LAST
         if verdict.collapsed:
             yield UNCOLLAPSED
 
     def _ruling(self, claim, question, view, datasets):
-        outcome = self._of(view, datasets).outcome(question.main) if question.main else None
+        outcome = self._of(claim.measure or view, datasets).outcome(question.main) if question.main else None
         return Ruling(outcome, claim.margin(self.margin, question.span))
 
     def _runs(self, datasets):
@@ -104,11 +111,14 @@ class _Judge:
         return [run for entry in entries for run in entry.counted]
 
     def _of(self, view, datasets):
-        """The `Evidence` of some datasets in a view; made once."""
+        """The `Evidence` of some datasets in a view, or of a measure in a score's place; made once."""
         key = view, tuple(datasets)
         if key not in self._evidence:
+            if view not in self.scores:
+                self.scores[view] = scores(self.results, View(view, "", measured=lambda run: measured(run, view)))
             found = {place: values for place, values in self.scores[view].items() if place[0] in datasets}
-            self._evidence[key] = Evidence(found, self.results.intact_is_shared(), self.examples)
+            examples = self.examples if view in {each.name for each in VIEWS} else None
+            self._evidence[key] = Evidence(found, self.results.intact_is_shared(), examples)
         return self._evidence[key]
 
     def _check(self, claim, question, evidence, outcome):

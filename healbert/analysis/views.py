@@ -9,11 +9,16 @@ CHOSEN, LAST, UNCOLLAPSED = "chosen epoch", "last epoch", "without collapsed run
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """One view: ``stage`` of the metrics that is the score, and which runs count."""
+    """One view: ``stage`` of the metrics that is the score, which runs count, what is ``measured`` in its place."""
 
     name: str
     stage: str
     counts: object = lambda run: True
+    measured: object = None
+
+    def value(self, run):
+        """The score of a run, or None."""
+        return self.measured(run) if self.measured else run.score(self.stage)
 
 
 def collapsed(run):
@@ -36,8 +41,9 @@ def scores(results, view):
     found = {}
     for key, entry in results.entries.items():
         runs = {name: [run for run in members if view.counts(run)] for name, members in entry.runs.items()}
-        values = {name: [run.score(view.stage) for run in members] for name, members in runs.items() if members}
-        means = {name: results.metric.sign * float(np.mean(v)) for name, v in values.items() if None not in v}
+        values = {name: [view.value(run) for run in members] for name, members in runs.items() if members}
+        sign = 1 if view.measured else results.metric.sign
+        means = {name: sign * float(np.mean(v)) for name, v in values.items() if None not in v}
         if means:
             found[key] = means
     return found

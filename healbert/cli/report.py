@@ -11,6 +11,8 @@ def report(argv):
     parser.add_argument("--seed", type=int, default=0, help="of resampling, permutations and t-SNE; default: 0")
     help_margin = "difference of scores below which none counts; default: 0.01 for scores from 0 to 1, else none"
     parser.add_argument("--margin", type=float, metavar="X", help=help_margin)
+    help_paper = "YAML of the paper's own figures by claim, to stand beside the verdicts"
+    parser.add_argument("--paper", metavar="FILE", help=help_paper)
     help_plugin = "file or module that registers tables, figures, formats, task types; several allowed"
     parser.add_argument("--plugin", nargs="+", action="extend", default=[], metavar="FILE", help=help_plugin)
     options = parser.parse_args(argv)
@@ -20,5 +22,5 @@ def report(argv):
     from ..report.formats.terminal import terminal_text
     from ..report.write import make_report
 
-    content, output = make_report(options.directory, options.output, options.seed, options.margin)
+    content, output = make_report(options.directory, options.output, options.seed, options.margin, options.paper)
     print(f"{terminal_text(content)}\n\n{output / 'report.html'}")

@@ -89,11 +89,11 @@ class Content:
         return f"No verdicts on {'; '.join(others)}: no intact and damaged runs of the same seeds."
 
 
-def make_content(directory, seed=0, margin=None):
+def make_content(directory, seed=0, margin=None, paper=None):
     """Reads a results folder and works out all that a report says, drawing nothing; arguments as of `analyse`."""
     from ..analysis.analysis import analyse
 
-    return content_of(analyse(directory, seed, margin))
+    return content_of(analyse(directory, seed, margin, paper))
 
 
 def content_of(analysis):

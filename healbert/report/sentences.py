@@ -20,6 +20,9 @@ EFFECTS = {
         "a": ("the healed models stay {} below the intact ones", "the healed models stay {} above the intact ones"),
         "c": ("bottom damage costs {} more than top damage", "bottom damage costs {} less than top damage"),
         "trend": ("each further quarter of damage costs {}", "each further quarter of damage adds {}"),
+        "d": ("with mean tokens seeds scatter {} times as much as with [CLS]",) * 2,
+        "e": ("with probing seeds scatter {} times as much as with fine-tuning",) * 2,
+        "f": ("damage lowers the {1} of healed features by {0}", "damage raises the {1} of healed features by {0}"),
     },
     False: {
         "a": ("the healed models stay {} above the intact ones", "the healed models stay {} below the intact ones"),
@@ -63,14 +66,20 @@ def _effect(verdict):
 
 
 def _said(verdict):
-    effect, metric = verdict.outcome.effect, verdict.metric
-    positive, negative = EFFECTS[metric.greater_is_better]["trend" if verdict.claim.trend else verdict.claim.letter]
-    return (positive if effect >= 0 else negative).format(f"{number(abs(effect))} {metric.title}")
+    effect, metric, claim = verdict.outcome.effect, verdict.metric, verdict.claim
+    either = EFFECTS[True] | EFFECTS[metric.greater_is_better]  # of what is no score, words are the same
+    positive, negative = either["trend" if claim.trend else claim.letter[0]]
+    words = positive if effect >= 0 else negative
+    if claim.measure:
+        return words.format(number(abs(effect)), metric.title)
+    return words.format(number(effect, 2) if claim.ratio else f"{number(abs(effect))} {metric.title}")
 
 
 def _interval(verdict, outcome):
     """Of an effect in the claim's direction as it is; of the opposite turned, as its words are."""
     low, high = outcome.interval
+    if verdict.claim.ratio:
+        return interval((low, high), lambda value: number(value, 2))
     return interval((low, high) if verdict.outcome.effect >= 0 else (-high, -low))
 
 
@@ -128,7 +137,7 @@ def _depends(verdict):
 def details(verdict):
     """What stands behind a first line, each thing once: a list of sentences."""
     if verdict.outcome is None:
-        return _notes(verdict)
+        return [*_paper(verdict), *_notes(verdict)]
     return [
         *_how(verdict),
         *_exception_details(verdict),

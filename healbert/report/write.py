@@ -18,7 +18,7 @@ UNFINISHED = ".report-"  # where the next report is made; a killed one leaves it
 ALIVE = ".at-work-"  # the file in it that says that its report is alive
 
 
-def make_report(directory, output=None, seed=0, margin=None):
+def make_report(directory, output=None, seed=0, margin=None, paper=None):
     """Writes report.html, report.md, tables/ and figures/, what formats of plugins write, and report.json, its marker.
 
     What an earlier report wrote, as its marker says, is replaced. Other files in the folder stay as they are.
@@ -28,6 +28,7 @@ def make_report(directory, output=None, seed=0, margin=None):
         output: the folder to write; default: ``report`` in ``directory``.
         seed: of the resampled examples, of permutations and of t-SNE.
         margin: the difference of scores below which none counts in verdicts; default: 0.01 for scores from 0 to 1.
+        paper: a YAML file of the paper's own figures, to stand beside the verdicts.
 
     Returns:
         tuple: `Content`, and the folder written.
@@ -46,7 +47,7 @@ def make_report(directory, output=None, seed=0, margin=None):
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
     try:
-        content = make_content(directory, seed, margin)
+        content = make_content(directory, seed, margin, paper)
     except UserError:
         for folder in made:
             folder.rmdir()

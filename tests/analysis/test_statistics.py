@@ -180,29 +180,6 @@ def test_detectable_difference_is_found_in_four_of_five(df):
     assert statistics.detectable_difference(None, None) is None
 
 
-class TestDetectableFall:
-    LEVELS = (0, 1 / 3, 0.5, 5 / 6, 1)
-
-    @pytest.mark.parametrize(("datasets", "seeds"), [(1, 3), (3, 3)])
-    def test_pages_test_finds_it_in_four_of_five(self, datasets, seeds):
-        tables = np.random.default_rng(0).normal(0.8, 0.01, (datasets, seeds, 5))
-        fall = statistics.detectable_fall(tables, self.LEVELS)
-        residuals = tables - tables.mean(axis=1, keepdims=True)
-        residuals -= residuals.mean(axis=2, keepdims=True)
-        spread = math.sqrt((residuals**2).sum() / (datasets * (seeds - 1) * 4))
-        rng, found = np.random.default_rng(5), 0
-        for _ in range(REPEATS):
-            rows = rng.normal(0, spread, (datasets * seeds, 5)) - 4 * fall * np.array(self.LEVELS)
-            found += (test := trend_test(rows)).p < 0.05 and test.direction == 1
-        assert found / REPEATS == pytest.approx(0.8, abs=0.04)
-
-    def test_where_there_is_none(self):
-        noise = np.random.default_rng(0).normal(size=(3, 5))
-        assert statistics.detectable_fall([noise[:1], noise[:1]], self.LEVELS) is None, "no seed is repeated"
-        assert statistics.detectable_fall([np.ones((3, 5))], self.LEVELS) is None, "scores do not vary"
-        assert statistics.detectable_fall([noise[:2, :3]], (0, 0.5, 1)) is None, "the least p of two blocks is 0.056"
-
-
 class TestRatio:
     SAMPLE = np.array([[0.30, 0.40], [0.33, 0.41], [0.29, 0.43], [0.31, 0.39]])
 

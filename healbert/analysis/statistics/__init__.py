@@ -12,7 +12,7 @@ examples are bootstrapped, with the same resampled examples for every model of a
 from .examples import example_counts
 from .intervals import Estimate, Stratum, estimate
 from .mixed import Cell, Contrast, Mixed, NotFitted, fit
-from .power import detectable_difference, detectable_fall
+from .power import detectable_difference
 from .proportions import clustered_wilson, mean_interval, wilson
 from .ratios import Ratio, ratio
 from .significance import ALPHA, Test, corrected, paired_test, slopes, trend_test
@@ -30,7 +30,6 @@ __all__ = [
     "clustered_wilson",
     "corrected",
     "detectable_difference",
-    "detectable_fall",
     "estimate",
     "example_counts",
     "fit",

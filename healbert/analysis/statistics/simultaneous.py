@@ -13,7 +13,7 @@ from scipy import linalg, optimize, special, stats
 
 from .intervals import CONFIDENCE
 
-POINTS_LOG2 = 11  # 2^11 quasi-random points in each of the repeats
+POINTS_LOG2 = 12  # 2^12 quasi-random points in each of the repeats
 REPEATS = 8  # independent scramblings of the points, whose spread is the accuracy
 ROUNDED = 1e-12  # eigenvalues of a correlation that are a smaller part of the largest are 0
 DIGITS = 6  # of degrees of freedom; rounding must not tell contrasts apart

@@ -27,10 +27,11 @@ def verdicts(analysis):
 def _caption(analysis):
     metrics = [group.metric for group in analysis.groups]
     titles = " or ".join(dict.fromkeys(metric.title for metric in metrics))
-    least = analysis.margin if analysis.margin is not None else max(metric.smallest_difference for metric in metrics)
+    least = analysis.margin if analysis.margin is not None else max((m.smallest_difference for m in metrics), default=0)
     margin = f"less than {least:g} either way (of a trend, from least to most damage)" if least else "never given"
     return (
-        f"Effects are differences of {titles}, positive in the claim's direction. Supported and contradicted: p below "
+        f"Effects are differences of {titles}, or what the claim names, positive in the claim's direction. "
+        "Supported and contradicted: p below "
         f"0.05, after correction for all claims over all datasets (Benjamini and Hochberg). Equivalent: {margin}, by "
         "two one-sided tests. p: that of the test which the verdict is given by. Lines on one of several datasets are "
         f"exploratory: their p is not corrected.{_choice(analysis)}"
@@ -90,6 +91,7 @@ def _record(verdict):
     record |= {"without_last_epoch": verdict.without_last, "collapsed": verdict.collapsed, "runs": verdict.runs}
     record |= {"check": check and check.name, "check_p": check and check.p, "check_least_p": check and check.least_p}
     record |= {"check_disagrees": verdict.check_disagrees, "detectable": verdict.detectable}
+    record |= {"paper": verdict.paper}
     return record | {"details": " ".join(details(verdict)), "notes": "; ".join(verdict.notes)}
 
 

@@ -54,8 +54,8 @@ def test_intervals_cover_and_claims_seldom_hold_by_chance(datasets, seeds, resid
     for weights, (error, df) in zip(CONTRASTS.values(), errors(scores, CONTRASTS.values()), strict=True):
         t = scores.mean(axis=(1, 3)) @ weights / error
         critical = stats.t.ppf(0.975, df)
-        # At two seeds noise is taken as the same for all, which an intact model that scatters less makes too small.
-        assert np.mean(np.abs(t) <= critical) > (0.93 if seeds > 2 else 0.91) and np.mean(t > critical) < 0.05
+        # Where a steadier intact model is one of five that are taken as the same, steps between the others cover 92%.
+        assert np.mean(np.abs(t) <= critical) > 0.91 and np.mean(t > critical) < 0.05
 
 
 @pytest.mark.slow

@@ -65,6 +65,7 @@ def test_between_one_and_bonferroni():
         assert (p < 0.05) == (low > 0 or high < 0)
 
 
+@pytest.mark.slow
 def test_families_err_seldom():
     """No effect, differences of each of four damages from intact: 5% of families have an interval without 0."""
     rng, wrong, studies = np.random.default_rng(0), 0, 150

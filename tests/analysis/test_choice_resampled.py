@@ -1,0 +1,108 @@
+"""Resamples of the evaluation examples that choose the epoch and the learning rate anew."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+from helpers.report_runs import Maker, analysed
+from sklearn.metrics import f1_score
+
+from healbert.analysis.analysis import analyse
+from healbert.analysis.collect import Damage
+from healbert.analysis.examples import RESAMPLES, Examples
+from healbert.analysis.statistics import example_counts
+from healbert.report.content import content_of
+
+EXAMPLES, EPOCHS, KEY = 40, 3, ("sst2", Damage(0.5, "top"))
+
+
+def add_epochs(folder, seed, held_out=False):
+    """What each epoch of a made-up run predicted; the chosen one is the run's own. Returns them (epochs, examples)."""
+    rng = np.random.default_rng(seed)
+    path = folder / "predictions.parquet"
+    table = pandas.read_parquet(path)
+    label = table.label.to_numpy()
+    epochs = [np.where(rng.random(len(label)) < 0.7, label, 1 - label) for _ in range(EPOCHS - 1)]
+    epochs.append(table.prediction.to_numpy())
+    columns = {f"step_{10 * (i + 1)}": epoch.astype(np.int32) for i, epoch in enumerate(epochs)}
+    table.assign(**columns).to_parquet(path, index=False)
+    if held_out:
+        own = rng.integers(0, 2, 25)
+        dev = {name: np.where(rng.random(25) < 0.7, own, 1 - own).astype(np.int32) for name in columns}
+        chosen = {"id": np.arange(25), "label": own, "prediction": dev["step_10"]}
+        pandas.DataFrame(chosen | dev).to_parquet(folder / "predictions_dev.parquet", index=False)
+    return folder
+
+
+def by_hand(folder, name, draws):
+    """The score of each epoch on each resample (epochs, resamples), one by one with scikit-learn."""
+    table = pandas.read_parquet(folder / name)
+    epochs = [table[column].to_numpy() for column in table if column.startswith("step_")]
+    rows = [np.repeat(np.arange(len(table)), draws[:, i]) for i in range(RESAMPLES)]
+    score = lambda epoch, row: f1_score(table.label.to_numpy()[row], epoch[row], average="weighted", zero_division=0)  # noqa: E731
+    return np.array([[score(epoch, row) for row in rows] for epoch in epochs])
+
+
+def study(root, selection="best_eval", rates=(1e-5, 5e-5), seeds=(0, 1)):
+    """{rate: folders of its seeds} of one damage."""
+    maker = Maker(root, {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02)
+    made = {rate: [maker.run("sst2", 0.5, "top", rate, seed, selection=selection) for seed in seeds] for rate in rates}
+    return {
+        rate: [add_epochs(folder, 10 * place + i, selection == "dev") for i, folder in enumerate(folders)]
+        for place, (rate, folders) in enumerate(made.items())
+    }
+
+
+@pytest.mark.parametrize("selection", ["best_eval", "dev"])
+def test_every_resample_chooses_for_itself(tmp_path, selection):
+    folders = study(tmp_path, selection)
+    found = Examples(*analysed(tmp_path)).contrast({KEY: 1.0})
+    counts, held_out = (example_counts(size, 0, RESAMPLES) for size in (EXAMPLES, 25))
+    chosen_by, scored = [], []
+    for of_rate in folders.values():
+        runs = []
+        for folder in of_rate:
+            value = by_hand(folder, "predictions.parquet", counts)
+            by = by_hand(folder, "predictions_dev.parquet", held_out) if selection == "dev" else value
+            best = by.argmax(axis=0)
+            runs.append([by[best, np.arange(RESAMPLES)], value[best, np.arange(RESAMPLES)]])
+        means = np.mean(runs, axis=0)
+        chosen_by.append(means[0])
+        scored.append(means[1])
+    expected = np.array(scored)[np.argmax(chosen_by, axis=0), np.arange(RESAMPLES)]
+    assert found == pytest.approx(expected)
+    assert len(set(np.argmax(chosen_by, axis=0))) == 2, "not always the same rate"
+
+
+def test_a_rate_with_fewer_seeds_is_not_chosen(tmp_path):
+    maker = Maker(tmp_path, {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02)
+    whole = [add_epochs(maker.run("sst2", 0.5, "top", 5e-5, seed), seed) for seed in (0, 1)]
+    add_epochs(maker.run("sst2", 0.5, "top", 1e-5, 0), 0)
+    found = Examples(*analysed(tmp_path)).contrast({KEY: 1.0})
+    counts = example_counts(EXAMPLES, 0, RESAMPLES)
+    assert found == pytest.approx(
+        np.mean([by_hand(folder, "predictions.parquet", counts).max(axis=0) for folder in whole], axis=0)
+    )
+
+
+def test_one_run_without_its_epochs_leaves_the_choice_as_it_was(tmp_path):
+    study(tmp_path)
+    Maker(tmp_path / "more", {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02).run("sst2", 0, seed=0, rate=5e-5)
+    examples = Examples(*analysed(tmp_path))
+    assert examples.without_epochs == 1 and len(examples.contrast({KEY: 1.0})) == 1000
+    caption = content_of(analyse(tmp_path)).table("verdicts").caption
+    assert "take the choice of epoch as it was made: 1 run does not say" in caption
+
+
+def test_a_held_out_part_that_is_missing_is_no_choice(tmp_path):
+    folders = study(tmp_path, "dev")
+    (folders[1e-5][0] / "predictions_dev.parquet").unlink()
+    assert Examples(*analysed(tmp_path)).without_epochs == 1
+
+
+def test_a_report_of_such_runs_says_nothing_of_it(tmp_path):
+    folders = study(tmp_path)
+    results = json.loads((folders[1e-5][0] / "results.json").read_text())
+    assert results["config"]["selection"] == "best_eval"
+    assert "choice of epoch" not in content_of(analyse(tmp_path)).table("verdicts").caption

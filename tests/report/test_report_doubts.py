@@ -1,0 +1,69 @@
+"""Warnings on what makes the runs of a group hard to trust, or to compare."""
+
+import dataclasses
+
+import pytest
+from helpers.simulated import Truth, collapse, simulate
+
+from healbert.report.content import make_content
+
+STUDY = Truth(datasets=("sst2",), levels=(0, 0.5))
+
+
+def warnings(root, change, truth=STUDY):
+    return make_content(simulate(root, truth, change=change)).warnings
+
+
+def about(found, word):
+    return [warning for warning in found if word in warning]
+
+
+def test_runs_that_collapsed_are_counted(tmp_path):
+    def change(results):
+        if results["config"]["corrupt_level"] and results["config"]["seed"] == 1:
+            collapse(results)
+
+    (warning,) = about(warnings(tmp_path, change), "collapsed")
+    assert warning.startswith("2 runs collapsed (one class for all examples, or no better than the commonest answer)")
+
+
+def test_one_draw_behind_all_seeds(tmp_path):
+    def change(results):
+        results["config"]["corrupt_seed"] = 7
+
+    (warning,) = about(warnings(tmp_path, change), "draw of the damage")
+    assert "One draw of the damage (corrupt_seed 7) is behind all seeds: verdicts are of this draw" in warning
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (0,)])
+def test_a_draw_of_each_seed_and_one_seed_alone_are_no_doubt(tmp_path, seeds):
+    assert not about(warnings(tmp_path, None, dataclasses.replace(STUDY, seeds=seeds)), "draw of the damage")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "text"),
+    [
+        ("threads", (1, 2), "different numbers of CPU threads: 1, 2."),
+        ("mixed_precision", ("no", "bf16"), "different precisions: bf16, no."),
+        ("device", ("cpu", "cuda"), "different devices: cpu, cuda."),
+    ],
+)
+def test_machines_of_one_group(tmp_path, name, values, text):
+    def change(results):
+        results["environment"] = {name: values[results["config"]["seed"] == 1]}
+
+    assert f"Runs come from {text}" in warnings(tmp_path, change)
+
+
+def test_the_last_epoch_that_is_not_known(tmp_path):
+    def change(results):
+        if results["config"]["seed"] == 1:
+            del results["metrics"]["last"]
+
+    (warning,) = about(warnings(tmp_path, change), "last epoch")
+    assert warning.startswith("3 runs lack the last epoch's score: whether verdicts depend on the choice of epoch")
+
+
+def test_a_study_without_doubts(tmp_path):
+    found = warnings(tmp_path, None)
+    assert not found or all("cannot be used" in warning for warning in found)
