@@ -326,4 +326,4 @@ class TestFiles:
         assert "\\begin{table}" in text["settings-varying"] + text["hardware"]
         assert not any(" }" in line for each in text.values() for line in each.splitlines() if "caption{" in line)
         assert not any("resizebox" in each for each in text.values())
-        assert "{}$-${}" not in "".join(text.values()) and "$-$0." in text["main"] + text["recovery"]
+        assert "{}$-${}" not in "".join(text.values()) and "$-$0." in text["main-long"]
