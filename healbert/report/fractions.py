@@ -1,19 +1,8 @@
-"""What damage cost and how far healing came, in words: differences, fractions of them, the leading sentences."""
+"""Fractions of differences in words: their intervals, and why there is none."""
 
-from ..analysis.collect import ALL, INTACT
-from .text import DASH, count, interval, number, percent
+from .text import interval, number, percent
 
 WIDEST = 2.0  # a fraction's interval (1 is 100 percentage points), beyond which it is not shown
-
-
-def recovery_text(ratio):
-    """A fraction (`statistics.Ratio`) with its interval, or why there is none."""
-    if ratio is None:
-        return DASH
-    if ratio.value is None:
-        return f"undefined: {fraction_note(ratio)}"
-    interval_or_none = "95% interval" if shown_interval(ratio) else "no interval:"
-    return f"{percent(ratio.value)} ({interval_or_none} {fraction_note(ratio)})"
 
 
 def shown_interval(ratio):
@@ -43,14 +32,6 @@ def few_seeds(found):
     return "only one seed that all datasets have" if found.seeds else "no seed that all datasets have"
 
 
-def estimate_text(estimated):
-    """A difference of scores (`statistics.Estimate`) with its interval."""
-    if estimated.over_seeds is None:
-        return f"{number(estimated.effect)} (no interval over seeds: {few_seeds(estimated)})"
-    over = ", over seeds only" if estimated.basis == "seeds" else ""
-    return f"{number(estimated.effect)} (95% interval {interval(estimated.interval)}{over})"
-
-
 def direction(metric):
     """A sentence on the sign of differences, with a space after it, where less of a metric is better; else ""."""
     if metric.greater_is_better:
@@ -62,62 +43,3 @@ def least_difference(metric):
     """From where on a difference is too small to divide by: "below 0.01"."""
     least = metric.smallest_difference
     return f"below {least:g}" if least else "zero or below"
-
-
-LEAD = (  # (field of a `Cost`, its figure, how it is written, the sentence)
-    (
-        "lost",
-        "effect",
-        estimate_text,
-        "Still lost (intact minus healed {title}, after the same training): {ends}.",
-    ),
-    (
-        "retained",
-        "value",
-        recovery_text,
-        "Of what all pretrained layers add (intact minus from scratch), the layers that stayed intact retained {ends}.",
-    ),
-    (
-        "recovery",
-        "value",
-        recovery_text,
-        "Of the way from the damaged model's score before healing to the intact model's after the same training, "
-        "healing covered {ends}.",
-    ),
-)
-
-
-def lead(costs, metric, dataset=None):
-    """What damage cost and how far healing came: a list of up to three sentences.
-
-    Args:
-        costs: list of `contrasts.Cost`.
-        metric: the `Metric` of their scores.
-        dataset: the one to speak of; default: all together, or the only one.
-    """
-    wanted = [cost for cost in costs if cost.dataset == dataset]
-    if dataset is None and not wanted:
-        wanted = costs
-    return [sentence for parts in LEAD if (sentence := _lead_sentence(wanted, metric, *parts))]
-
-
-def _lead_sentence(costs, metric, name, figure, form, sentence):
-    damaged = [cost for cost in costs if cost.damage != INTACT and not (name == "retained" and cost.damage == ALL)]
-    known = [cost for cost in damaged if getattr(getattr(cost, name), figure, None) is not None]
-    if not known:
-        return ""
-
-    def part(cost):
-        where = f" on {cost.dataset}" if cost.dataset and len({c.dataset for c in known}) > 1 else ""
-        return f"{form(getattr(cost, name))} with {cost.label} damaged{where}"
-
-    ordered = sorted(known, key=lambda cost: getattr(getattr(cost, name), figure))
-    ends = [part(ordered[0])] if len(known) == 1 else [f"from {part(ordered[0])},", f"to {part(ordered[-1])}"]
-    told = " ".join([*ends, _coverage(len(known), len(damaged))]).strip()
-    return sentence.format(title=metric.title, ends=told)
-
-
-def _coverage(known, total):
-    if known == total:
-        return f"(least and most of {total} kinds of damage)" if total > 2 else ""
-    return f"({known} of {count(total, 'kind')} of damage; the other {total - known} cannot be told)"

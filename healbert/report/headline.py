@@ -8,6 +8,7 @@ from ..analysis.verdict import CONTRADICTED, EQUIVALENT, POOLED, SUPPORTED
 from .sentences import REASONS
 
 NOTHING = "Nothing to compare yet: the claims need intact and damaged runs of the same seeds."
+LETTERS = ("a", "b, bottom", "b, top", "c")  # the claims that it is made of
 THESE_RUNS = (ONE_SEED, ONE_COMMON_SEED, NO_COMMON_SEED, EQUAL_SEEDS)  # reasons that leave effects of these runs alone
 
 
@@ -20,7 +21,8 @@ def headline(verdicts, costs, dataset=None):
         dataset: the one to speak of; default: all together, or the only one.
     """
     scope = dataset or (POOLED if any(verdict.scope == POOLED for verdict in verdicts) else None)
-    found = {v.claim.letter: v for v in verdicts if scope in (None, v.scope) and v.outcome is not None}
+    here = [verdict for verdict in verdicts if scope in (None, verdict.scope) and verdict.outcome is not None]
+    found = {verdict.claim.letter: verdict for verdict in here if verdict.claim.letter in LETTERS}
     if not found:
         return NOTHING
     costs = [cost for cost in costs if cost.dataset == (None if scope == POOLED else scope or cost.dataset)]

@@ -7,12 +7,6 @@ from ..analysis.verdict import EQUIVALENT, INCONCLUSIVE, NOT_SHOWN, NOT_THERE, O
 from ..analysis.views import LAST, UNCOLLAPSED
 from .text import count, interval, number, p_value
 
-NOT_COMPARED = "The paper's claims: nothing to compare; they need intact and damaged runs of the same seeds."
-
-
-NO_GLYPH = "Some names have characters that the pictures' font lacks: boxes in figures/ stand for them."
-
-
 # Effects by the metric's direction: (what is said of a positive effect, of a negative one). Claims by their letter;
 # "trend" are those by level.
 EFFECTS = {

@@ -71,6 +71,17 @@ def test_the_finding_is_on_the_first_screen(browser, report):
     page.close()
 
 
+def test_a_dot_leads_to_its_row(browser, report):
+    page = browser.new_page()
+    page.goto((report / "report.html").as_uri())
+    link = page.locator("figure.forest .chart a[href='#cost-1-sst2-top-50']")
+    row = page.locator("#cost-1-sst2-top-50")
+    assert not row.is_visible()
+    link.dispatch_event("click")
+    assert row.is_visible() and row.text_content().startswith("sst2top 50%")
+    page.close()
+
+
 CUT_OFF = """() => [...document.querySelectorAll("p, h1, h2, h3, th, td, li, figcaption, svg, .badge, .scroll")]
   .filter(e => e.offsetParent || e.ownerSVGElement === null && e.getBoundingClientRect().width)
   .filter(e => { const box = e.getBoundingClientRect();

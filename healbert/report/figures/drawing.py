@@ -156,7 +156,7 @@ def _draw_forest(axis, forest, gid):
     axis.set_yticks([start + (height - 1) / 2 - 0.5 for start, height in zip(starts, heights, strict=False)])
     axis.set_yticklabels([clean(line) for line in forest.lines])
     axis.set(xlim=(low, high), ylim=(starts[-1] - 0.5, -0.8), xlabel=forest.x_label)
-    axis.tick_params(axis="y", length=0)
+    axis.xaxis.get_major_locator().set_params(nbins=6)
     axis.spines["left"].set_visible(False)
     axis.grid(axis="x", linewidth=0.6)
     axis.set_axisbelow(True)

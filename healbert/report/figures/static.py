@@ -24,7 +24,7 @@ SETTINGS = {
     **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), svg.AXIS),
     "axes.facecolor": "none",
     "grid.color": svg.GRID,
-    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 0),
+    **dict.fromkeys(("xtick.bottom", "ytick.left"), False),  # labels alone: there is a grid
     "image.composite_image": False,  # rows of a map are pictures of their own, which filters act on
     "path.simplify": False,
     "text.parse_math": False,  # a label's $ is a dollar

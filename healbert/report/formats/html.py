@@ -94,4 +94,5 @@ def _heat(panel):
         return ""
     values = [[float(f"{value:.5g}") if value == value else None for value in row] for row in heat.values.tolist()]
     found = {"rows": heat.rows, "columns": heat.columns, "values": values, "unit": heat.hover}
-    return json.dumps(found | ({"tags": heat.row_tags} if heat.row_tags else {}))
+    tags = [{name: clean(tag) for name, tag in tags.items()} for tags in heat.row_tags or []]
+    return json.dumps(found | ({"tags": tags} if tags else {}))
