@@ -61,6 +61,12 @@ def _walk(directory, teachers=False):
     return sorted(found), closed, sorted(scans)
 
 
+def list_folders(directory):
+    """The folders of all runs and scans at or under ``directory``, begun ones among them."""
+    runs, _, scans = _walk(directory)
+    return runs + scans
+
+
 def read_runs(directory, teachers=False):
     """Every finished run at or under ``directory``.
 
