@@ -1,6 +1,13 @@
 """`healbert report`: from a folder of runs to a report's files, and its main table on the terminal."""
 
+import argparse
+import functools
+import signal
+
+from ..utils.interrupts import interrupt_once
 from .parser import command_parser
+
+LEAST, MOST = 0.1, 86400.0  # seconds between two looks
 
 
 def report(argv):
@@ -15,12 +22,36 @@ def report(argv):
     parser.add_argument("--paper", metavar="FILE", help=help_paper)
     help_plugin = "file or module that registers tables, figures, formats, task types; several allowed"
     parser.add_argument("--plugin", nargs="+", action="extend", default=[], metavar="FILE", help=help_plugin)
+    help_watch = "write it again whenever runs have finished, until all are; looks every so often (default: 10)"
+    parser.add_argument("--watch", nargs="?", type=_seconds, const=10.0, metavar="SECONDS", help=help_watch)
     options = parser.parse_args(argv)
     from ..arguments.plugins import load_plugins
 
     load_plugins(options.plugin)
     from ..report.formats.terminal import terminal_text
-    from ..report.write import make_report
 
-    content, output = make_report(options.directory, options.output, options.seed, options.margin, options.paper)
+    content, output = _make(options)(options.directory, options.output, options.seed, options.margin, options.paper)
     print(f"{terminal_text(content)}\n\n{output / 'report.html'}")
+
+
+def _make(options):
+    if options.watch is None:
+        from ..report.write import make_report
+
+        return make_report
+    from ..report.watch import watch
+    from ..utils.text import one_line
+
+    interrupt_once(signal.SIGINT, signal.SIGTERM)
+    return functools.partial(watch, every=options.watch, tell=lambda line: print(one_line(line), flush=True))
+
+
+def _seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not LEAST <= value <= MOST:
+        says = f"is not a number of seconds from {LEAST:g} to {MOST:g}; DIR comes before --watch"
+        raise argparse.ArgumentTypeError(f"'{text}' {says}")
+    return value

@@ -45,7 +45,7 @@ class Content:
 
     ``tables`` and ``figures`` are all that become files; `GroupContent` has those of a group again, ``of_part`` gives
     those on all groups. ``warnings`` are sentences, ``overview`` is (count, what) of runs, ``filters`` maps what the
-    page can be narrowed by to its values.
+    page can be narrowed by to its values. ``reload`` is the seconds after which the page loads itself again, or None.
     """
 
     title: str
@@ -56,6 +56,7 @@ class Content:
     figures: list
     filters: dict
     seed: int
+    reload: int | None = None
 
     def of_part(self, part):
         """The tables on all groups that the page shows in one of its parts."""

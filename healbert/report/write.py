@@ -36,31 +36,56 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
     Raises:
         UserError: if there is no finished run, or the output folder cannot be written or holds other things.
     """
-    output = pathlib.Path(output) if output else pathlib.Path(directory) / "report"
+    output = check_request(directory, output, seed, margin)
+    made = check_output(output)
+    try:
+        content = make_content(directory, seed, margin, paper)
+    except UserError:
+        remove_made(made)
+        raise
+    write_report(content, output)
+    return content, output
+
+
+def check_request(directory, output, seed, margin):
+    """The folder that a report is written to; raises what `make_report` raises of its arguments."""
     check_folder(directory)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     if margin is not None and not 0 <= margin < math.inf:
         raise UserError(f"--margin {margin:g} is no difference of scores; use 0 or more, such as 0.01")
+    return pathlib.Path(output) if output else pathlib.Path(directory) / "report"
+
+
+def check_output(output):
+    """Makes the folder; gives those that had to be made, the innermost first, for `remove_made`.
+
+    Raises:
+        UserError: if it cannot be written, or holds other things.
+    """
     try:
-        made, earlier = _check_output(output), _earlier_files(output)
+        made = _make_folder(output)
+        _earlier_files(output)
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
+    return made
+
+
+def remove_made(made):
+    """Removes the folders that `check_output` made, where there is nothing to write."""
+    for folder in made:
+        folder.rmdir()
+
+
+def write_report(content, output):
+    """Writes a `Content` into a folder that `check_output` has checked; raises `UserError` if that fails."""
     try:
-        content = make_content(directory, seed, margin, paper)
-    except UserError:
-        for folder in made:
-            folder.rmdir()
-        raise
-    try:
-        _write(content, output, earlier)
+        _write(content, output, _earlier_files(output))
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror or error}") from error
-    return content, output
 
 
-def _check_output(output):
-    """Makes the folder; gives those that had to be made, the innermost first."""
+def _make_folder(output):
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a folder")
     whole = output.resolve()  # without ".."

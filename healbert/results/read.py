@@ -6,7 +6,7 @@ import pathlib
 import warnings
 
 from ..utils.errors import UserError
-from ..utils.files import read_file, read_json
+from ..utils.files import read_file
 from ..utils.text import without_secrets
 from .kept import keeps_damaged
 from .scan import is_scan_folder, read_scan
@@ -20,27 +20,12 @@ from .schema import (
     metrics_of,
     place_of,
     primary_of,
-    primary_score,
     source_name,
 )
 from .upgrade import upgraded
 from .validation import fault
 
 DEEPEST, LONGEST = 30, 100  # levels and digits in a results.json; ours have 6 and 20
-
-LISTED = (
-    "task",
-    "corrupt_level",
-    "corrupt_region",
-    "learning_rate",
-    "seed",
-    "metric",
-    "damaged",
-    "healed",
-    "best_epoch",
-    "seconds",
-    "error",
-)
 
 
 def check_folder(directory):
@@ -74,6 +59,12 @@ def _walk(directory, teachers=False):
         elif not teachers and TEACHERS in inner:
             inner.remove(TEACHERS)
     return sorted(found), closed, sorted(scans)
+
+
+def list_folders(directory):
+    """The folders of all runs and scans at or under ``directory``, begun ones among them."""
+    runs, _, scans = _walk(directory)
+    return runs + scans
 
 
 def read_runs(directory, teachers=False):
@@ -134,10 +125,11 @@ def load_results(directory):
     for folder, reason in unusable:
         if reason != "not finished":
             warnings.warn(f"{folder} left out: {reason}", stacklevel=2)
-    return pandas.DataFrame([_row(folder, results) for folder, results in runs])
+    return pandas.DataFrame([row_of(folder, results) for folder, results in runs])
 
 
-def _row(folder, results):
+def row_of(folder, results):
+    """The row of `load_results`, as a dict, of a run's folder and its results."""
     config, damage, metrics = results["config"], results.get("corruption") or {}, results.get("metrics") or {}
     task, timing = results.get("task") or {}, results.get("timing") or {}
     row = {
@@ -164,50 +156,6 @@ def _row(folder, results):
         "seconds": sum(timing.values()) if timing else None,
         "error": error_message(results),
     }
-
-
-def list_runs(directory):
-    """What is in a results folder: a list with one dict a run, started ones and teachers among them, sorted by folder.
-
-    Raises:
-        UserError: if ``directory`` is no folder.
-    """
-    runs, unusable = read_runs(directory, teachers=True)
-    rows = {folder: _summary(results) for folder, results in runs}
-    for folder, reason in unusable:
-        rows[folder] = _started(folder) if reason == "not finished" else _unreadable(reason)
-    scans, unusable = read_scans(directory)
-    rows |= {folder: _summary_of_scan(scan) for folder, scan in scans}
-    for folder, reason in unusable:
-        rows[folder] = _started(folder, "scan") if reason == "not finished" else _unreadable(reason)
-    return [{"run": str(folder.relative_to(directory)), **rows[folder]} for folder in sorted(rows)]
-
-
-def _summary_of_scan(scan):
-    points = len(scan["points"])
-    says = f"scan, {points} point{'' if points == 1 else 's'}"
-    return _summary({"status": says, "config": scan["config"], "task": scan["task"]})
-
-
-def _started(folder, what=""):
-    settings = read_json(folder / "settings.json")
-    settings = settings.get("config", settings) if isinstance(settings, dict) else {}  # earlier versions: flat
-    try:
-        status = "running" if is_locked(folder) else "interrupted"
-    except OSError:  # a place that cannot be written, where a lock cannot be tried
-        status = "unfinished"
-    status = f"{what} {status}".strip()
-    return _summary({"status": status, "config": settings if isinstance(settings, dict) else {}})
-
-
-def _unreadable(reason):
-    return {"status": "damaged", **dict.fromkeys(LISTED), "error": reason}
-
-
-def _summary(results):
-    row = _row("", results) | {stage: primary_score(results, stage) for stage in ("damaged", "healed")}
-    row["metric"] = primary_of(results)[1].get("title")
-    return {"status": row["status"], **{name: row.get(name) for name in LISTED}}
 
 
 def read_sound(folder):

@@ -44,8 +44,10 @@ def format_exception(error):
 
 
 def _record(*args, **options):
-    # Clients of the Hub log the addresses that they ask, the password of HF_ENDPOINT among them.
+    # Clients of the Hub log the addresses that they ask, the password of HF_ENDPOINT among them, and errors with them.
     record = _plain_record(*args, **options)
+    if record.exc_info and record.exc_info[1] is not None:
+        record.exc_text = format_exception(record.exc_info[1]).rstrip("\n")
     try:
         text = record.getMessage()
     except (TypeError, ValueError):  # a library's mistake, which logging reports itself

@@ -16,7 +16,8 @@ from helpers.small import ROOT, to_flags
 from healbert import UserError, load_results, make_arguments, run_experiment
 from healbert.cli.ls import ls
 from healbert.experiment import scan_folder
-from healbert.results.read import list_runs, read_scans
+from healbert.results.listing import list_runs
+from healbert.results.read import read_scans
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from transformers import AutoTokenizer
 from healbert import UserError, make_arguments, run_experiment
 from healbert.arguments.teacher import teacher_arguments
 from healbert.cli.ls import ls
-from healbert.results.read import list_runs, load_results
+from healbert.results.listing import list_runs
+from healbert.results.read import load_results
 from healbert.results.schema import TEACHERS
 
 

@@ -13,7 +13,8 @@ from helpers.spoiled import SPOILED_RUNS, deep, folder, loop, pipe
 
 from healbert.cli.ls import ls
 from healbert.report.write import make_report
-from healbert.results.read import list_runs, load_results, read_runs
+from healbert.results.listing import list_runs
+from healbert.results.read import load_results, read_runs
 from healbert.sweep.plan import Plan, PlannedRun
 from healbert.sweep.run import describe_plan, prepare
 

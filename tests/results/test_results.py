@@ -8,7 +8,8 @@ from helpers.results import CONFIG, write_results
 from healbert import load_results
 from healbert.arguments.parser import make_arguments
 from healbert.experiment.run import run_experiment
-from healbert.results.read import list_runs, read_results, read_runs
+from healbert.results.listing import list_runs
+from healbert.results.read import read_results, read_runs
 from healbert.results.summary import describe_damage
 from healbert.utils.errors import UserError
 
@@ -103,7 +104,9 @@ def test_listed_run_that_is_not_finished_has_its_settings(tmp_path, monkeypatch)
     def refuse(folder):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("healbert.results.read.is_locked", refuse)  # root, which tests may run as, is let in everywhere
+    monkeypatch.setattr(
+        "healbert.results.listing.is_locked", refuse
+    )  # root, which tests may run as, is let in everywhere
     assert list_runs(tmp_path)[0]["status"] == "unfinished"
 
 

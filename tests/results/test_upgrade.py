@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from healbert.results.read import list_runs, load_results, read_results
+from healbert.results.listing import list_runs
+from healbert.results.read import load_results, read_results
 from healbert.results.schema import primary_score
 from healbert.results.upgrade import upgraded
 from healbert.results.validation import fault

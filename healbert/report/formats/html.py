@@ -44,7 +44,7 @@ def html_report(content, figures):
         return markupsafe.Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template("report.html.j2").render(
-        content=content, style=trusted("report.css"), script=trusted("report.js")
+        content=content, style=trusted("report.css"), script=trusted("report.js"), reloading=trusted("reloading.js")
     )
 
 
