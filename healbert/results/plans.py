@@ -35,11 +35,18 @@ def write_plan(path, sweep, runs, until=None):
         runs: a list of {"name": the run's folder, "dataset": ..., "damage": ..., "seed": ...}.
         until: of a sweep that adds seeds, {"width": ..., "max_seeds": ...}.
     """
-    if path.exists() and not _is_ours(read_json(path)):
+    there = read_json(path)
+    if until is None and _is_sound(there) and there.get("until"):  # seeds were added by a rule, and still are
+        until, known = there["until"], {run["name"] for run in runs}
+        runs = runs + [run for run in there["runs"] if run["name"] not in known]
+    more = {"until": until} if until else {}
+    plan = {"healbert_sweep": {"schema": PLAN_SCHEMA}, "sweep": sweep, **more, "runs": runs}
+    if there == plan:
+        return
+    if path.exists() and not _is_ours(there):
         warnings.warn(f"{path} is no plan of a sweep and stays as it is: what is missing will be guessed", stacklevel=2)
         return
-    more = {"until": until} if until else {}
-    write_json(path, {"healbert_sweep": {"schema": PLAN_SCHEMA}, "sweep": sweep, **more, "runs": runs})
+    write_json(path, plan)
 
 
 def read_plans(directory, runs=()):

@@ -95,10 +95,11 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
     options = Options(folder=str(output_dir), **options)
     check_choice("run launcher", options.run_launcher, LAUNCHERS)
     todo = plan.in_state("todo", "failed") if retry_failed else plan.in_state("todo")
-    _require_writable(pathlib.Path(output_dir))
-    plan.write(output_dir, until)
     if not todo:
+        with contextlib.suppress(OSError):  # what is finished may lie where nothing can be written
+            plan.write(output_dir, until)
         return
+    _prepare_folder(pathlib.Path(output_dir), lambda: plan.write(output_dir, until))
     for run in plan.in_state("completed", "diverged"):
         _tidy(run)
     check_runs(todo, options.processes_per_run)
@@ -138,12 +139,13 @@ def _tidy(run):
         warnings.warn(str(error), stacklevel=2)
 
 
-def _require_writable(folder):
+def _prepare_folder(folder, write_plan):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink(missing_ok=True)  # another sweep may have been quicker
+        write_plan()
     except OSError as error:
         raise UserError(f"results folder {folder} cannot be written: {error.strerror}") from error
 

@@ -59,6 +59,9 @@ def test_plans_of_several_sweeps_add_up_and_a_changed_one_is_replaced(tmp_path):
     one, other = plan_path(tmp_path, ["a.yaml", []]), plan_path(tmp_path, ["b.yaml", []])
     write_plan(one, "a.yaml", entries([1, 2, 3]))
     write_plan(one, "a.yaml", entries([1, 2]))
+    written = one.stat().st_mtime_ns
+    write_plan(one, "a.yaml", entries([1, 2]))
+    assert one.stat().st_mtime_ns == written, "the same plan is not written again"
     write_plan(other, "b.yaml", entries([2, 4]))
     found = read_plans(tmp_path)
     assert len(found) == 2 and len(planned_runs(found)) == 3
@@ -133,3 +136,14 @@ def test_the_rule_of_added_seeds_is_said(tmp_path):
     write_plan(plan_path(tmp_path, 1), "s", entries([1]), until)
     (line,) = [line for line in warnings(collect(tmp_path), []) if line.startswith("Seeds were added")]
     assert "no wider than 0.02 (at most 20 seeds)" in line and "by its width alone" in line
+
+
+def test_the_rule_is_not_forgotten_by_the_same_sweep_without_it(tmp_path):
+    path, until = plan_path(tmp_path, 1), {"width": 0.02, "max_seeds": 20}
+    write_plan(path, "s", entries([1, 2, 3]), until)
+    write_plan(path, "s", entries([1, 2]))
+    (plan,) = read_plans(tmp_path)
+    assert plan["until"] == until and len(plan["runs"]) == 3
+    write_plan(path, "s", entries([1, 4]), until | {"width": 0.1})
+    (plan,) = read_plans(tmp_path)
+    assert plan["until"]["width"] == 0.1 and len(plan["runs"]) == 2
