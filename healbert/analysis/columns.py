@@ -198,5 +198,5 @@ def as_text(value):
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return ",".join(map(as_text, value))
+        return ",".join(map(as_text, value)) or "none"
     return MISSING if value is None else f"{value:.4g}" if isinstance(value, float) else one_line(value)

@@ -104,9 +104,7 @@ def test_listed_run_that_is_not_finished_has_its_settings(tmp_path, monkeypatch)
     def refuse(folder):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(
-        "healbert.results.listing.is_locked", refuse
-    )  # root, which tests may run as, is let in everywhere
+    monkeypatch.setattr("healbert.results.listing.is_locked", refuse)  # root is let in everywhere
     assert list_runs(tmp_path)[0]["status"] == "unfinished"
 
 
