@@ -33,7 +33,7 @@ def watch(directory, output=None, seed=0, margin=None, paper=None, every=10.0, t
     Raises:
         UserError: if ``directory`` is no folder, or the output folder cannot be written or holds other things.
     """
-    output = check_request(directory, output, seed, margin)
+    output = check_request(directory, output, seed, margin, paper)
     try:
         return _until_ended(directory, output, (seed, margin, paper), every, tell), output
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
     Raises:
         UserError: if there is no finished run, or the output folder cannot be written or holds other things.
     """
-    output = check_request(directory, output, seed, margin)
+    output = check_request(directory, output, seed, margin, paper)
     made = check_output(output)
     try:
         content = make_content(directory, seed, margin, paper)
@@ -47,13 +47,18 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
     return content, output
 
 
-def check_request(directory, output, seed, margin):
+def check_request(directory, output, seed, margin, paper):
     """The folder that a report is written to; raises what `make_report` raises of its arguments."""
     check_folder(directory)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     if margin is not None and not 0 <= margin < math.inf:
         raise UserError(f"--margin {margin:g} is no difference of scores; use 0 or more, such as 0.01")
+    if paper is not None:
+        from ..analysis.paper import read_paper
+        from ..analysis.verdicts import LETTERS
+
+        read_paper(paper, LETTERS)  # what is wrong with it is said before anything is made
     return pathlib.Path(output) if output else pathlib.Path(directory) / "report"
 
 

@@ -142,6 +142,13 @@ def test_what_does_not_mend_itself_ends_it(tmp_path):
         report([str(tmp_path), "--watch", "-o", str(tmp_path / "out")])
 
 
+def test_figures_of_the_paper_that_cannot_be_read_end_it(tmp_path):
+    study = Study(tmp_path, [0, 1]).add(0)
+    with pytest.raises(UserError, match="paper.yaml"):
+        watching.watch(study.root, paper=tmp_path / "paper.yaml")
+    assert not (study.root / "report").exists()
+
+
 @pytest.mark.timeout(240)
 def test_a_page_that_loads_itself_again_keeps_what_is_chosen_and_unfolded(tmp_path):
     playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
