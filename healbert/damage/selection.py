@@ -6,9 +6,10 @@ import warnings
 
 from ..utils.errors import UserError, check_choice
 from .components import COMPONENTS, is_norm
-from .hits import Hit, as_hit, join, read_spans
+from .hits import Hit, as_hit, join
 from .regions import REGIONS, layers_hit
 from .sharing import require_alone
+from .spans import read_spans
 
 
 def select_tensors(stack, spec):

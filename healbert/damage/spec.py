@@ -7,9 +7,9 @@ from ..models.layers import SIDES
 from ..utils.errors import UserError, check_choice
 from ..utils.options import option_pairs, read_options
 from .components import COMPONENTS
-from .hits import read_spans, spans
 from .methods import METHODS
 from .regions import REGIONS
+from .spans import read_spans, spans
 
 UNITS = ("layer", "parameter")
 

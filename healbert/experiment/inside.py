@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..damage.hits import read_spans
 from ..damage.receipt import layers_touched
 from ..damage.series import select_all
 from ..damage.shorter import depth_after
+from ..damage.spans import read_spans
 from ..models.layers import find_layers
 from ..probing.feature_file import FeatureFile
 from ..probing.features import read_features

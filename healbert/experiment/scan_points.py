@@ -4,8 +4,8 @@ import dataclasses
 import warnings
 
 from ..damage.components import COMPONENTS
-from ..damage.hits import read_spans
 from ..damage.selection import select_tensors
+from ..damage.spans import read_spans
 from ..utils.errors import UserError
 
 

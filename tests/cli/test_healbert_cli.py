@@ -197,3 +197,10 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert (done.returncode, done.stdout) == (2, "set()\n"), done.stderr
+
+
+def test_a_report_needs_no_torch():
+    rooms = ["analysis.analysis", "report.figures", "report.formats", "report.tables"]
+    code = f"import sys; {'; '.join(f'import healbert.{room}' for room in rooms)}; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60)
+    assert done.returncode == 0

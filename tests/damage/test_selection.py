@@ -8,8 +8,8 @@ from helpers.architectures import LAYERS, build
 from helpers.damage import as_bytes, damaged, tensors_of
 
 from healbert import CorruptionSpec, corrupt, corrupted
-from healbert.damage.hits import read_spans, spans
 from healbert.damage.selection import select_tensors
+from healbert.damage.spans import read_spans, spans
 from healbert.models.layers import find_layers
 from healbert.utils.errors import UserError
 

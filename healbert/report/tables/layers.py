@@ -1,7 +1,7 @@
 """Where healing happened: damaged layers and the others, before and after."""
 
 from ...analysis.layers import MOVED, moves
-from ...damage.hits import spans
+from ...damage.spans import spans
 from ...utils.registry import register
 from ..text import DASH, number
 from .base import Cell, Row, Table, file_stem, tags
