@@ -7,6 +7,7 @@ from helpers.report_runs import Maker
 
 from healbert.analysis.statistics.mixed import Cell, fit
 from healbert.report.content import make_content
+from healbert.report.figures.base import style
 
 TWO = {"imdb": (["negative", "positive"], 40), "sst2": (["negative", "positive"], 40)}
 SEEDS = (0, 1, 2)
@@ -104,3 +105,8 @@ def test_without_full_fine_tuning_or_damage_there_is_nothing_to_compare_with(tmp
     assert not [
         table for folder in "ab" for table in make_content(tmp_path / folder).tables if table.kind == "strategies"
     ]
+
+
+def test_no_two_strategies_look_alike():
+    looks = [tuple(style(position).values()) for position in range(20)]
+    assert len(set(looks)) == 20

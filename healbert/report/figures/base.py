@@ -157,8 +157,9 @@ class Figure:
 
 def style(position, marked=0):
     """Colour, marker and dash of the ``position``-th line of a family; ``marked`` chooses the family's dash."""
-    colour = COLOURS[position % len(COLOURS)]
-    return {"colour": colour, "marker": MARKERS[position % len(MARKERS)], "dash": DASHES[marked % len(DASHES)]}
+    around, place = divmod(position, len(COLOURS))  # the next time around a colour has another marker
+    marker = MARKERS[(position + around) % len(MARKERS)]
+    return {"colour": COLOURS[place], "marker": marker, "dash": DASHES[marked % len(DASHES)]}
 
 
 def ink(value, limits):
