@@ -63,7 +63,7 @@ def _gap(costs):
     if not values or len(values) < len(ratios) or not all(0 <= value <= 1 for value in values):
         return "healing does not bring everything back: "
     ends = dict.fromkeys(f"{100 * value:.0f}" for value in (min(values), max(values)))
-    return f"healing closes {' to '.join(ends)}% of the gap to the intact model, not all: "
+    return f"healing closes {' to '.join(ends)}% of the gap between damaged and intact, not all: "
 
 
 def _lost(verdict):

@@ -58,7 +58,7 @@ def test_the_usual_finding():
     found[0] = verdict("a", known(0.1, 0.005), [known(0.02, 0.01), known(0.15, 0.01)])
     costs = [cost(0.9), cost(0.55), cost(None, damage=INTACT)]
     assert headline(found, costs[:2]) == (
-        "Healing closes 55 to 90% of the gap to the intact model, not all: 0.02 to 0.15 weighted F1 stays lost; "
+        "Healing closes 55 to 90% of the gap between damaged and intact, not all: 0.02 to 0.15 weighted F1 stays lost; "
         "bottom damage costs 0.080 more than top; more damage costs more."
     )
 

@@ -101,7 +101,7 @@ def test_exact_values_under_the_pointer(opened):
     page = opened()
     levels = page.locator("figure.levels .chart use:has(title)").locator("visible=true")
     text = said_at(page, levels.first)
-    assert "damaged part of the encoder (%, as hit): 0" in text and "n 2" in text and "0." in text
+    assert "damaged part of the encoder (%): 0" in text and "n 2" in text and "0." in text
     forest = said_at(page, page.locator("figure.forest .chart use:has(title)").first)
     assert "all datasets: " in forest and "95% interval" in forest
     unfold(page)

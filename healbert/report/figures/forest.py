@@ -28,7 +28,8 @@ def _figure(analysed):
         for label, outcome in verdict.parts.items()
     ]
     margin = next(iter(found.values())).margin
-    content = Forest(lines, datasets, points, f"lost {metric.title} (intact minus healed)", margin)
+    grey = "; grey: too small to count" if margin else ""
+    content = Forest(lines, datasets, points, f"lost {metric.title}: intact minus healed (95% intervals{grey})", margin)
     panel = Panel(f"What stays lost: {metric.title}", content, tags(group), f"What stays lost. {_in_words(points)}")
     caption = _caption(metric, margin, POOLED in found)
     return Figure(file_stem("forest", group), f"What stays lost: {group.label}", caption, [[panel]], group, first=True)

@@ -53,7 +53,7 @@ def _level_panel(results, datasets, title, tag):
     if None not in majorities:
         levels.append(("majority class", float(np.mean(majorities))))
     ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
-    content = Lines(series, "damaged part of the encoder (%, as hit)", results.metric.title, levels, ticks)
+    content = Lines(series, "damaged part of the encoder (%)", f"{results.metric.title} after healing", levels, ticks)
     return line_panel(title, content, results.group, tag)
 
 
