@@ -16,6 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_
 
 from healbert import HealingTrainer, UserError, corrupt, make_arguments, run_experiment
 from healbert.experiment.loading import LoadCache, load
+from healbert.experiment.per_epoch import per_epoch
 from healbert.experiment.stages import Experiment
 from healbert.healing.head import ClassificationLayer, classification_layer
 
@@ -119,7 +120,8 @@ def step_the_whole_model(settings):
     )
     set_seed(arguments.training.seed)
     trainer.train()
-    return run._epochs(trainer.state.log_history), trainer.predict(splits["evaluation"]).predictions
+    found = per_epoch(trainer.state.log_history, run.metric_names)
+    return found, trainer.predict(splits["evaluation"]).predictions
 
 
 CASES = {

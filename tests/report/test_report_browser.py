@@ -210,7 +210,7 @@ def test_text_in_maps_has_contrast(opened, scheme):
 def test_print_unfolds_everything(opened, tmp_path):
     page = opened(scheme="dark")
     page.evaluate(
-        "addEventListener('beforeprint', () => { window.open = document.querySelectorAll('details:not([open])') })"
+        "addEventListener('beforeprint', () => { folded = document.querySelectorAll('details:not([open])').length })"
     )
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
     assert page.evaluate("window.folded") == 0 and page.locator("details[open]").count() == 0

@@ -127,17 +127,14 @@ def test_what_each_strategy_costs_and_which_are_on_the_front(content):
 def test_the_spread_over_seeds_shows_at_a_single_point(content):
     from matplotlib.figure import Figure
 
-    from healbert.report.figures.interactive import _lines
-    from healbert.report.figures.static import _draw_lines
+    from healbert.report.figures.drawing import draw_panel
 
     (figure,) = figures(content, "pareto")
-    lines = figure.rows[1][0].content
-    spreads = {s.name: s.spread for s in lines.series if len(s.x) == 1}
+    panel = figure.rows[1][0]
+    spreads = {s.name: s.spread for s in panel.content.series if len(s.x) == 1}
     assert spreads.keys() == COST.keys() and all(spread[0] > 0 for spread in spreads.values())
-    shown = {trace["name"]: trace["error_y"]["array"] for trace in _lines(lines)["data"] if "error_y" in trace}
-    assert shown == spreads
     axis = Figure().subplots()
-    _draw_lines(axis, lines)
+    draw_panel(axis, panel, "one")
     bars = [bar.get_segments()[0] for bar in axis.collections]
     heights = sorted(segment[1][1] - segment[0][1] for segment in bars)
     assert heights == pytest.approx(sorted(2 * spread[0] for spread in spreads.values()))
