@@ -70,7 +70,8 @@ def _lost(verdict):
     """The range of what stays lost."""
     parts = [part.effect for part in verdict.parts.values()] or [verdict.outcome.effect]
     least, most = min(parts), max(parts)
-    ends = dict.fromkeys((brief(least, most), brief(most))) if least > 0 else [f"up to {brief(most)}"]
+    smallest = brief(least, most)
+    ends = dict.fromkeys((smallest, brief(most))) if least > 0 and float(smallest) else [f"up to {brief(most)}"]
     return f"{' to '.join(ends)} {verdict.metric.title} stays lost"
 
 
