@@ -88,9 +88,6 @@ class Run:
         return f"{self.dataset}, {self.damage}, learning rate {self.rate:g}, seed {self.config.get('seed')}"
 
 
-OPTIONS = ("healing_options",)  # of an entry of a table; None are its defaults
-
-
 @dataclasses.dataclass(eq=False)
 class Group:
     """Runs that differ in dataset, level, region, learning rate and seed alone, and are scored by one metric."""
@@ -105,8 +102,10 @@ class Group:
     @property
     def label(self):
         named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
-        # What a damage leaves unset needs no word, as others name it; nor do options that a method or strategy has not.
-        unset = {name for name, value in named.items() if value is None and (is_damage(name) or name in OPTIONS)}
+        # What a damage leaves unset needs no word, as others name it; nor do options of a strategy that has none.
+        unset = {
+            name for name, value in named.items() if value is None and (is_damage(name) or name == "healing_options")
+        }
         more = [_in_words(*pair) for pair in named.items() if pair[0] not in unset]
         return ", ".join([self.model, self.method, *more])
 

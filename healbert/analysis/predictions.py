@@ -121,10 +121,14 @@ class Predictions:
 
 
 def _steps(run, names):
-    """The columns of every evaluation's predictions, where all files that the choice needs have them."""
+    """The columns of every evaluation's predictions, where all files that the choice needs have all of them.
+
+    A run that went on from a checkpoint of an earlier version lacks those of its first epochs.
+    """
     import pyarrow.parquet
 
-    found = [name for name in names if name.startswith(STEP)]
+    every = [f"{STEP}{epoch['step']}" for epoch in run.part("metrics").get("per_epoch") or ()]
+    found = every if set(every) <= set(names) else []
     if run.config.get("selection") != "dev" or not found:
         return found
     path = run.folder / "predictions_dev.parquet"

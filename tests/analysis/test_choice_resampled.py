@@ -101,6 +101,14 @@ def test_a_held_out_part_that_is_missing_is_no_choice(tmp_path):
     assert Examples(*analysed(tmp_path)).without_epochs == 1
 
 
+@pytest.mark.parametrize("selection", ["best_eval", "dev"])
+def test_a_run_that_lacks_its_first_epoch_is_no_choice(tmp_path, selection):
+    """It went on from a checkpoint of a version that did not keep them."""
+    path = study(tmp_path, selection)[1e-5][0] / "predictions.parquet"
+    pandas.read_parquet(path).drop(columns="step_10").to_parquet(path, index=False)
+    assert Examples(*analysed(tmp_path)).without_epochs == 1
+
+
 def test_a_report_of_such_runs_says_nothing_of_it(tmp_path):
     folders = study(tmp_path)
     results = json.loads((folders[1e-5][0] / "results.json").read_text())

@@ -1,14 +1,10 @@
 """What a reader sees of the page: the first screen, nothing cut off, nothing heavy."""
 
-import pathlib
-
 import pytest
 from helpers.report_runs import Maker, add_insides
 
 from healbert.report.write import make_report
 
-CHROMIUM = pathlib.Path("/usr/bin/chromium")
-OPTIONS = "--no-sandbox --disable-gpu --disable-background-networking --disable-sync --no-first-run".split()
 pytestmark = pytest.mark.slow
 DATASETS = {
     "sst2": (["negative", "positive"], 300),
@@ -27,17 +23,6 @@ def report(tmp_path_factory):
     assert maker.count == 72
     make_report(maker.root, root / "out")
     return root / "out"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not here")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=OPTIONS)
-        yield opened
-        opened.close()
 
 
 def test_page_and_plots_are_light(report):

@@ -1,6 +1,5 @@
 """`healbert report --watch`: a process that writes the report as runs end, and stops by itself or by Ctrl-C."""
 
-import pathlib
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from healbert.report.write import make_report
 from healbert.results.plans import plan_path, write_plan
 from healbert.utils.errors import UserError
 
-CHROMIUM = pathlib.Path("/usr/bin/chromium")
 NAME = "model-sst2-0.5-bottom-lr2e-05-seed{}-{:012x}"
 
 UNFOLDED = "[...document.querySelectorAll('details')].map(details => details.open)"
@@ -150,10 +148,7 @@ def test_figures_of_the_paper_that_cannot_be_read_end_it(tmp_path):
 
 
 @pytest.mark.timeout(240)
-def test_a_page_that_loads_itself_again_keeps_what_is_chosen_and_unfolded(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not here")
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not here")
+def test_a_page_that_loads_itself_again_keeps_what_is_chosen_and_unfolded(browser, tmp_path):
     from healbert.report.content import make_content
     from healbert.report.write import check_output, write_report
 
@@ -164,19 +159,17 @@ def test_a_page_that_loads_itself_again_keeps_what_is_chosen_and_unfolded(tmp_pa
     check_output(tmp_path / "out")
     write_report(content, tmp_path / "out")
     page_file, faults = tmp_path / "out" / "report.html", []
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1000, "height": 500})
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and faults.append(message.text))
-        page.goto(page_file.as_uri())
-        before, y = page.evaluate(CHANGE)
-        page.wait_for_function("() => !window.old && document.readyState === 'complete'", timeout=60000)
-        assert y > 0 and abs(page.evaluate("scrollY") - y) < 3
-        assert page.locator("select[name=dataset]").input_value() == "emotion"
-        assert page.evaluate(UNFOLDED) == before and True in before
-        watching.stop_reloading(page_file)
-        page.reload()
-        assert page.locator("script").count() == 1
-        browser.close()
+    page = browser.new_page(viewport={"width": 1000, "height": 500})
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and faults.append(message.text))
+    page.goto(page_file.as_uri())
+    before, y = page.evaluate(CHANGE)
+    page.wait_for_function("() => !window.old && document.readyState === 'complete'", timeout=60000)
+    assert y > 0 and abs(page.evaluate("scrollY") - y) < 3
+    assert page.locator("select[name=dataset]").input_value() == "emotion"
+    assert page.evaluate(UNFOLDED) == before and True in before
+    watching.stop_reloading(page_file)
+    page.reload()
+    assert page.locator("script").count() == 1
+    page.close()
     assert faults == []
