@@ -20,6 +20,8 @@ SAYS_FULL = (
     "unexpected pos",
     "enforce fail at inline_container",
 )
+# The same of a folder that is no more.
+SAYS_GONE = ("os error 2)", "Parent directory")
 
 
 @contextlib.contextmanager
@@ -37,6 +39,8 @@ def faults_of_the_disk(output_dir):
             ) from error
         if isinstance(error, OSError) and error.errno and _is_in(error.filename, output_dir):
             raise UserError(f"{error.filename} cannot be written: {error.strerror}") from error
+        if str(output_dir) in str(error) and any(words in str(error) for words in SAYS_GONE):
+            raise UserError(f"what the run was writing into {output_dir} was removed meanwhile: {error}") from error
         raise
 
 

@@ -8,10 +8,14 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from helpers.runs import STEPS, read, rewind, run_with, same_outcome
 from helpers.small import ROOT, run_script, to_flags, without_privileges
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from healbert import UserError
+from healbert.experiment.disk import faults_of_the_disk
 
 LIMITED = """
 import resource, runpy, sys
@@ -175,3 +179,15 @@ def test_settings_of_a_finished_run_are_restored(run_copy, settings, length):
     results = read(run_copy)
     assert run_with(settings, output_dir=str(run_copy)) == results
     assert path.read_text() == content
+
+
+def test_libraries_that_write_into_a_removed_folder_have_it_said_in_one_line(tmp_path):
+    folder = tmp_path / "run" / "checkpoint-12"
+    for write in (
+        lambda: torch.save({"step": 1}, folder / "scheduler.pt"),
+        lambda: save_file({"weight": torch.ones(2)}, folder / "model.safetensors"),
+    ):
+        with pytest.raises(UserError, match="was removed meanwhile"), faults_of_the_disk(tmp_path / "run"):
+            write()
+        with pytest.raises((RuntimeError, SafetensorError)), faults_of_the_disk(tmp_path / "another"):
+            write()
