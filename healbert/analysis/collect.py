@@ -4,12 +4,13 @@ import collections
 import dataclasses
 import functools
 import json
+import os
 import pathlib
 import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.plans import planned_runs, read_plans
-from ..results.read import read_runs, read_scans
+from ..results.read import read_runs, read_scans, read_sound
 from ..results.schema import count_teachers, is_damage, methods_of, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
@@ -179,6 +180,26 @@ def collect(directory):
     folders = [run.folder for run in runs] + [folder for folder, _ in unusable]
     beside = scans, unusable_scans, count_teachers(directory), read_plans(directory, folders)
     return Study(directory, runs, _group(runs), unfinished, unreadable, *beside)
+
+
+def collect_runs(folders):
+    """The `Study` of some runs alone; each is named by its path below the folder that holds them all.
+
+    Raises:
+        UserError: if one of the folders holds no finished run.
+    """
+    runs = []
+    above = pathlib.Path(os.path.commonpath([folder.resolve().parent for folder in folders]))
+    for folder in folders:
+        try:
+            runs.append(Run(folder, _below(folder.resolve(), above), read_sound(folder)))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UserError(f"{folder} holds no finished run (no results.json); name two runs, or one folder") from error
+        except (ValueError, OSError) as error:
+            raise UserError(f"{folder}: {error}") from error
+    _name_datasets(runs)
+    _name_metrics(runs)
+    return Study(above, runs, _group(runs), [], [])
 
 
 def _below(folder, directory):

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-VERDICTS, REPRODUCIBILITY, SCANS = "verdicts", "reproducibility", "scans"  # parts of the page with tables of their own
+VERDICTS, REPRODUCIBILITY, SCANS, COMPARISON = "verdicts", "reproducibility", "scans", "comparison"  # parts of the page with tables of their own
 
 
 @dataclasses.dataclass
@@ -42,7 +42,7 @@ class Table:
         rows: list of `Row`, for reading.
         records: list of dicts, for the CSV file: the same in full precision.
         group: the `Group` in whose part of the page it stands; None of a table on all groups.
-        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, or "" for the part of its own.
+        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, `COMPARISON`, or "" for the part of its own.
         shown: whether it stands in the page; else it is a file alone.
         folded: whether the page shows its title first, and the rest on demand.
         paper: the same as a `Table` in the layout of the paper, for LaTeX.

@@ -4,7 +4,7 @@
   const KEYS = ["dataset", "model", "method"];
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const selects = Object.fromEntries(KEYS.map((key) => [key, document.querySelector(`select[name=${key}]`)]));
-  const items = all(".item"), charts = all(".chart"), tip = document.getElementById("tip");
+  const charts = all(".chart"), tip = document.getElementById("tip");
   const heats = new Map(charts.filter((chart) => chart.dataset.heat).map((chart) => [chart, JSON.parse(chart.dataset.heat)]));
 
   // On a phone a row of a table becomes a card, in which every figure has its column's name.
@@ -29,7 +29,7 @@
   };
 
   const filter = () => {
-    for (const item of items) {
+    for (const item of all(".item")) {
       const alone = "onlyDataset" in item.dataset && !selects.dataset.value; // said of the one dataset that is chosen
       item.hidden = alone || !fits(item.dataset, "anyDataset" in item.dataset);
     }
