@@ -59,6 +59,7 @@ class Run:
     results: dict
     dataset: str = ""
     metric: Metric = UNKNOWN  # that of other runs of its dataset where it failed too soon to say
+    number: int = 0  # its place among the study's runs
 
     @property
     def config(self):
@@ -194,7 +195,7 @@ def collect_runs(folders):
         try:
             runs.append(Run(folder, _below(folder.resolve(), above), read_sound(folder)))
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise UserError(f"{folder} holds no finished run (no results.json); name two runs, or one folder") from error
+            raise UserError(f"{folder} holds no finished run (no results.json); name two runs") from error
         except (ValueError, OSError) as error:
             raise UserError(f"{folder}: {error}") from error
     _name_datasets(runs)
@@ -223,7 +224,8 @@ def _name_datasets(runs):
     for run in runs:
         if keys[run] not in by_name[source_name(run.config)]:
             by_name[source_name(run.config)].append(keys[run])
-    for run in runs:
+    for number, run in enumerate(runs):
+        run.number = number
         name = source_name(run.config)
         same = by_name[name]
         differing = [i for i in range(len(DATA)) if len({key[i] for key in same}) > 1]

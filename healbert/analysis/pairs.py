@@ -88,7 +88,10 @@ def pair_of(runs, predictions):
     predicted, labels = np.array([predicted_a[at_a], predicted_b[at_b]]), labels_a[at_a]
     counts = predictions.counts(len(ids))
     once = np.ones((len(ids), 1), np.int32)
-    found = [(resampled_score(r, labels, p, once)[0], resampled_score(r, labels, p, counts)) for r, p in zip(runs, predicted, strict=True)]
+    found = [
+        (resampled_score(r, labels, p, once)[0], resampled_score(r, labels, p, counts))
+        for r, p in zip(runs, predicted, strict=True)
+    ]
     settings, alike = _settings(a, b)
     return Pair(
         runs=(a, b),
@@ -113,7 +116,7 @@ def _check_alike(a, b):
     }
     for what, (of_a, of_b) in kept.items():
         if of_a != of_b:
-            raise UserError(f"{a.folder} and {b.folder} cannot be compared: {what} is {of_a} in one, {of_b} in the other")
+            raise UserError(f"{a.folder} and {b.folder} cannot be compared: {what} is {of_a} and {of_b}")
 
 
 def _check_examples(a, b, ids, labels_a, labels_b):

@@ -34,7 +34,9 @@ def report(argv):
     load_plugins(options.plugin)
     from ..report.formats.terminal import terminal_text
 
-    content, output = _make(options)(_directory(options.directories), options.output, options.seed, options.margin, options.paper)
+    content, output = _make(options)(
+        _directory(options.directories), options.output, options.seed, options.margin, options.paper
+    )
     print(f"{terminal_text(content)}\n\n{output / 'report.html'}")
 
 

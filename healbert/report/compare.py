@@ -19,8 +19,8 @@ def comparison(pair):
     if classes_of(a):
         both, a_alone, b_alone, neither = pair.counts
         found.append(
-            f"A alone is right on {a_alone:,} of them, B alone on {b_alone:,}, both on {both:,}, neither on {neither:,} "
-            f"(McNemar's exact test: p {_p(pair.p)})."
+            f"A alone is right on {a_alone:,} of them, B alone on {b_alone:,}, both on {both:,}, neither on {neither:,}"
+            f" (McNemar's exact test: p {_p(pair.p)})."
         )
     return [*found, "This speaks of these two runs: what other seeds would give, it does not say."]
 

@@ -119,4 +119,5 @@ def _heat(panel):
     values = [[float(f"{value:.5g}") if value == value else None for value in row] for row in heat.values.tolist()]
     found = {"rows": heat.rows, "columns": heat.columns, "values": values, "unit": heat.hover}
     tags = [{name: clean(tag) for name, tag in tags.items()} for tags in heat.row_tags or []]
-    return json.dumps(found | ({"tags": tags} if tags else {}))
+    runs = [[".".join(map(str, numbers)) for numbers in row] for row in heat.runs]
+    return json.dumps(found | ({"tags": tags} if tags else {}) | ({"runs": runs} if runs else {}))

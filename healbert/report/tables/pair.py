@@ -6,7 +6,7 @@ from ...utils.registry import register
 from ..text import interval, number
 from .base import COMPARISON, Cell, Row, Table
 
-SHOWN, LETTERS = 25, 300  # examples of each of the two kinds, and letters of a text, in the page
+SHOWN, LETTERS = 10, 300  # examples of each of the two kinds, and letters of a text, in the page
 BESIDE = {"damaged": "damaged, before healing", "healed": "healed, chosen epoch", "last": "last epoch"}
 BESIDE |= {"dev": "chosen epoch, on the held-out part of train", "test": "chosen epoch, on the test file"}
 
@@ -19,12 +19,14 @@ def comparison_scores(analysis):
         return None
     records = [record for stage in STAGES for record in _scores(pair.runs, stage)]
     title = pair.runs[0].metric.title
-    common = Row([
-        f"{title} on the common examples",
-        "",
-        "",
-        Cell(number(pair.difference, 4, sign=True), f"95% interval {interval(pair.interval, _signed)}"),
-    ])
+    common = Row(
+        [
+            f"{title} on the common examples",
+            "",
+            "",
+            Cell(number(pair.difference, 4, sign=True), f"95% interval {interval(pair.interval, _signed)}"),
+        ]
+    )
     rows = [common, *(Row(_score_cells(record)) for record in records)]
     records = [{"score": f"{title} on the common examples", "difference": pair.difference}, *records]
     records[0] |= {"difference_low": pair.interval[0], "difference_high": pair.interval[1]}
@@ -78,16 +80,16 @@ def comparison_examples(analysis):
         return None
     read, why = analysis.texts.of(pair.runs[0])
     right, names = pair.right, pair.runs[0].part("task")["label_names"]
-    kinds = {"A alone is right": right[0] & ~right[1], "B alone is right": right[1] & ~right[0]}
+    kinds = {"A alone": right[0] & ~right[1], "B alone": right[1] & ~right[0]}
     records, rows = [], []
     for kind, which in kinds.items():
         ids = pair.ids[which].tolist()
         texts = read(ids) if read else [""] * len(ids)
         classes = [[names[i] for i in column[which].tolist()] for column in (pair.labels, *pair.predicted)]
         found = list(zip(ids, *classes, texts, strict=True))
-        records += [dict(zip(("who", "id", "label", "a", "b", "text"), (kind, *one), strict=True)) for one in found]
+        records += [dict(zip(("right", "id", "label", "a", "b", "text"), (kind, *one), strict=True)) for one in found]
         rows += [Row([kind, *one[:4], _cut(one[4])]) for one in found[:SHOWN]]
-    columns = ["who", "example", "label", "A predicts", "B predicts", "text"]
+    columns = ["right", "example", "label", "A predicts", "B predicts", "text"]
     if not read:
         columns, rows = columns[:-1], [Row(row.cells[:-1]) for row in rows]
     rows = rows or [Row(["none", *[""] * (len(columns) - 1)])]

@@ -7,7 +7,7 @@ from ...arguments.neutral import NOT_IDENTITY
 from ...utils.registry import register
 from ...utils.text import duration
 from ..text import count
-from .base import REPRODUCIBILITY, Row, Table, tags
+from .base import REPRODUCIBILITY, Cell, Row, Table, tags, to_run
 
 LOG_LINES = 8
 
@@ -98,7 +98,7 @@ def failures(analysis):
     for run in (run for run in study.runs if run.status != "completed"):
         message, log = _error(run)
         group = next(group for group in study.groups if run in group.runs)
-        rows.append(Row([run.name, run.status, run.line(), message, "\n".join(log)], tags(group, run.dataset)))
+        rows.append(Row([_to(run.name), run.status, run.line(), message, "\n".join(log)], tags(group, run.dataset)))
         records.append({"run": run.name, "status": run.status, "what": run.line(), "error": message})
     columns = ["run", "status", "what it is", "error", "last lines of its log"]
     if not rows:
@@ -149,4 +149,9 @@ def _pairs(name, title, columns, found):
     if not found:
         return None
     records = [dict(zip(columns, pair, strict=True)) for pair in found]
-    return Table(name, title, "", columns, [Row(list(pair)) for pair in found], records, part=REPRODUCIBILITY)
+    rows = [Row([_to(run), what]) for run, what in found]
+    return Table(name, title, "", columns, rows, records, part=REPRODUCIBILITY)
+
+
+def _to(run):
+    return Cell(run, link=to_run(run))

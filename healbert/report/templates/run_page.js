@@ -9,7 +9,7 @@
     damaged: "damaged, before healing", healed: "healed, chosen epoch", last: "last epoch",
     dev: "chosen epoch, on the held-out part of train", test: "chosen epoch, on the test file",
   };
-  const SHOWN = 25; // examples of each of two kinds
+  const SHOWN = 10; // examples of each of two kinds
 
   const make = (tag, attributes, ...inside) => {
     const element = document.createElement(tag);
@@ -25,12 +25,12 @@
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
   // Cells are texts or elements; on a phone a row becomes a card, in which every figure has its column's name.
-  const table = (columns, rows, label, kind = "") => {
+  const table = (columns, rows, label, kind = columns.length < 3 ? "whole" : "") => {
     const body = rows.map((row) => make("tr", {}, ...row.map((cell, i) =>
       make(i ? "td" : "th", { "data-column": columns[i], ...(i ? {} : { scope: "row" }), ...(String(cell).length > 30 ? { class: "long" } : {}) }, cell))));
     const head = make("thead", {}, make("tr", {}, ...columns.map((column) => make("th", { scope: "col" }, column))));
     const whole = make("table", { class: kind }, head, make("tbody", {}, ...body));
-    return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, whole);
+    return make("div", { class: `scroll ${kind}`, tabindex: 0, role: "region", "aria-label": label }, whole);
   };
 
   const settings = (run) => data.settings.map((name, i) => [name, data.values[run.set[i]]]);
@@ -84,7 +84,7 @@
     }
     const start = xs[0] === 0 ? " Epoch 0 is before healing." : "";
     const chosen = run.best === null ? "" : ` The large dot is the chosen epoch, ${run.best}.`;
-    return part("Learning curve", svg, caption(`${metric} on ${task(run).curve}.${start}${chosen}`));
+    return part("Learning curve", svg, caption(`${metric[0].toUpperCase()}${metric.slice(1)} on ${task(run).curve}.${start}${chosen}`));
   };
 
   const receipt = (run) => {
@@ -107,7 +107,7 @@
       const counts = run.confusion.slice(i * size, (i + 1) * size), all = counts.reduce((sum, count) => sum + count, 0);
       return [name, ...counts.map((count) => make("span", { style: `--share: ${all ? count / all : 0}` }, String(count)))];
     });
-    return part("Confusion matrix", table(["label \\ predicted", ...classes], rows, "Confusion matrix", "matrix"),
+    return part("Confusion matrix", table(["label \\ predicted", ...classes], rows, "Confusion matrix", "whole matrix"),
       caption("Examples of each label (rows) by predicted class (columns), of the chosen epoch."));
   };
 
@@ -188,12 +188,12 @@
     });
     const { both, a: aAlone, b: bAlone, neither } = found;
     const p = mcnemar(aAlone.length, bAlone.length);
-    const rows = [["A alone is right", aAlone], ["B alone is right", bAlone]].flatMap(([who, places]) =>
+    const rows = [["A alone", aAlone], ["B alone", bAlone]].flatMap(([who, places]) =>
       places.slice(0, SHOWN).map((i) => [who, String(exampleId(sample, i)), className(a, labels[i]), sample.texts[i] ?? "\u2013"]));
     const texts = Object.keys(sample.texts).length ? " The page has the texts of some; \"healbert report A B\" has all." : ` No texts: ${sample.why}.`;
     return part("Examples that one of them alone gets right",
       make("p", {}, `Both predicted ${labels.length} examples. A alone is right on ${aAlone.length} of them, B alone on ${bAlone.length}, both on ${both.length}, neither on ${neither.length} (McNemar's exact test: p ${chance(p)}).`),
-      rows.length ? table(["who", "example", "label", "text"], rows, "Examples that one of them alone gets right") : null,
+      rows.length ? table(["right", "example", "label", "text"], rows, "Examples that one of them alone gets right") : null,
       caption(`The first ${SHOWN} of each kind. An example goes by its row in the data.${texts}`));
   };
 
@@ -267,7 +267,8 @@
       return [back(), make("h2", {}, name), make("p", { class: "note" }, other ? `${other.what}.` : "No run of this report has this name.")];
     }
     const places = (rest ?? "").split(".").map(Number).filter((place) => place in data.runs);
-    if (what === "runs" && places.length) return listed(places);
+    if (what === "runs" && places.length === 1) history.replaceState(history.state, "", `#run-${encodeURIComponent(names[places[0]])}`);
+    if (what === "runs" && places.length) return places.length === 1 ? runPage(places[0]) : listed(places);
     return what === "compare" && places.length === 2 ? comparison(places) : null;
   };
   let scrolled = 0;
