@@ -37,7 +37,9 @@ def test_by_layer_is_what_the_values_together_give(tmp_path):
     write(tmp_path, [entry(name, *pair) for name, pair in values.items()])
     found = read_receipt(tmp_path)
     assert [(one.place, one.tensors, one.scalars) for one in found] == [(2, 2, 9), (10, 1, 6), ("pooler", 1, 4)]
-    before, after = (np.concatenate([values["encoder.layer.2.a.weight"][i], values["encoder.layer.2.a.bias"][i]]) for i in (0, 1))
+    before, after = (
+        np.concatenate([values["encoder.layer.2.a.weight"][i], values["encoder.layer.2.a.bias"][i]]) for i in (0, 1)
+    )
     assert found[0].relative_l2 == pytest.approx(np.linalg.norm(after - before) / np.linalg.norm(before))
     assert found[0].cosine == pytest.approx(before @ after / np.linalg.norm(before) / np.linalg.norm(after))
     assert (found[1].relative_l2, found[1].cosine) == (pytest.approx(1), None)

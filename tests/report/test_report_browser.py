@@ -221,9 +221,9 @@ def test_every_link_of_the_page_resolves(opened, report):
     for link in links:
         if link.startswith(("#runs-", "#run-")):
             page.evaluate("link => { location.hash = link; dispatchEvent(new Event('hashchange')); }", link)
-            assert page.evaluate("document.querySelector('#run-page h2').textContent") and "No run of" not in page.evaluate(
-                "document.getElementById('run-page').textContent"
-            )
+            assert page.evaluate(
+                "document.querySelector('#run-page h2').textContent"
+            ) and "No run of" not in page.evaluate("document.getElementById('run-page').textContent")
         elif link.startswith("#"):
             assert page.locator(link).count() == 1
         else:
