@@ -1,6 +1,7 @@
 """What this process may use of the machine, and how."""
 
 import ctypes
+import functools
 import os
 import platform
 
@@ -8,6 +9,17 @@ import platform
 def cpu_cores():
     """The number of CPU cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def cpu_name():
+    """What this machine's processor calls itself."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            named = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:  # no Linux
+        named = []
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def keep_freed_memory():
