@@ -175,6 +175,8 @@ def _expand(sweep, output_dir, processes):
             continue
         total += 1
         # The hash at the end: what is asked for in other words may hit the same, and is then the same run.
+        if "precision" in settings:  # as resolved here, where the folder gets its name: a worker may be elsewhere
+            settings = settings | {"precision": arguments.run.precision}
         run = PlannedRun(settings, _kind(arguments), output_dir / name, _seeds(arguments), _damage(arguments))
         runs.setdefault(run_hash(name), run)
     _link_teachers(runs, learn)

@@ -22,6 +22,20 @@ def cpu_name():
     return named[0] if named else platform.processor() or platform.machine()
 
 
+def multiplies_bf16(use_cpu=False):
+    """Whether the device of this process multiplies bfloat16 in hardware: on others it takes longer than float32.
+
+    Args:
+        use_cpu: whether a GPU is left alone.
+    """
+    import torch
+
+    if torch.cuda.is_available() and not use_cpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
 def keep_freed_memory():
     """Has glibc reuse freed memory in this process instead of handing it back to the kernel.
 
