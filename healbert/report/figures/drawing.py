@@ -44,7 +44,7 @@ def _draw_lines(axis, lines, gid):
         look = {"color": series.colour, "marker": MARKERS[series.marker], "linestyle": DASHES[series.dash]}
         own = f"{gid}-series-{place}"
         axis.plot(series.x, series.y, label=clean(series.name), markersize=4, linewidth=1.5, gid=own, **look)
-        marks.append(Mark(own, _line_titles(lines, series)))
+        marks.append(Mark(own, _line_titles(lines, series), runs=series.runs))
         y, spread = np.array(series.y), np.array(series.spread)
         if len(y) == 1 and spread.any():  # a band of one point has no width
             axis.errorbar(series.x, y, spread, color=series.colour, linewidth=1, capsize=2)

@@ -51,4 +51,4 @@ def _tsne_panel(results, projections, dataset, damage):
     numbers = (run.part("features").get("healed") or {}).get("neighbour_agreement")
     alt = f"{damage}: {len(chosen)} examples." + (f" Neighbour agreement {numbers:.3f}." if numbers is not None else "")
     content = Scatter(points, labels, list(map(str, file.label_names)), [str(i) for i in file.ids[chosen]])
-    return Panel(title, content, tags(results.group, dataset), alt)
+    return Panel(title, content, tags(results.group, dataset), alt, [run.number])
