@@ -45,7 +45,7 @@ def _level_panel(results, datasets, title, tag):
         for damage in sorted(results.on_row(region)):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
-        line = averaged(region or "intact", samples, **_region_style(region, number))
+        line = averaged(region or "intact", samples, **region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
@@ -85,5 +85,6 @@ def _mean_by_seed(scores):
     return {key: np.mean([found[key] for found in scores]) for key in keys}
 
 
-def _region_style(region, number):
+def region_style(region, number):
+    """Colour, marker and dash of a region's line, the ``number``-th of the regions."""
     return REGION_STYLE.get(region, style(number + 2))
