@@ -30,8 +30,8 @@ BAND = "The band is one standard deviation over seeds to either side."
 class Series:
     """A line: ``y`` (points,), ``spread`` its standard deviation over seeds (0 with one), ``counts`` the seeds.
 
-    ``marker`` is one of `MARKERS`, or "none". ``runs`` are the numbers of each point's runs, or nothing. ``band``, where
-    there is one, are the ends of another interval than the spread: (lower, upper), each (points,).
+    ``marker`` is one of `MARKERS`, or "none". ``runs`` are the numbers of each point's runs, or nothing.
+    ``band``, where there is one, holds the ends of another interval than the spread: (lower, upper), each (points,).
     """
 
     name: str
