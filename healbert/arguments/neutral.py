@@ -5,7 +5,9 @@ says why it cannot be run there.
 """
 
 # What counts by what it stands for: the sources' fingerprints, the options as resolved, the precision in use.
-RESOLVED = frozenset("model_name_or_path config_name tokenizer_name model_revision healing_options bf16 fp16".split())
+RESOLVED = frozenset(
+    "model_name_or_path config_name tokenizer_name model_revision healing_options precision bf16 fp16".split()
+)
 
 # The same, of settings that say nothing to a reader who compares two runs.
 BY_CONTENT = RESOLVED | frozenset(

@@ -1,12 +1,12 @@
 """A model on its way through a run: damaged, evaluated, healed, evaluated, looked into."""
 
 import contextlib
-import copy
 import pathlib
 import pickle
 
 from transformers import set_seed
 
+from ..arguments.training import without_services
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
 from ..healing.cost import Cost, flops_before
 from ..healing.frozen import ROW, FrozenLayers
@@ -21,16 +21,9 @@ from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
 from .loading import LoadCache, shared_features
 from .per_epoch import by_step, per_epoch, pick, scores_at
+from .shared import damaged_once
 from .teacher import load_teacher
 from .tracing import TraceEvaluations
-
-
-def without_services(training):
-    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
-    # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
-    quiet = copy.copy(training)
-    quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
-    return quiet
 
 
 def _datasets(splits):
@@ -60,7 +53,7 @@ class Experiment:
         self.frozen = None  # what passes frozen layers once, where asked for
         self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
         self.text = self._encoded_text()
-        self.receipt = self.change = None
+        self.receipt = self.change = self.damaged_by = None
 
     def _encoded_text(self):
         source = self.arguments.sources.text
@@ -116,6 +109,7 @@ class Experiment:
             "status": status,
             "collapsed": collapsed,
             "metrics": self.metrics,
+            **({"damaged_by": self.damaged_by} if self.damaged_by else {}),
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
@@ -124,6 +118,11 @@ class Experiment:
         }
 
     def _evaluate_damaged(self):
+        if self.cache.size and not self.change:  # in a sweep: others may start from the same model
+            more, rows = [self.metric_names, self.arguments.plugins], self.splits["evaluation"]
+            found = damaged_once(lambda: self.evaluate()[0], self.trainer, self.model, rows, self.output_dir, more)
+            self.metrics["damaged"], self.damaged_by = found
+            return
         self.metrics["damaged"], output = self.evaluate()
         if self.change:
             self.receipt.summary["change"] = self.change.describe(self.metrics["damaged"], output.predictions)
@@ -218,8 +217,13 @@ class Experiment:
 
     def _score_chosen_epoch(self):
         """Scores it on the evaluation split and the test file; returns whether the model has collapsed."""
-        self.metrics["healed"], output = self._predict("evaluation", "healed")
-        every = self.trainer.predicted.of("scored" if "dev" in self.splits else "eval")
+        split = "scored" if "dev" in self.splits else "eval"
+        output = self.trainer.chosen_evaluation(split)
+        if output:
+            self.metrics["healed"] = self._pick(output.metrics, split)
+        else:
+            self.metrics["healed"], output = self._predict("evaluation", "healed")
+        every = self.trainer.predicted.of(split)
         self._write_predictions("evaluation", output, "predictions.parquet", by_step(every))
         if "test" in self.splits:
             self._predict_test()

@@ -297,7 +297,7 @@ class TestFiles:
             p.stem for p in (report / "figures").glob("*.svg")
         }
         assert {path.stem.split("-")[0] for path in (report / "figures").glob("*.svg")} == {
-            "levels", "forest", "recovery", "speed", "epochs", "rates", "probes", "confusion", "tsne",
+            "levels", "forest", "recovery", "profiles", "speed", "epochs", "rates", "probes", "confusion", "tsne",
         }  # fmt: skip
 
     def test_csv_holds_the_figures_in_full(self, report, full_content):

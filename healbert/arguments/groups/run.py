@@ -61,6 +61,13 @@ class RunArguments:
     overwrite_output_dir: bool = field(
         default=False, metadata={"help": "Run again even if the results folder holds a finished run."}
     )
+    precision: str | None = field(
+        default=None,
+        metadata={
+            "help": "float32, bf16, fp16; auto: bf16 where this device multiplies it in hardware, else float32. "
+            "Default: float32, or what --bf16, --fp16 or accelerate launch say."
+        },
+    )
     torch_num_threads: int | None = field(
         default=None, metadata={"help": "CPU threads per process. Default: the machine's cores shared out."}
     )

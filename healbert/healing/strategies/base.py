@@ -159,6 +159,11 @@ class Strategy:
         """
         return loss
 
+    @property
+    def changes_at_end(self):
+        """Whether `finish` does anything, after which what was evaluated before no longer counts."""
+        return type(self).finish is not Strategy.finish
+
     def finish(self, model):
         """Called after training, with the chosen epoch's weights: what it leaves is scored as healed, and saved."""
 

@@ -100,6 +100,10 @@ class Combined(Strategy):
             loss = part.loss(trainer, model, inputs, outputs, loss)
         return loss
 
+    @property
+    def changes_at_end(self):
+        return any(part.changes_at_end for part in self.parts)
+
     def finish(self, model):
         for part in self.parts:
             part.finish(model)

@@ -31,6 +31,7 @@ class Series:
     """A line: ``y`` (points,), ``spread`` its standard deviation over seeds (0 with one), ``counts`` the seeds.
 
     ``marker`` is one of `MARKERS`, or "none". ``runs`` are the numbers of each point's runs, or nothing.
+    ``band``, where there is one, holds the ends of another interval than the spread: (lower, upper), each (points,).
     """
 
     name: str
@@ -42,11 +43,21 @@ class Series:
     marker: str = "circle"
     dash: str = "solid"
     runs: list = dataclasses.field(default_factory=list)
+    band: tuple | None = None
+
+    @property
+    def ends(self):
+        """Lower and upper ends of the band to draw: two arrays (points,)."""
+        y, spread = np.array(self.y), np.array(self.spread)
+        return tuple(map(np.array, self.band)) if self.band else (y - spread, y + spread)
 
 
 @dataclasses.dataclass
 class Lines:
-    """Lines over a common x; ``levels`` are dotted horizontals: (name, y). ``ticks`` gives x places their labels."""
+    """Lines over a common x; ``levels`` are horizontals: (name, y). ``ticks`` gives x places their labels.
+
+    ``whole`` says that x are whole numbers, as epochs are.
+    """
 
     series: list
     x_label: str
@@ -54,6 +65,7 @@ class Lines:
     levels: list = dataclasses.field(default_factory=list)
     ticks: dict | None = None
     log: bool = False
+    whole: bool = True
 
 
 @dataclasses.dataclass

@@ -46,7 +46,7 @@ def _level_panel(results, datasets, title, tag):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
         runs = {x: results.numbers(datasets, same) for x, same in places.items()}
-        line = averaged(region or "intact", samples, runs, **_region_style(region, number))
+        line = averaged(region or "intact", samples, runs, **region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
@@ -86,5 +86,6 @@ def _mean_by_seed(scores):
     return {key: np.mean([found[key] for found in scores]) for key in keys}
 
 
-def _region_style(region, number):
+def region_style(region, number):
+    """Colour, marker and dash of a region's line, the ``number``-th of the regions."""
     return REGION_STYLE.get(region, style(number + 2))
