@@ -221,22 +221,22 @@
 
   // The table of runs: two that are ticked can be set side by side.
   const ticked = [];
+  const showTicks = () => {
+    const link = () => make("a", { href: `#compare-${ticked.join(".")}` }, "Compare the two ticked runs");
+    for (const tick of document.querySelectorAll("input[data-run]")) tick.checked = ticked.includes(Number(tick.dataset.run));
+    for (const place of document.querySelectorAll(".compare")) {
+      place.replaceChildren(ticked.length === 2 ? link() : "Tick two runs to compare them.");
+    }
+  };
   const runTable = (places) => {
-    const compare = make("p", { class: "compare", role: "status" });
-    const say = () => {
-      const two = ticked.length === 2;
-      compare.replaceChildren(two ? make("a", { href: `#compare-${ticked.join(".")}` }, "Compare the two ticked runs") : "Tick two runs to compare them.");
-    };
     const rows = places.map((place) => {
-      const [, ...cells] = data.runs[place].cells, tick = make("input", { type: "checkbox", "aria-label": `compare ${names[place]}` });
-      tick.checked = ticked.includes(place);
+      const [, ...cells] = data.runs[place].cells, tick = make("input", { type: "checkbox", "data-run": place, "aria-label": `compare ${names[place]}` });
       tick.addEventListener("change", () => {
         if (tick.checked) ticked.push(place);
         else ticked.splice(ticked.indexOf(place), 1);
-        if (ticked.length > 2) boxes.get(ticked.shift())?.click(); // the one that was ticked first
-        say();
+        if (ticked.length > 2) ticked.shift(); // the one that was ticked first
+        showTicks();
       });
-      boxes.set(place, tick);
       return [make("span", {}, tick, " ", toRun(place)), ...cells];
     });
     const whole = table(data.columns, rows, "Runs", "runs");
@@ -244,15 +244,14 @@
       row.className = "item";
       Object.assign(row.dataset, data.tags[data.runs[places[i]].tags]);
     });
-    say();
-    return make("div", {}, compare, whole);
+    return make("div", {}, make("p", { class: "compare", role: "status" }), whole);
   };
-  const boxes = new Map();
   const unfolding = document.querySelector("#runs details");
   unfolding.addEventListener("toggle", () => {
     const place = document.getElementById("runs-table");
     if (!unfolding.open || place.childElementCount) return;
     place.append(runTable(names.map((_, i) => i)));
+    showTicks();
     filters.querySelector("select").dispatchEvent(new Event("change"));
   });
 
@@ -277,6 +276,7 @@
     if (found && !was) scrolled = scrollY;
     page.replaceChildren(...(found ?? []).filter((one) => one !== null));
     page.hidden = !found;
+    showTicks();
     results.hidden = filters.hidden = Boolean(found);
     document.title = found ? `${page.querySelector("h2").textContent} - ${top}` : top;
     if (found) scrollTo(0, 0);
