@@ -90,12 +90,13 @@ class Heat:
 
 @dataclasses.dataclass
 class Scatter:
-    """Points (examples, 2) by class; ``ids`` name them."""
+    """Points (examples, 2) by class; ``ids`` name them. ``note`` says why there are none, where there are none."""
 
     points: np.ndarray
     labels: np.ndarray
     names: list
     ids: list
+    note: str = ""
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from ...probing.tsne import COLOURS, draw_scatter
+from ...probing.tsne import COLOURS, draw_note, draw_scatter
 from ...utils.text import clean
 from ..text import number
 from .base import CIVIDIS, GREY, Forest, Heat, Lines, Scatter, style
@@ -132,6 +132,8 @@ def _heat_inches(heat):
 
 def _draw_scatter(axis, scatter, gid):
     draw_scatter(axis, scatter.points, scatter.labels, [clean(name) for name in scatter.names], gid)
+    if scatter.note:
+        draw_note(axis, scatter.note)
     titles = [[] for _ in scatter.names]
     for label, name in zip(scatter.labels, scatter.ids, strict=True):
         titles[label].append(name)
