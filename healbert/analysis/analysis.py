@@ -5,10 +5,10 @@ import dataclasses
 from .collect import Study, collect
 from .contrasts import costs
 from .entries import Results
-from .paper import read_paper, stand_beside
+from .paper import stand_beside
 from .predictions import Predictions
 from .projections import Projections
-from .verdicts import LETTERS, by_claim, judge
+from .verdicts import by_claim, judge
 
 
 @dataclasses.dataclass
@@ -92,20 +92,19 @@ def analyse(directory, seed=0, margin=None, paper=None):
         directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
         seed: of the resampled examples, of permutations and of t-SNE.
         margin: the difference of scores below which none counts in verdicts; default: each metric's own.
-        paper: a file of the paper's own figures, see `paper.read_paper`.
+        paper: the paper's own figures, as `paper.read_paper` gives them; default: none.
 
     Returns:
         Analysis.
 
     Raises:
-        UserError: if it is no folder, or holds no finished run, or ``paper`` cannot be used.
+        UserError: if it is no folder, or holds no finished run.
     """
-    figures = read_paper(paper, LETTERS) if paper else {}
     study = collect(directory)
     predictions = Predictions(seed)
     all_results = [Results(group) for group in study.groups]
     verdicts = judge(all_results, predictions, seed, margin)  # of all groups at once: p-values are corrected together
-    stand_beside(verdicts, figures)
+    stand_beside(verdicts, paper or {})
     groups = [
         GroupAnalysis(number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group])
         for number, results in enumerate(all_results, 1)

@@ -53,9 +53,9 @@ class Series:
 
 @dataclasses.dataclass
 class Lines:
-    """Lines over a common x; ``levels`` are horizontals: (name, y). ``ticks`` gives x places their labels.
+    """Lines over a common x; ``levels`` are horizontals: (name, y, "dashdot" or "dot").
 
-    ``whole`` says that x are whole numbers, as epochs are.
+    ``ticks`` gives x places their labels. ``whole`` says that x are whole numbers, as epochs are.
     """
 
     series: list

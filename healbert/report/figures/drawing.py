@@ -17,6 +17,9 @@ MARKERS["none"] = ""
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
+LEVELS = {"dashdot": (TEXT, 1.2), "dot": (GREY, 1.6)}  # colour and width of a horizontal by its dash
+
+
 PANEL = "panel-"  # how the id of a panel begins
 PANEL_INCHES = (3.5, 2.9)
 DENSE = 24  # points of a line, beyond which its markers are small
@@ -53,8 +56,9 @@ def _draw_lines(axis, lines, gid):
             axis.errorbar(series.x, series.y, bars, color=series.colour, linewidth=1, capsize=2)
         elif (high > low).any():
             axis.fill_between(series.x, low, high, color=series.colour, alpha=0.15, linewidth=0)
-    for place, (name, y) in enumerate(lines.levels):
-        axis.axhline(y, color=GREY, linestyle=(0, (1, 1.5 + 2 * place)), linewidth=1.2, label=name)
+    for name, y, dash in lines.levels:
+        colour, width = LEVELS[dash]
+        axis.axhline(y, color=colour, linestyle=DASHES[dash], linewidth=width, label=name)
     if lines.log:
         axis.set_xscale("log")
     if lines.ticks:
