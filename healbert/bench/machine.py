@@ -1,6 +1,5 @@
 """What the machine can do: its rate of matrix products, and how fast it copies memory."""
 
-import os
 import pathlib
 import platform
 
@@ -27,19 +26,17 @@ def measure_machine(make, shapes=SHAPES, copied=COPIED, seconds=0.5):
 
     Returns:
         dict: ``device`` and ``processor`` by name, ``threads``; ``products``, of each precision the fastest product's
-        ``flops_per_second`` and ``shape``; ``copied_bytes_per_second``, each byte read and written; ``load``, how many
-        processes had work in the minute before, None where the system does not say.
+        ``flops_per_second`` and ``shape``; ``copied_bytes_per_second``, each byte read and written.
     """
     from ..experiment.run import set_threads
 
-    load, arguments = _load(), make()
+    arguments = make()
     set_threads(arguments)
     device = arguments.training.device
     return {
         "device": device.type,
         "processor": processor(device),
         "threads": torch.get_num_threads(),
-        "load": load,
         "products": {name: _fastest(shapes[device.type], kind, device, seconds) for name, kind in PRECISIONS.items()},
         "copied_bytes_per_second": _copying(copied[device.type], device, seconds),
     }
@@ -78,7 +75,3 @@ def processor(device):
     lines = table.read_text(errors="replace").splitlines() if table.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _load():
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None

@@ -9,7 +9,7 @@ from ..sweep.run import MAX_RUNS
 from ..sweep.sweep_file import check_size, read_sweep
 from ..utils.errors import UserError
 from .asked import check, from_settings
-from .run import finish, one
+from .run import finish, load_before, one
 from .variants import OURS
 
 NOWHERE = "."  # the folder of a sweep that is planned and not run: whatever is there is none of its runs
@@ -87,7 +87,7 @@ def project(kinds, steps, price, output_dir, tell):
     Raises:
         UserError: if something that was given cannot be used.
     """
-    measurements, left_out = [], []
+    load, measurements, left_out = load_before(), [], []
     for place, kind in enumerate(kinds):
         tell(f"kind {place + 1} of {len(kinds)}: {_described(kind)}")
         measured = _measured(kind, steps, output_dir)
@@ -97,7 +97,7 @@ def project(kinds, steps, price, output_dir, tell):
             measurements.append(measured)
             kind.seconds = sum(run_seconds(measured, epochs) for epochs in kind.epochs)
     found = finish(measurements, functools.partial(from_settings, kinds[0].settings), tell)
-    return found | {"projection": _projection(kinds, price) | {"left_out": left_out}}
+    return found | {"load": load, "projection": _projection(kinds, price) | {"left_out": left_out}}
 
 
 def _measured(kind, steps, output_dir):

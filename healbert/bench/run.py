@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import pathlib
 import subprocess
 import sys
@@ -46,15 +47,19 @@ def run_bench(argv, against, steps, output_dir, tell):
     Raises:
         UserError: if something that was given cannot be used.
     """
-    arguments = from_flags(argv)
-    measured = []
+    arguments, load, measured = from_flags(argv), load_before(), []
     for variant in (OURS, *against):
         for precision, bf16 in PRECISIONS.items():
             tell(f"{variant} in {precision}")
             make = functools.partial(from_flags, argv, bf16=bf16)
             measured.append(one(make, variant, precision, steps, output_dir))
-    about = {"model": arguments.model.model_name_or_path, "healing": arguments.run.healing}
+    about = {"model": arguments.model.model_name_or_path, "healing": arguments.run.healing, "load": load}
     return about | finish(measured, functools.partial(from_flags, argv), tell)
+
+
+def load_before():
+    """How many processes had work in the last minute, on average; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def finish(measured, make, tell):

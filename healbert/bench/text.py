@@ -133,7 +133,7 @@ def _notes(found):
         notes.append(f"{steps} steps each, spread over the lengths of an epoch of {whole} examples.")
     notes += [f"{one['trainer']}: {REFERENCES[one['trainer']].says}." for one in done if _first_reference(one)]
     notes += [f"{_name(one)} was not measured: {one['failed']}" for one in found["measurements"] if "failed" in one]
-    load, threads = found["machine"]["load"], found["machine"]["threads"]
+    load, threads = found["load"], found["machine"]["threads"]
     if load is not None and load > threads / 2:
         notes.append(f"Other work was running (load {load}, {threads} threads): rates are too low; compare CPU times.")
     return notes + found.get("projection", {}).get("left_out", [])
