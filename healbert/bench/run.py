@@ -48,10 +48,11 @@ def run_bench(argv, against, steps, output_dir, tell):
         UserError: if something that was given cannot be used.
     """
     arguments, load, measured = from_flags(argv), load_before(), []
+    on_cpu = {"use_cpu": True} if arguments.training.device.type == "cpu" else {}  # without which --bf16 is refused
     for variant in (OURS, *against):
         for precision, bf16 in PRECISIONS.items():
             tell(f"{variant} in {precision}")
-            make = functools.partial(from_flags, argv, bf16=bf16)
+            make = functools.partial(from_flags, argv, bf16=bf16, **on_cpu)
             measured.append(one(make, variant, precision, steps, output_dir))
     about = {"model": arguments.model.model_name_or_path, "healing": arguments.run.healing, "load": load}
     return about | finish(measured, functools.partial(from_flags, argv), tell)

@@ -16,7 +16,7 @@ OF_FILES = {"bench.json", "bench.md", "roofline.svg", "roofline.png"}
 
 @pytest.fixture
 def flags(tiny_bert, csv_files):
-    given = {"model_name_or_path": tiny_bert, **csv_files, "max_seq_length": 32, "use_cpu": True}
+    given = {"model_name_or_path": tiny_bert, **csv_files, "max_seq_length": 32}
     return to_flags(given | {"per_device_train_batch_size": 8, "torch_num_threads": 1, "healing": "bias_only"})
 
 

@@ -43,9 +43,11 @@ class Bench:
     def __init__(self, folder, options):
         self.folder, self.options, self.made = pathlib.Path(folder), options, 0
         source = pathlib.Path(options.data_root) / "sst2"
-        train = pandas.read_parquet(source / "train.parquet").sample(options.examples, random_state=SEED)
-        self.files = {"train": self.folder / "train.parquet", "validation": source / "validation.parquet"}
-        train[["sentence", "label"]].to_parquet(self.files["train"])
+        self.files = {name: self.folder / f"{name}.parquet" for name in ("train", "validation")}
+        for name, path in self.files.items():
+            rows = pandas.read_parquet(source / f"{name}.parquet")
+            rows = rows.sample(options.examples, random_state=SEED) if name == "train" else rows
+            rows[["sentence", "label"]].to_parquet(path)
 
     def stock(self, *flags, seed=0):
         """Wall and CPU seconds of stock.py, and its weighted F1."""
