@@ -9,6 +9,8 @@ from transformers import set_seed
 from ..arguments.training import without_services
 from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
 from ..healing.cost import Cost, flops_before
+from ..healing.fast.base import Scene
+from ..healing.fast.chosen import FastPaths
 from ..healing.frozen import ROW, FrozenLayers
 from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
@@ -88,6 +90,7 @@ class Experiment:
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.begin()
+        self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
         self.trainer.add_callback(tracking)
         if self.inside.trace is not None:
             self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
@@ -131,6 +134,7 @@ class Experiment:
 
     def _describe_healing(self):
         found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        found["fast_paths"] = self.fast.describe()
         if self.teacher:
             found["teacher"] = self.teacher.describe()
         return found | (self.frozen.describe() if self.frozen else {})
@@ -158,6 +162,11 @@ class Experiment:
                 setattr(trainer, name, rows)
         return trainer, splits
 
+    def _scene(self):
+        run, traced = self.arguments.run, self.inside.trace is not None
+        special = tuple(self.tokenizer.all_special_ids)
+        return Scene(self.model, self.trainer, self.splits, special, run.reuse_frozen, traced)
+
     def _predict(self, split, stage):
         """The metrics of a split under the name of a stage, and the trainer's output."""
         output = self.trainer.predict(self.splits[split], metric_key_prefix=stage)
@@ -171,6 +180,7 @@ class Experiment:
         checkpoint = self._checkpoint(training)
         try:
             text = self.strategy.read_text(self.trainer)
+            self.fast.begin_training()
             set_seed(training.seed)  # dropout: what was evaluated before must not change it
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
@@ -179,6 +189,7 @@ class Experiment:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
+        self.fast.end_training()
         self.strategy.finish(self.model)
         return status, checkpoint, text
 
@@ -275,6 +286,7 @@ class Experiment:
     def finish(self, results):
         """Writes the model if it is to be kept, the trainer's state and, last, results.json."""
         trainer, keep = self.trainer, self.arguments.run.save_model
+        self.fast.end()
         if keep:
             self.strategy.save(trainer, self.model, self.tokenizer, self.output_dir)
         if trainer.is_world_process_zero():
