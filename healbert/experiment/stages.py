@@ -1,13 +1,12 @@
 """A model on its way through a run: damaged, evaluated, healed, evaluated, looked into."""
 
-import contextlib
 import pathlib
 import pickle
 
 from transformers import set_seed
 
 from ..arguments.training import without_services
-from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
+from ..healing.checkpoints import checkpoint_to_take_up, keep_as_asked
 from ..healing.cost import Cost, flops_before
 from ..healing.fast.base import Scene
 from ..healing.fast.chosen import FastPaths
@@ -122,7 +121,8 @@ class Experiment:
 
     def _evaluate_damaged(self):
         if self.cache.size and not self.change:  # in a sweep: others may start from the same model
-            more, rows = [self.metric_names, self.arguments.plugins], self.splits["evaluation"]
+            more = [self.metric_names, self.arguments.plugins, sorted(self.fast.used)]
+            rows = self.splits["evaluation"]
             found = damaged_once(lambda: self.evaluate()[0], self.trainer, self.model, rows, self.output_dir, more)
             self.metrics["damaged"], self.damaged_by = found
             return
@@ -177,7 +177,8 @@ class Experiment:
 
     def _heal(self):
         training, status, text = self.trainer.args, "completed", None
-        checkpoint = self._checkpoint(training)
+        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
+        checkpoint = checkpoint_to_take_up(self.output_dir, named, training.world_size, set_aside=main)
         try:
             text = self.strategy.read_text(self.trainer)
             self.fast.begin_training()
@@ -192,16 +193,6 @@ class Experiment:
         self.fast.end_training()
         self.strategy.finish(self.model)
         return status, checkpoint, text
-
-    def _checkpoint(self, training):
-        """The folder of the checkpoint to go on from, or None."""
-        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
-        if not named:
-            return last_complete_checkpoint(self.output_dir, training.world_size, set_aside=main)
-        with contextlib.suppress(FileNotFoundError):  # one of another program has no manifest
-            if wrong := wrong_file(named):
-                raise UserError(f"--resume_from_checkpoint {named} is damaged ({wrong}); name another or leave it out")
-        return named
 
     def _evaluate_healed(self):
         """Scores the chosen epoch and the last one.
@@ -296,12 +287,5 @@ class Experiment:
             if not keep:
                 remove_checkpoints(self.output_dir)
             else:
-                self._keep_as_asked()
+                keep_as_asked(self.output_dir, trainer.state, trainer.args.save_total_limit)
         trainer.accelerator.wait_for_everyone()
-
-    def _keep_as_asked(self):
-        """Leaves as many checkpoints as --save_total_limit says; where it is one, the best."""
-        state, limit = self.trainer.state, self.trainer.args.save_total_limit
-        last = self.output_dir / f"checkpoint-{state.global_step}"
-        best = state.best_model_checkpoint
-        prune(self.output_dir, limit, [best] if best and limit == 1 else [best, last])
