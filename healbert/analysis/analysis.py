@@ -6,11 +6,11 @@ from .collect import Study, collect, collect_runs
 from .contrasts import costs
 from .entries import Results
 from .pairs import Pair, pair_of
-from .paper import read_paper, stand_beside
+from .paper import stand_beside
 from .predictions import Predictions
 from .projections import Projections
 from .texts import Texts
-from .verdicts import LETTERS, by_claim, judge
+from .verdicts import by_claim, judge
 
 
 @dataclasses.dataclass
@@ -99,23 +99,21 @@ def analyse(directory, seed=0, margin=None, paper=None):
             folders of two runs, which are compared with each other.
         seed: of the resampled examples, of permutations and of t-SNE.
         margin: the difference of scores below which none counts in verdicts; default: each metric's own.
-        paper: a file of the paper's own figures, see `paper.read_paper`.
+        paper: the paper's own figures, as `paper.read_paper` gives them; default: none.
 
     Returns:
         Analysis.
 
     Raises:
-        UserError: if it is no folder, or holds no finished run, or two runs cannot be compared, or ``paper`` cannot be
-            used.
+        UserError: if it is no folder, or holds no finished run, or two runs cannot be compared.
     """
-    figures = read_paper(paper, LETTERS) if paper else {}
     two = isinstance(directory, (list, tuple))
     study = collect_runs(directory) if two else collect(directory)
     predictions = Predictions(seed)
     pair = pair_of(study.runs, predictions) if two else None
     all_results = [Results(group) for group in study.groups]
     verdicts = judge(all_results, predictions, seed, margin)  # of all groups at once: p-values are corrected together
-    stand_beside(verdicts, figures)
+    stand_beside(verdicts, paper or {})
     groups = [
         GroupAnalysis(number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group])
         for number, results in enumerate(all_results, 1)

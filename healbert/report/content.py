@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from ..utils.errors import UserError
-from .headline import NOTHING, headline
+from .headline import NOTHING, headline, lacking
 
 
 @dataclasses.dataclass
@@ -12,7 +12,8 @@ class GroupContent:
     """What the report has on one group of runs; ``number`` is its place, for links.
 
     ``headline`` is a sentence, ``headlines`` the same on each of several datasets: (dataset, sentence). ``claims`` are
-    (verdict over all datasets or on the only one, verdicts on each of several).
+    (verdict over all datasets or on the only one, verdicts on each of several). ``lack`` says what runs are missing
+    where nothing can be compared.
     """
 
     number: int
@@ -24,6 +25,7 @@ class GroupContent:
     compared: bool
     tables: list
     figures: list
+    lack: str = ""
 
     @property
     def first_figures(self):
@@ -91,10 +93,13 @@ class Content:
     @property
     def not_compared(self):
         """What is said of the other groups: a sentence, or ""."""
-        others = [group.label for group in self.groups if not group.compared]
+        others = [group for group in self.groups if not group.compared]
         if not others or not self.compared:
             return NOTHING if others else ""
-        return f"No verdicts on {'; '.join(others)}: no intact and damaged runs of the same seeds."
+        by_lack = {}
+        for group in others:
+            by_lack.setdefault(group.lack, []).append(group.label)
+        return " ".join(f"No verdicts on {'; '.join(labels)}: {lack}." for lack, labels in by_lack.items())
 
 
 def make_content(directory, seed=0, margin=None, paper=None):
@@ -161,6 +166,7 @@ def _group_content(analysed, tables, figures):
         compared=analysed.compared,
         tables=[table for table in tables if table.group is analysed.group],
         figures=[figure for figure in figures if figure.group is analysed.group],
+        lack=lacking(analysed.results.damages),
     )
 
 

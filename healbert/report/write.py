@@ -39,10 +39,10 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
         UserError: if there is no finished run, or two runs cannot be compared, or the output folder cannot be written
             or holds other things.
     """
-    output = check_request(directory, output, seed, margin, paper)
+    output, figures = check_request(directory, output, seed, margin, paper)
     made = check_output(output)
     try:
-        content = make_content(directory, seed, margin, paper)
+        content = make_content(directory, seed, margin, figures)
     except UserError:
         remove_made(made)
         raise
@@ -51,7 +51,14 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
 
 
 def check_request(directory, output, seed, margin, paper):
-    """The folder that a report is written to; raises what `make_report` raises of its arguments."""
+    """What is wrong with the arguments of `make_report` is said before anything is made.
+
+    Returns:
+        tuple: the folder that the report is written to, and the paper's figures, as of `analyse`.
+
+    Raises:
+        UserError: of what cannot be used.
+    """
     folders = directory if isinstance(directory, (list, tuple)) else [directory]
     for folder in folders:
         check_folder(folder)
@@ -61,15 +68,17 @@ def check_request(directory, output, seed, margin, paper):
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     if margin is not None and not 0 <= margin < math.inf:
         raise UserError(f"--margin {margin:g} is no difference of scores; use 0 or more, such as 0.01")
-    if paper is not None:
-        from ..analysis.paper import read_paper
-        from ..analysis.verdicts import LETTERS
-
-        read_paper(paper, LETTERS)  # what is wrong with it is said before anything is made
-    if output:
-        return pathlib.Path(output)
     beside = "report" if len(folders) == 1 else f"report-beside-{folders[1].resolve().name}"
-    return pathlib.Path(folders[0]) / beside
+    return pathlib.Path(output) if output else pathlib.Path(folders[0]) / beside, _read_paper(paper)
+
+
+def _read_paper(path):
+    if path is None:
+        return None
+    from ..analysis.paper import read_paper
+    from ..analysis.verdicts import LETTERS
+
+    return read_paper(path, LETTERS)
 
 
 def check_output(output):

@@ -54,9 +54,9 @@ class Series:
 
 @dataclasses.dataclass
 class Lines:
-    """Lines over a common x; ``levels`` are horizontals: (name, y). ``ticks`` gives x places their labels.
+    """Lines over a common x; ``levels`` are horizontals: (name, y, "dashdot" or "dot").
 
-    ``whole`` says that x are whole numbers, as epochs are.
+    ``ticks`` gives x places their labels. ``whole`` says that x are whole numbers, as epochs are.
     """
 
     series: list
@@ -95,12 +95,13 @@ class Heat:
 
 @dataclasses.dataclass
 class Scatter:
-    """Points (examples, 2) by class; ``ids`` name them."""
+    """Points (examples, 2) by class; ``ids`` name them. ``note`` says why there are none, where there are none."""
 
     points: np.ndarray
     labels: np.ndarray
     names: list
     ids: list
+    note: str = ""
 
 
 @dataclasses.dataclass

@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from ...probing.tsne import COLOURS, draw_scatter
+from ...probing.tsne import COLOURS, draw_note, draw_scatter
 from ...utils.text import clean
 from ..text import number
 from .base import CIVIDIS, GREY, Forest, Heat, Lines, Scatter, style
@@ -15,6 +15,9 @@ MARKERS["none"] = ""
 
 
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+
+
+LEVELS = {"dashdot": (TEXT, 1.2), "dot": (GREY, 1.6)}  # colour and width of a horizontal by its dash
 
 
 PANEL = "panel-"  # how the id of a panel begins
@@ -53,8 +56,9 @@ def _draw_lines(axis, lines, gid):
             axis.errorbar(series.x, series.y, bars, color=series.colour, linewidth=1, capsize=2)
         elif (high > low).any():
             axis.fill_between(series.x, low, high, color=series.colour, alpha=0.15, linewidth=0)
-    for place, (name, y) in enumerate(lines.levels):
-        axis.axhline(y, color=GREY, linestyle=(0, (1, 1.5 + 2 * place)), linewidth=1.2, label=name)
+    for name, y, dash in lines.levels:
+        colour, width = LEVELS[dash]
+        axis.axhline(y, color=colour, linestyle=DASHES[dash], linewidth=width, label=name)
     if lines.log:
         axis.set_xscale("log")
     if lines.ticks:
@@ -132,6 +136,8 @@ def _heat_inches(heat):
 
 def _draw_scatter(axis, scatter, gid):
     draw_scatter(axis, scatter.points, scatter.labels, [clean(name) for name in scatter.names], gid)
+    if scatter.note:
+        draw_note(axis, scatter.note)
     titles = [[] for _ in scatter.names]
     for label, name in zip(scatter.labels, scatter.ids, strict=True):
         titles[label].append(name)

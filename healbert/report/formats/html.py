@@ -12,8 +12,9 @@ from ...probing.tsne import class_style
 from ...utils.registry import register
 from ...utils.text import clean
 from ..figures import svg
-from ..figures.base import GREY, Forest, Heat, Lines, Scatter, style
-from ..figures.drawing import MARKERS, PANEL
+from ..figures.base import Forest, Heat, Lines, Scatter, style
+from ..figures.drawing import LEVELS, MARKERS, PANEL
+from ..headline import caveats
 from ..sentences import details, first_line
 
 GLYPHS = dict(zip("osD^XvP*", "\u25cf\u25a0\u25c6\u25b2\u2716\u25bc\u271a\u2605", strict=True))
@@ -39,7 +40,13 @@ def html_report(content, figures):
     environment = jinja2.Environment(
         loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
     )
-    environment.filters |= {"first_line": first_line, "details": details, "breaks": _breaks, "legend": legend}
+    environment.filters |= {
+        "first_line": first_line,
+        "details": details,
+        "breaks": _breaks,
+        "legend": legend,
+        "caveats": caveats,
+    }
     environment.filters |= {"heat": _heat, "panels": lambda figure: _panels(figure, figures)}
 
     def trusted(name):
@@ -96,8 +103,9 @@ def legend(figure):
             for one in content.series:
                 sign = GLYPHS.get(MARKERS[one.marker], "")
                 found.setdefault(one.name, (one.colour, one.dash, sign, one.name))
-            for name, _ in content.levels:
-                found.setdefault(name, (GREY, "dot", "", name))
+            for name, _, dash in content.levels:
+                colour, _ = LEVELS[dash]
+                found.setdefault(name, (svg.THEME.get(colour, colour), dash, "", name))
         elif isinstance(content, Scatter):
             for i, name in enumerate(content.names):
                 colour, marker = class_style(i)

@@ -120,7 +120,15 @@ def mean_and_spread(values):
 def _difference_note(results, dataset, damage):
     """The score minus that of the intact model, as scores are read: of a loss, more is more."""
     pairs = list(paired_values(results, dataset, {damage: 1, INTACT: -1}).values())
-    return number(results.metric.sign * np.mean(pairs), sign=True) if pairs else "no intact pair"
+    return number(results.metric.sign * np.mean(pairs), sign=True) if pairs else _without_intact(results, dataset)
+
+
+def _without_intact(results, dataset):
+    """Why no score has an intact one to stand beside."""
+    intact = results.get(dataset, INTACT)
+    if intact is None:
+        return "no intact run with these settings"
+    return "no intact run of these seeds" if intact.values else "intact runs have no score"
 
 
 def _main_record(results, key):
