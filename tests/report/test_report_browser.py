@@ -217,7 +217,12 @@ def test_every_link_of_the_page_resolves(opened, report):
     page = opened()
     links = page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
     for link in links:
-        if link.startswith("#"):
+        if link.startswith(("#runs-", "#run-")):
+            page.evaluate("link => { location.hash = link; dispatchEvent(new Event('hashchange')); }", link)
+            assert page.evaluate(
+                "document.querySelector('#run-page h2').textContent"
+            ) and "No run of" not in page.evaluate("document.getElementById('run-page').textContent")
+        elif link.startswith("#"):
             assert page.locator(link).count() == 1
         else:
             assert (report.parent / link).is_file()

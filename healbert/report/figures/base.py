@@ -30,8 +30,8 @@ BAND = "The band is one standard deviation over seeds to either side."
 class Series:
     """A line: ``y`` (points,), ``spread`` its standard deviation over seeds (0 with one), ``counts`` the seeds.
 
-    ``marker`` is one of `MARKERS`, or "none". ``band``, where there is one, are the ends of another interval than the
-    spread: (lower, upper), each (points,).
+    ``marker`` is one of `MARKERS`, or "none". ``runs`` are the numbers of each point's runs, or nothing.
+    ``band``, where there is one, holds the ends of another interval than the spread: (lower, upper), each (points,).
     """
 
     name: str
@@ -42,6 +42,7 @@ class Series:
     colour: str
     marker: str = "circle"
     dash: str = "solid"
+    runs: list = dataclasses.field(default_factory=list)
     band: tuple | None = None
 
     @property
@@ -69,7 +70,10 @@ class Lines:
 
 @dataclasses.dataclass
 class Heat:
-    """A matrix ``values`` (rows, columns), NaN where missing, with a text in each place; limits of the colour scale."""
+    """A matrix ``values`` (rows, columns), NaN where missing, with a text in each place; limits of the colour scale.
+
+    ``runs`` (rows, columns) are the numbers of each place's runs, or nothing.
+    """
 
     rows: list
     columns: list
@@ -81,6 +85,7 @@ class Heat:
     row_tags: list | None = None  # what filters go by
     hover: str = ""
     bar: bool = False  # whether a bar says which colour is how much
+    runs: list = dataclasses.field(default_factory=list)
 
     @property
     def inks(self):
@@ -127,12 +132,13 @@ class Forest:
 
 @dataclasses.dataclass
 class Panel:
-    """One plot: a title, what it shows, what filters go by, and the same in words."""
+    """One plot: a title, what it shows, what filters go by, and the same in words; the numbers of its runs."""
 
     title: str
     content: object
     tags: dict
     alt: str
+    runs: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -193,8 +199,8 @@ def in_rows(panels, columns=3):
     return [panels[i : i + columns] for i in range(0, len(panels), columns)]
 
 
-def averaged(name, samples, **look):
-    """A `Series` out of {x: values over seeds}."""
+def averaged(name, samples, runs=None, **look):
+    """A `Series` out of {x: values over seeds}, and {x: numbers of their runs}."""
     kept = {x: np.asarray(values, float) for x, values in samples.items() if len(values)}
     return Series(
         name=name,
@@ -202,6 +208,7 @@ def averaged(name, samples, **look):
         y=[float(values.mean()) for values in kept.values()],
         spread=[float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in kept.values()],
         counts=[len(values) for values in kept.values()],
+        runs=[runs.get(x, []) for x in kept] if runs else [],
         **look,
     )
 

@@ -49,7 +49,7 @@ def _draw_lines(axis, lines, gid):
         own = f"{gid}-series-{place}"
         size = 4 if len(series.x) <= DENSE else 2
         axis.plot(series.x, series.y, label=clean(series.name), markersize=size, linewidth=1.5, gid=own, **look)
-        marks.append(Mark(own, _line_titles(lines, series)))
+        marks.append(Mark(own, _line_titles(lines, series), runs=series.runs))
         low, high = series.ends
         if len(low) == 1 and (high > low).any():  # a band of one point has no width
             bars = [series.y - low, high - series.y]

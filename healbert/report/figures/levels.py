@@ -45,7 +45,8 @@ def _level_panel(results, datasets, title, tag):
         for damage in sorted(results.on_row(region)):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
-        line = averaged(region or "intact", samples, **region_style(region, number))
+        runs = {x: results.numbers(datasets, same) for x, same in places.items()}
+        line = averaged(region or "intact", samples, runs, **region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]

@@ -55,4 +55,6 @@ def _tsne_panel(results, projections, dataset, damage):
     points = np.zeros((0, 2)) if note else points
     ids = [str(i) for i in file.ids[chosen]]
     content = Scatter(points, file.labels[chosen], list(map(str, file.label_names)), ids, note)
-    return Panel(title, content, tags(results.group, dataset), f"{title}: {note or f'{len(chosen)} examples'}.")
+    return Panel(
+        title, content, tags(results.group, dataset), f"{title}: {note or f'{len(chosen)} examples'}.", [run.number]
+    )

@@ -1,6 +1,8 @@
 """The report as one HTML file that needs nothing else."""
 
 import json
+import os
+from urllib.parse import quote
 
 import jinja2
 import markupsafe
@@ -51,8 +53,30 @@ def html_report(content, figures):
         return markupsafe.Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template("report.html.j2").render(
-        content=content, style=trusted("report.css"), script=trusted("report.js"), reloading=trusted("reloading.js")
+        content=content,
+        style=trusted("report.css"),
+        script=trusted("report.js"),
+        reloading=trusted("reloading.js"),
+        run_script=trusted("run_page.js"),
+        runs=_runs(content),
     )
+
+
+def _runs(content):
+    """What the pages of runs are made of, as JSON that ends no script; with where each run's files are, for links."""
+    pages = _all_cleaned(content.pages)
+    if content.output:
+        places = [os.path.relpath(folder.resolve(), content.output) for folder in content.folders]
+        runs = [run | {"at": quote(place)} for run, place in zip(pages["runs"], places, strict=True)]
+        pages = pages | {"runs": runs}
+    text = json.dumps(pages, separators=(",", ":"), allow_nan=False)
+    return markupsafe.Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _all_cleaned(value):
+    if isinstance(value, dict):
+        return {_cleaned(name): _all_cleaned(inner) for name, inner in value.items()}
+    return [_all_cleaned(inner) for inner in value] if isinstance(value, (list, tuple)) else _cleaned(value)
 
 
 def _cleaned(value):
@@ -103,4 +127,5 @@ def _heat(panel):
     values = [[float(f"{value:.5g}") if value == value else None for value in row] for row in heat.values.tolist()]
     found = {"rows": heat.rows, "columns": heat.columns, "values": values, "unit": heat.hover}
     tags = [{name: clean(tag) for name, tag in tags.items()} for tags in heat.row_tags or []]
-    return json.dumps(found | ({"tags": tags} if tags else {}))
+    runs = [[".".join(map(str, numbers)) for numbers in row] for row in heat.runs]
+    return json.dumps(found | ({"tags": tags} if tags else {}) | ({"runs": runs} if runs else {}))

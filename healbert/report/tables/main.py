@@ -7,7 +7,7 @@ from ...analysis.contrasts import paired_values
 from ...results.schema import region_that_counts
 from ...utils.registry import register
 from ..text import DASH, PLUS_MINUS, number, rate_text
-from .base import Cell, Row, Table, file_stem, tags
+from .base import Cell, Row, Table, file_stem, tags, to_runs
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -97,7 +97,8 @@ def _score_cell(results, dataset, level, region):
     if missing:
         notes.append(f"{missing} missing")
     kind = "without-score" if without else "missing" if missing else ""
-    return Cell(mean_and_spread(entry.values), ", ".join(notes), kind)
+    link = to_runs([run.number for run in entry.counted])
+    return Cell(mean_and_spread(entry.values), ", ".join(notes), kind, link)
 
 
 def _missing(results, entry):
