@@ -15,7 +15,7 @@ STAND_FOR = {
     "damage": is_damage,
     "sources": lambda name: name in ("model_name_or_path", "config_name", "tokenizer_name", "model_revision"),
     "healing_options": lambda name: name == "healing_options",
-    "precision": lambda name: name in ("bf16", "fp16"),
+    "precision": lambda name: name in ("precision", "bf16", "fp16"),
 }
 
 # Parts that may differ though no setting does, in words.

@@ -25,7 +25,7 @@ from .parser import make_arguments
 # Of a run's settings, those that say how it was evaluated: a scan of its folder takes them over. Not what gives rights
 # (trust_remote_code, token) or says where things lie on this machine.
 OF_A_RUN = [f.name for f in dataclasses.fields(DataArguments) if f.name not in ("overwrite_cache",)]
-EVALUATION = ["pooling", "per_device_eval_batch_size", "bf16", "fp16", "seed"]
+EVALUATION = ["pooling", "per_device_eval_batch_size", "precision", "bf16", "fp16", "seed"]
 OF_A_RUN += EVALUATION
 
 NOT_IN_SCANS = ("corruptions", "match_severity", "measure_damage", "corrupt_only")
@@ -142,6 +142,7 @@ def add_flags(parser):
     group.add_argument("--seed", type=int, help="of a new head's initialisation (default: 42)")
     for name, says in {"use_cpu": "leave a GPU alone", "bf16": "in bfloat16", "fp16": "in float16"}.items():
         group.add_argument(f"--{name}", action="store_true", help=says)
+    group.add_argument("--precision", help="float32, bf16, fp16; auto: bf16 where this device multiplies it")
     group.add_argument("--torch_num_threads", type=int, metavar="N", help="CPU threads; default: all cores")
     group.add_argument("--plugin", nargs="+", action="extend", help="Python files or modules that register entries")
 

@@ -1,11 +1,13 @@
 """What a run's transformers.TrainingArguments are: defaults of ours, what is fixed, and what is refused."""
 
+import copy
 import math
 import pathlib
 
 from ..tasks.table import TASKS, Task
 from ..tasks.types import task_type
-from ..utils.errors import UserError
+from ..utils.errors import UserError, check_choice
+from ..utils.machine import multiplies_bf16
 
 # Every default that differs from transformers.TrainingArguments.
 TRAINING_DEFAULTS = {
@@ -49,6 +51,9 @@ LEAST = {
     "per_device_train_batch_size": 1,
 }
 
+# --precision -> the flag of TrainingArguments that says the same.
+PRECISIONS = {"float32": None, "bf16": "bf16", "fp16": "fp16", "auto": None}
+
 SAVE_STEPS = 500  # the default of --save_steps in transformers, which means nothing as long as epochs are saved
 
 
@@ -89,6 +94,37 @@ def check_training(values):
         raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
 
 
+def resolve_precision(values):
+    """Sets, in ``values`` by flags' names, what --precision stands for on this machine.
+
+    Raises:
+        UserError: for an unknown one, or one that --bf16 or --fp16 contradicts.
+    """
+    asked = values["precision"]
+    if asked is None:
+        return
+    check_choice("precision", asked, PRECISIONS)
+    if asked == "auto":
+        values["precision"] = asked = "bf16" if multiplies_bf16(values["use_cpu"]) else "float32"
+    flag = PRECISIONS[asked]
+    for other in ("bf16", "fp16"):
+        if values[other] and other != flag:
+            raise UserError(f"--precision says {asked} and --{other} says {other}; leave one out")
+    if flag:
+        values[flag] = True
+
+
+def check_precision(asked, training):
+    """Refuses a --precision that is not what `accelerate launch` has TrainingArguments use.
+
+    Raises:
+        UserError: if they differ.
+    """
+    used = {"no": "float32"}.get(training.mixed_precision, training.mixed_precision)
+    if asked not in (None, used):
+        raise UserError(f"--precision says {asked} and accelerate's --mixed_precision {used}; leave one out")
+
+
 def _evaluate_within_epochs(values):
     """Of --eval_strategy steps, which FIXED does not know: the best checkpoint is chosen among all evaluations."""
     if values["eval_strategy"] != "steps":
@@ -122,3 +158,11 @@ def _check_ranges(values):
     for name, least in LEAST.items():
         if values[name] < least:
             raise UserError(f"--{name} {values[name]} is too small; use {least} or more")
+
+
+def without_services(training):
+    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
+    # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
+    quiet = copy.copy(training)
+    quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
+    return quiet

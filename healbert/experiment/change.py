@@ -8,9 +8,9 @@ import tempfile
 import numpy as np
 import torch
 
+from ..arguments.training import without_services
 from ..healing.trainer import HealingTrainer
 from .per_epoch import pick
-from .stages import without_services
 
 
 class Change:

@@ -22,7 +22,7 @@ def environment(training):
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: version(name) for name in (*LIBRARIES, *filter(version, OPTIONAL))},
-        "device": _device_name(training.device),
+        "device": device_name(training.device),
         "processes": training.world_size,
         "threads": torch.get_num_threads(),
         "mixed_precision": training.mixed_precision,
@@ -39,8 +39,9 @@ def version(name):
         return __import__("healbert").__version__ if name == "healbert" else None
 
 
-def _device_name(device):
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def device_name(device):
+    """What the device of a run calls itself: "cpu", or the name of a GPU."""
+    return torch.cuda.getdevice_name(device) if device.type == "cuda" else device.type
 
 
 def git_commit():

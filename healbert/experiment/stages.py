@@ -1,14 +1,15 @@
 """A model on its way through a run: damaged, evaluated, healed, evaluated, looked into."""
 
-import contextlib
-import copy
 import pathlib
 import pickle
 
 from transformers import set_seed
 
-from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
+from ..arguments.training import without_services
+from ..healing.checkpoints import checkpoint_to_take_up, keep_as_asked
 from ..healing.cost import Cost, flops_before
+from ..healing.fast.base import Scene
+from ..healing.fast.chosen import FastPaths
 from ..healing.frozen import ROW, FrozenLayers
 from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
@@ -21,16 +22,9 @@ from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
 from .loading import LoadCache, shared_features
 from .per_epoch import by_step, per_epoch, pick, scores_at
+from .shared import damaged_once
 from .teacher import load_teacher
 from .tracing import TraceEvaluations
-
-
-def without_services(training):
-    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
-    # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
-    quiet = copy.copy(training)
-    quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
-    return quiet
 
 
 def _datasets(splits):
@@ -60,7 +54,7 @@ class Experiment:
         self.frozen = None  # what passes frozen layers once, where asked for
         self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
         self.text = self._encoded_text()
-        self.receipt = self.change = None
+        self.receipt = self.change = self.damaged_by = None
 
     def _encoded_text(self):
         source = self.arguments.sources.text
@@ -95,6 +89,7 @@ class Experiment:
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.begin()
+        self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
         self.trainer.add_callback(tracking)
         if self.inside.trace is not None:
             self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
@@ -116,6 +111,7 @@ class Experiment:
             "status": status,
             "collapsed": collapsed,
             "metrics": self.metrics,
+            **({"damaged_by": self.damaged_by} if self.damaged_by else {}),
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
@@ -124,6 +120,12 @@ class Experiment:
         }
 
     def _evaluate_damaged(self):
+        if self.cache.size and not self.change:  # in a sweep: others may start from the same model
+            more = [self.metric_names, self.arguments.plugins, sorted(self.fast.used)]
+            rows = self.splits["evaluation"]
+            found = damaged_once(lambda: self.evaluate()[0], self.trainer, self.model, rows, self.output_dir, more)
+            self.metrics["damaged"], self.damaged_by = found
+            return
         self.metrics["damaged"], output = self.evaluate()
         if self.change:
             self.receipt.summary["change"] = self.change.describe(self.metrics["damaged"], output.predictions)
@@ -132,6 +134,7 @@ class Experiment:
 
     def _describe_healing(self):
         found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        found["fast_paths"] = self.fast.describe()
         if self.teacher:
             found["teacher"] = self.teacher.describe()
         return found | (self.frozen.describe() if self.frozen else {})
@@ -159,6 +162,11 @@ class Experiment:
                 setattr(trainer, name, rows)
         return trainer, splits
 
+    def _scene(self):
+        run, traced = self.arguments.run, self.inside.trace is not None
+        special = tuple(self.tokenizer.all_special_ids)
+        return Scene(self.model, self.trainer, self.splits, special, run.reuse_frozen, traced)
+
     def _predict(self, split, stage):
         """The metrics of a split under the name of a stage, and the trainer's output."""
         output = self.trainer.predict(self.splits[split], metric_key_prefix=stage)
@@ -169,9 +177,11 @@ class Experiment:
 
     def _heal(self):
         training, status, text = self.trainer.args, "completed", None
-        checkpoint = self._checkpoint(training)
+        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
+        checkpoint = checkpoint_to_take_up(self.output_dir, named, training.world_size, set_aside=main)
         try:
             text = self.strategy.read_text(self.trainer)
+            self.fast.begin_training()
             set_seed(training.seed)  # dropout: what was evaluated before must not change it
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
@@ -180,18 +190,9 @@ class Experiment:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
+        self.fast.end_training()
         self.strategy.finish(self.model)
         return status, checkpoint, text
-
-    def _checkpoint(self, training):
-        """The folder of the checkpoint to go on from, or None."""
-        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
-        if not named:
-            return last_complete_checkpoint(self.output_dir, training.world_size, set_aside=main)
-        with contextlib.suppress(FileNotFoundError):  # one of another program has no manifest
-            if wrong := wrong_file(named):
-                raise UserError(f"--resume_from_checkpoint {named} is damaged ({wrong}); name another or leave it out")
-        return named
 
     def _evaluate_healed(self):
         """Scores the chosen epoch and the last one.
@@ -218,8 +219,13 @@ class Experiment:
 
     def _score_chosen_epoch(self):
         """Scores it on the evaluation split and the test file; returns whether the model has collapsed."""
-        self.metrics["healed"], output = self._predict("evaluation", "healed")
-        every = self.trainer.predicted.of("scored" if "dev" in self.splits else "eval")
+        split = "scored" if "dev" in self.splits else "eval"
+        output = self.trainer.chosen_evaluation(split)
+        if output:
+            self.metrics["healed"] = self._pick(output.metrics, split)
+        else:
+            self.metrics["healed"], output = self._predict("evaluation", "healed")
+        every = self.trainer.predicted.of(split)
         self._write_predictions("evaluation", output, "predictions.parquet", by_step(every))
         if "test" in self.splits:
             self._predict_test()
@@ -271,6 +277,7 @@ class Experiment:
     def finish(self, results):
         """Writes the model if it is to be kept, the trainer's state and, last, results.json."""
         trainer, keep = self.trainer, self.arguments.run.save_model
+        self.fast.end()
         if keep:
             self.strategy.save(trainer, self.model, self.tokenizer, self.output_dir)
         if trainer.is_world_process_zero():
@@ -280,12 +287,5 @@ class Experiment:
             if not keep:
                 remove_checkpoints(self.output_dir)
             else:
-                self._keep_as_asked()
+                keep_as_asked(self.output_dir, trainer.state, trainer.args.save_total_limit)
         trainer.accelerator.wait_for_everyone()
-
-    def _keep_as_asked(self):
-        """Leaves as many checkpoints as --save_total_limit says; where it is one, the best."""
-        state, limit = self.trainer.state, self.trainer.args.save_total_limit
-        last = self.output_dir / f"checkpoint-{state.global_step}"
-        best = state.best_model_checkpoint
-        prune(self.output_dir, limit, [best] if best and limit == 1 else [best, last])

@@ -13,6 +13,7 @@ from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
 from .checkpoints import LEAST, prune, write_manifest
+from .evaluated import LastEvaluation, evaluation_in
 from .predicted import PredictedClasses
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
 from .strategies.full import Full
@@ -113,6 +114,8 @@ class HealingTrainer(Trainer):
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
         self.scored_dataset, self.predicted = scored_dataset, PredictedClasses(predictions)
+        self.evaluated = LastEvaluation()
+        self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
         self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
@@ -142,6 +145,7 @@ class HealingTrainer(Trainer):
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             self.predicted.write(folder)
+            self.evaluated.write(folder, self.state.global_step)
             write_manifest(folder)
             limit = self._limit and max(self._limit, LEAST)
             prune(folder.parent, limit, [folder, self.state.best_model_checkpoint])
@@ -162,6 +166,9 @@ class HealingTrainer(Trainer):
             _refuse_own_groups(self.args.optim, optimizer, options)
             self.optimizer_cls_and_kwargs = (optimizer, options | {"params": groups})
         return super().create_optimizer(model)
+
+    def _clip_grad_norm(self, model):
+        return super()._clip_grad_norm(model) if self.clip is None else self.clip(model)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # What a strategy adds is for training; the loss of an evaluation stays the task's. A copy goes on, because
@@ -228,7 +235,21 @@ class HealingTrainer(Trainer):
         )
         if self.is_in_train:
             self.predicted.keep(metric_key_prefix, self.state.global_step, output.predictions)
+            self.evaluated.keep(metric_key_prefix, self.state.global_step, output)
         return output
+
+    def chosen_evaluation(self, split):
+        """What the evaluation of the chosen epoch gave in training: of "eval", or of "scored".
+
+        Returns:
+            PredictionOutput: its metrics begin with the name of the split. None where it has to be evaluated once
+            more: the strategy changes the model at the end, the evaluation after training is in another precision,
+            the checkpoint is of an earlier version, or there are processes that might not all see its folder.
+        """
+        args = self.args
+        if self.strategy.changes_at_end or args.fp16_full_eval or args.bf16_full_eval or args.world_size > 1:
+            return None
+        return evaluation_in(self.state.best_model_checkpoint, split)
 
     def training_step(self, *args, **kwargs):
         # Every process stops at the same step: one that went on alone would wait for the others for ever.

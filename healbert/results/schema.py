@@ -11,6 +11,7 @@ STAGES = ("damaged", "healed", "last", "dev", "test")
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
 TEACHERS = ".teachers"  # beside runs: intact models that others learn from
+DAMAGED = ".damaged"  # beside the runs of a sweep: scores of damaged models from which several of them start
 TEXT_STAGE = "text_stage"  # in a run's folder while it is going: checkpoints of training on --heal_text
 # settings.json is written before training, so that a restart knows what the folder is of.
 RUN_FILES = (

@@ -12,7 +12,8 @@ class Task:
     ``dataset`` and ``config`` are what `datasets.load_dataset` takes; ``evaluation`` is the labelled split
     that scores are reported on; ``recipe`` holds settings that replace the general defaults for this task.
     ``label_names`` serves datasets whose labels are plain integers; ``type`` is a name in `types.TASK_TYPES`;
-    ``language`` is that of the texts, for model cards; ``called`` says what the user calls a split, for messages.
+    ``language`` is that of the texts, for model cards; ``called`` says what the user calls a split, for messages;
+    ``examples`` is how many train has, where that is known beforehand: the longest runs of a sweep begin first.
     """
 
     dataset: str
@@ -25,14 +26,15 @@ class Task:
     type: str = "classification"
     language: str | None = None
     called: dict = dataclasses.field(default_factory=dict)
+    examples: int | None = None
 
     def call(self, split):
         """What messages call a split: the flag that names its file, or its name in the source."""
         return self.called.get(split, split)
 
 
-def _glue(config, *text, evaluation="validation"):
-    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation)
+def _glue(config, *text, examples, evaluation="validation"):
+    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation, examples=examples)
 
 
 EMBEDDED_TASK = "docstrings"
@@ -55,13 +57,14 @@ BUILT_IN = {
         recipe={"learning_rate": 2e-4, "num_train_epochs": 4, "per_device_train_batch_size": 32},
     ),
     # The six of the paper (arXiv 2406.14459). Where there is no labelled validation split, test is evaluated.
-    "sst2": Task("stanfordnlp/sst2", text=("sentence",)),
-    "imdb": Task("stanfordnlp/imdb", evaluation="test"),
-    "ag_news": Task("fancyzhx/ag_news", evaluation="test"),
-    "emotion": Task("dair-ai/emotion", "split"),
-    "dbpedia_14": Task("fancyzhx/dbpedia_14", text=("content",), evaluation="test"),
+    "sst2": Task("stanfordnlp/sst2", text=("sentence",), examples=67_349),
+    "imdb": Task("stanfordnlp/imdb", evaluation="test", examples=25_000),
+    "ag_news": Task("fancyzhx/ag_news", evaluation="test", examples=120_000),
+    "emotion": Task("dair-ai/emotion", "split", examples=16_000),
+    "dbpedia_14": Task("fancyzhx/dbpedia_14", text=("content",), evaluation="test", examples=560_000),
     "twitter_financial_news_topic": Task(
         "zeroshot/twitter-financial-news-topic",
+        examples=16_990,
         label_names=(
             "Analyst Update",
             "Fed | Central Banks",
@@ -86,13 +89,13 @@ BUILT_IN = {
         ),
     ),
     # The other classification tasks of GLUE; pairs of sentences are encoded as pairs.
-    "cola": _glue("cola", "sentence"),
-    "mnli": _glue("mnli", "premise", "hypothesis", evaluation="validation_matched"),
-    "mrpc": _glue("mrpc", "sentence1", "sentence2"),
-    "qnli": _glue("qnli", "question", "sentence"),
-    "qqp": _glue("qqp", "question1", "question2"),
-    "rte": _glue("rte", "sentence1", "sentence2"),
-    "wnli": _glue("wnli", "sentence1", "sentence2"),
+    "cola": _glue("cola", "sentence", examples=8_551),
+    "mnli": _glue("mnli", "premise", "hypothesis", examples=392_702, evaluation="validation_matched"),
+    "mrpc": _glue("mrpc", "sentence1", "sentence2", examples=3_668),
+    "qnli": _glue("qnli", "question", "sentence", examples=104_743),
+    "qqp": _glue("qqp", "question1", "question2", examples=363_846),
+    "rte": _glue("rte", "sentence1", "sentence2", examples=2_490),
+    "wnli": _glue("wnli", "sentence1", "sentence2", examples=635),
 }
 
 

@@ -1,6 +1,7 @@
 """What this process may use of the machine, and how."""
 
 import ctypes
+import functools
 import os
 import platform
 
@@ -8,6 +9,31 @@ import platform
 def cpu_cores():
     """The number of CPU cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def cpu_name():
+    """What this machine's processor calls itself."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            named = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    except OSError:  # no Linux
+        named = []
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def multiplies_bf16(use_cpu=False):
+    """Whether the device of this process multiplies bfloat16 in hardware: on others it takes longer than float32.
+
+    Args:
+        use_cpu: whether a GPU is left alone.
+    """
+    import torch
+
+    if torch.cuda.is_available() and not use_cpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def keep_freed_memory():

@@ -97,6 +97,7 @@ WHY_NOT = {
 # Settings that count by what they stand for, and where in the identity.
 STAND_FOR = {
     "bf16": "precision",
+    "precision": "precision",
     "config_name": "sources: the fingerprint of the configuration",
     "data_root": "sources: the fingerprint of the data",
     "data_revision": "sources: the fingerprint of the data",

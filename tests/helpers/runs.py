@@ -26,8 +26,8 @@ STEPS = 12  # of an epoch: 96 examples in batches of 8
 METRICS = ("f1_weighted", "accuracy", "f1_macro", "loss")
 
 
-def run_with(settings, **more):
-    return run_experiment(make_arguments(**settings | more))
+def run_with(settings, cache=None, **more):
+    return run_experiment(make_arguments(**settings | more), cache)
 
 
 def read(folder, name="results.json"):

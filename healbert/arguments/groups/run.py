@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import field
 
+from ...healing.fast import ALL, FAST_PATHS, fast_path_names
 from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
 from ...tasks.texts import check_text_file
@@ -36,6 +37,13 @@ class RunArguments:
             "help": "Pass frozen layers at the bottom once, without dropout, and take what they gave in every epoch."
         },
     )
+    fast_paths: str = field(
+        default=ALL,
+        metadata={
+            "help": f"Ways to do less work for the same result: {', '.join(sorted(FAST_PATHS))}, with commas between "
+            "them, or none. Each is used where it is right. Default: all."
+        },
+    )
     teacher: str | None = field(
         default=None,
         metadata={"help": "Classifier that distill learns from (folder or Hub id). Default: the intact run's model."},
@@ -61,6 +69,13 @@ class RunArguments:
     overwrite_output_dir: bool = field(
         default=False, metadata={"help": "Run again even if the results folder holds a finished run."}
     )
+    precision: str | None = field(
+        default=None,
+        metadata={
+            "help": "float32, bf16, fp16; auto: bf16 where this device multiplies it in hardware, else float32. "
+            "Default: float32, or what --bf16, --fp16 or accelerate launch say."
+        },
+    )
     torch_num_threads: int | None = field(
         default=None, metadata={"help": "CPU threads per process. Default: the machine's cores shared out."}
     )
@@ -74,6 +89,7 @@ class RunArguments:
 
     def __post_init__(self):
         self.healing = ",".join(strategy_names(self.healing))  # the same ones in another order are the same run
+        self.fast_paths = fast_path_names(self.fast_paths)
         self._check_supplies(self.strategy())
         check_choice("selection", self.selection, SELECTIONS)
         if not 0 < self.dev_fraction < 1:
