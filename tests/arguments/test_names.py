@@ -40,8 +40,8 @@ RECORDED_TRAINING_2 = {
     "distilled": ({"healing": "distill"}, "6b378bf65ff9"),
 }
 
-# The others were recorded before training had fast paths; without them, a run is still the one that it was. A linear probe
-# trains without them whatever is asked for.
+# The others were recorded before training had fast paths: a run without them has still that name, and so has a linear
+# probe, which trains without them whatever is asked for.
 PLAIN = {"fast_paths": "none"}
 
 
