@@ -22,7 +22,7 @@ class Predictions:
         self._read, self._resampled, self._drawn, self._steps = {}, {}, {}, {}
 
     def of(self, run):
-        """(ids, labels, predictions), each (examples,) and sorted by id, or None."""
+        """(ids, labels, predictions), each (examples,) and sorted by id, or None; a label may be a list."""
         if run not in self._read:
             self._read[run] = self._load(run)
         return self._read[run]
@@ -75,7 +75,7 @@ class Predictions:
 
     def _examples(self, run):
         read = self.of(run)
-        return None if read is None else hash((read[0].tobytes(), read[1].tobytes()))
+        return None if read is None else hash((read[0].tobytes(), _bytes_of(read[1])))
 
     def _resample(self, run):
         if run not in self._resampled:
@@ -88,7 +88,7 @@ class Predictions:
         return self.of(run) is not None and bool(self._steps[run])
 
     def every_epoch(self, run, name="predictions.parquet"):
-        """What every epoch of a run that keeps it predicted: labels (examples,), and classes (epochs, examples).
+        """What every epoch of a run that keeps it predicted: labels (examples,), and predictions (epochs, examples).
 
         Args:
             name: the file: of the evaluation split, or of the part of train that chooses.
@@ -97,8 +97,10 @@ class Predictions:
 
         table = pyarrow.parquet.read_table(run.folder / name, columns=["id", "label", *self._steps[run]])
         order = np.argsort(table["id"].to_numpy(), kind="stable")
-        labels, *epochs = (table[column].to_numpy()[order].astype(np.int32) for column in ("label", *self._steps[run]))
-        return labels, np.array(epochs)
+        labels, *epochs = (table[column].to_numpy()[order] for column in ("label", *self._steps[run]))
+        if classes_of(run):
+            labels, *epochs = (column.astype(np.int32) for column in (labels, *epochs))
+        return labels, epochs
 
     def counts(self, examples):
         """How often each of so many examples is drawn in each resample: (examples, resamples)."""
@@ -110,7 +112,7 @@ class Predictions:
 
     def confusion(self, runs):
         """Counts (label, prediction) summed over the runs that have predictions; None without, or of other classes."""
-        kinds = {tuple(run.part("task").get("label_names") or ()) for run in runs}
+        kinds = {tuple(run.part("task").get("label_names") or ()) if classes_of(run) else () for run in runs}
         if len(kinds) > 1 or () in kinds:
             return None
         classes = len(kinds.pop())
@@ -136,8 +138,14 @@ def _steps(run, names):
 
 
 def classes_of(run):
-    """How many labels a run's task has; 0 of a task without."""
-    return len(run.part("task").get("label_names") or ())
+    """How many classes a run's task has; 0 where a label is not one of them."""
+    kind = TASK_TYPES.get(run.metric.task_type)
+    return len(run.part("task").get("label_names") or ()) if kind is None or kind.one_class else 0
+
+
+def _bytes_of(labels):
+    """What tells labels (examples,) from others; of lists, their values."""
+    return labels.tobytes() if labels.dtype.kind != "O" else str([np.asarray(label).tolist() for label in labels])
 
 
 def _wrong(run, ids, labels, predicted):

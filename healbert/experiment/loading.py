@@ -11,10 +11,11 @@ from ..damage.receipt import quick_digest
 from ..healing.head import classification_layer
 from ..healing.requirements import check_optional
 from ..healing.samplers import token_lengths
-from ..models.loading import describe_model, load_model, load_tokenizer, longest_text
+from ..models.loading import describe_model, load_config, load_model, load_tokenizer, longest_text
 from ..models.vocabulary import fit_vocabulary, highest_id
 from ..probing.tsne import check_tsne
 from ..tasks.load import load_task, tokenize
+from ..tasks.types import check_head
 from ..utils.errors import UserError
 
 
@@ -66,8 +67,10 @@ def load(arguments, cache):
 
     def pretrained():
         set_seed(seed)  # the head's initialisation
-        names, padding = task.label_names, tokenizer.pad_token_id
-        model = load_model(arguments.model, names, padding, sources.model, task.type.auto_class)
+        kind, padding = task.type, tokenizer.pad_token_id
+        check_head(load_config(sources.model), kind, sources.model.name)
+        head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
+        model = load_model(arguments.model, *head)
         resized = fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
         found = describe_model(model, sources.model.name, sources.model.commit)
         return model, found | ({"resized_embeddings": resized} if resized else {})

@@ -53,7 +53,7 @@ class Experiment:
         self.frozen = None  # what passes frozen layers once, where asked for
         self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
         self.text = self._encoded_text()
-        self.receipt = self.change = self.damaged_by = None
+        self.receipt = self.change = self.damaged_by = self.by_label = None
 
     def _encoded_text(self):
         source = self.arguments.sources.text
@@ -110,6 +110,7 @@ class Experiment:
             "collapsed": collapsed,
             "metrics": self.metrics,
             **({"damaged_by": self.damaged_by} if self.damaged_by else {}),
+            **({"by_label": self.by_label} if self.by_label else {}),
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
@@ -148,6 +149,7 @@ class Experiment:
             args=self.strategy.adjusted(without_services(self.arguments.training)),
             **_datasets(splits),
             compute_metrics=self.kind.compute_metrics,
+            preprocess_logits_for_metrics=self.kind.reduce,
             predictions=self.kind.predictions,
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
@@ -224,7 +226,10 @@ class Experiment:
         else:
             self.metrics["healed"], output = self._predict("evaluation", "healed")
         every = self.trainer.predicted.of(split)
-        self._write_predictions("evaluation", output, "predictions.parquet", by_step(every))
+        self._write_predictions("evaluation", output, "predictions.parquet", by_step(every, self.kind.column))
+        if not self.kind.one_class:  # of classes, predictions.parquet says it
+            sides = (self.kind.column(side) for side in (self.kind.predictions(output.predictions), output.label_ids))
+            self.by_label = self.kind.by_label(*sides, self.task.label_names)
         if "test" in self.splits:
             self._predict_test()
         score = self.metrics["healed"][self.kind.primary_metric]
@@ -247,8 +252,8 @@ class Experiment:
         """What each evaluation predicted of the part that chooses among them, of which Trainer's outputs are gone."""
         every, rows = self.trainer.predicted.of("eval"), self.task.splits["dev"]
         if best["step"] in every and self.trainer.is_world_process_zero():
-            chosen = {"id": rows["id"], "label": rows["label"], "prediction": every[best["step"]]}
-            write_table(self.output_dir / "predictions_dev.parquet", chosen | by_step(every))
+            chosen = {"id": rows["id"], "label": rows["label"], "prediction": self.kind.column(every[best["step"]])}
+            write_table(self.output_dir / "predictions_dev.parquet", chosen | by_step(every, self.kind.column))
 
     def _last(self, last, best):
         """The last epoch's scores on the evaluation split; None where the run ended before it could be scored."""

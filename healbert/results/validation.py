@@ -155,6 +155,8 @@ CHECKS = {
     "task.label_names.*": ("text", _of(str)),
     "task.type": MAYBE_TEXT,
     "task.primary_metric": MAYBE_TEXT,
+    "task.baseline": ("an object", _or_none(_of(dict))),
+    "task.baseline.*": MAYBE_TEXT,
     "task.metrics.*.title": MAYBE_TEXT,
     "task.metrics.*.greater_is_better": ("true or false", _or_none(_of(bool))),
     "task.fingerprint": MAYBE_TEXT,

@@ -31,8 +31,12 @@ class Task:
         return self.called.get(split, split)
 
 
-def _glue(config, *text, evaluation="validation"):
-    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation)
+def _glue(config, *text, evaluation="validation", **more):
+    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation, **more)
+
+
+def _tagged(dataset):
+    return Task(dataset, text=("tokens",), label="ner_tags", type="token_classification")
 
 
 EMBEDDED_TASK = "docstrings"
@@ -93,10 +97,13 @@ BUILT_IN = {
     "qqp": _glue("qqp", "question1", "question2"),
     "rte": _glue("rte", "sentence1", "sentence2"),
     "wnli": _glue("wnli", "sentence1", "sentence2"),
+    # Other types.
+    "stsb": _glue("stsb", "sentence1", "sentence2", type="regression"),
+    "go_emotions": Task("google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label"),
+    "conll2003": _tagged("lhoestq/conll2003"),
+    "wnut_17": _tagged("manu/wnut_17"),
 }
 
 
 for _name, _task in BUILT_IN.items():
     TASKS.add(_name, dataclasses.replace(_task, language="en"))
-
-REGRESSION_TASKS = ("stsb",)

@@ -173,8 +173,10 @@ def test_what_is_none_is_refused(kind, thing, named):
 
 
 def test_tables_hold_what_ships():
-    assert list(TASK_TYPES) == ["classification"] and list(METRICS) == ["f1_weighted", "accuracy", "f1_macro"]
-    assert {task.type for task in TASKS.values()} == {"classification"}
+    assert set(TASK_TYPES) == {"classification", "multi_label", "regression", "token_classification"}
+    assert list(task_type().metrics()) == ["f1_weighted", "accuracy", "f1_macro"]
+    assert {kind for metric in METRICS.values() for kind in metric.task_types} == set(TASK_TYPES)
+    assert {task.type for task in TASKS.values()} == set(TASK_TYPES)
 
 
 @pytest.mark.parametrize(
