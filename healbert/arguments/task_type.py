@@ -5,7 +5,7 @@ import dataclasses
 from ..healing.strategies import STRATEGIES, strategy_names
 from ..tasks.guess import guess_type, own_type
 from ..tasks.source import DataSource
-from ..tasks.types import task_type
+from ..tasks.types import TaskType, task_type
 from ..utils.errors import UserError
 from .groups import DataArguments, ModelArguments
 
@@ -52,5 +52,10 @@ def check_fits(arguments):
             raise UserError(
                 f"{flag} needs one vector for each text, and a task of type {kind.name} has none; leave it out"
             )
+    severity = arguments.corruption.severity()
+    if severity and severity.metric == "kl" and type(kind).divergence is TaskType.divergence:
+        raise UserError(
+            f"--match_severity kl compares distributions, and a task of type {kind.name} has none; use f1_drop"
+        )
     if features.tsne and not kind.one_class:
         raise UserError(f"--tsne pictures classes, and a task of type {kind.name} has none; leave it out")

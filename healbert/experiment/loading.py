@@ -17,6 +17,7 @@ from ..probing.tsne import check_tsne
 from ..tasks.load import load_task, tokenize
 from ..tasks.types import check_head
 from ..utils.errors import UserError
+from .language_head import give_head
 
 
 class LoadCache:
@@ -65,15 +66,21 @@ def load(arguments, cache):
 
     task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
 
-    def pretrained():
-        set_seed(seed)  # the head's initialisation
+    def loaded():
         kind, padding = task.type, tokenizer.pad_token_id
         check_head(load_config(sources.model), kind, sources.model.name)
         head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
         model = load_model(arguments.model, *head)
-        resized = fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
+        return model, fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
+
+    def pretrained():
+        set_seed(seed)  # the head's initialisation
+        model, resized = loaded()
         found = describe_model(model, sources.model.name, sources.model.commit)
-        return model, found | ({"resized_embeddings": resized} if resized else {})
+        found |= {"resized_embeddings": resized} if resized else {}
+        if task.type.own_head and model.head_was != "own":
+            model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
+        return model, found
 
     model, description = cache.get("model", [*key, seed], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact

@@ -28,14 +28,15 @@ def prepare_head(experiment, wants_probe):
     Raises:
         UserError: if the model was trained for other labels, or no probe can be trained.
     """
-    if wants_probe or experiment.model.head_was == "missing":
+    if wants_probe or (experiment.model.head_was == "missing" and not experiment.kind.own_head):
         if not experiment.kind.one_class:
             raise UserError(
                 f"a linear probe is trained for classes, and a task of type {experiment.kind.name} has none: scan a "
                 "model with a head of its own for the task, such as that of a run with --save_model"
             )
         return {"head": "linear_probe"} | _fit_probe(experiment)
-    _require_labels(experiment)
+    if not experiment.kind.own_head:
+        _require_labels(experiment)
     return {"head": "own"}
 
 

@@ -151,6 +151,7 @@ class Experiment:
             compute_metrics=self.kind.compute_metrics,
             preprocess_logits_for_metrics=self.kind.reduce,
             predictions=self.kind.predictions,
+            training_inputs=self.kind.training_inputs(self.tokenizer, self.arguments.training.seed),
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
         if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:
@@ -226,10 +227,9 @@ class Experiment:
         else:
             self.metrics["healed"], output = self._predict("evaluation", "healed")
         every = self.trainer.predicted.of(split)
-        self._write_predictions("evaluation", output, "predictions.parquet", by_step(every, self.kind.column))
-        if not self.kind.one_class:  # of classes, predictions.parquet says it
-            sides = (self.kind.column(side) for side in (self.kind.predictions(output.predictions), output.label_ids))
-            self.by_label = self.kind.by_label(*sides, self.task.label_names)
+        found = self._write_predictions("evaluation", output, "predictions.parquet", by_step(every, self.kind.column))
+        if not self.kind.one_class:  # of classes, the file says it
+            self.by_label = self.kind.by_label(found["prediction"], found["label"], self.task.label_names)
         if "test" in self.splits:
             self._predict_test()
         score = self.metrics["healed"][self.kind.primary_metric]
@@ -243,10 +243,10 @@ class Experiment:
         self._write_predictions("test", output, "predictions_test.parquet", named)
 
     def _write_predictions(self, split, output, file_name, more=()):
+        found = self.kind.prediction_columns(self.task.splits[split]["id"], output.label_ids, output.predictions)
         if self.trainer.is_world_process_zero():
-            ids = self.task.splits[split]["id"]
-            found = self.kind.prediction_columns(ids, output.label_ids, output.predictions)
             write_table(self.output_dir / file_name, found | dict(more))
+        return found
 
     def _write_dev_predictions(self, best):
         """What each evaluation predicted of the part that chooses among them, of which Trainer's outputs are gone."""

@@ -168,8 +168,9 @@ def empty_model(arguments, source=None):
 
 def _own_head(name, labels, options, auto_class):
     config = options["config"]
-    config.num_labels = len(labels["id2label"])
-    config.id2label, config.label2id = labels["id2label"], labels["label2id"]
+    if labels["id2label"]:  # a language model has none
+        config.num_labels = len(labels["id2label"])
+        config.id2label, config.label2id = labels["id2label"], labels["label2id"]
     return auto_class.from_pretrained(name, **options)
 
 

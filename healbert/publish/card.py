@@ -140,7 +140,7 @@ def _warning(damaged):
         return "The intact model of an experiment on damaged ones: nothing was damaged here."
     return (
         "> **This model was damaged on purpose.** Part of a pretrained encoder was overwritten with random values, and "
-        "fine-tuning then had to heal it. It is a specimen for research on robustness, not a good classifier."
+        "fine-tuning then had to heal it. It is a specimen for research on robustness, not a good model."
     )
 
 

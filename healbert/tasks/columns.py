@@ -42,7 +42,8 @@ def find_columns(raw, task, data):
     """
     found, train = raw["train"].column_names, task.call("train")
     label = data.label_column_name or task.label
-    require_column(train, "label", label, found, "; name it with --label_column_name")
+    remedy = "; name it with --label_column_name (text alone: --task_type masked_lm or causal_lm)"
+    require_column(train, "label", label, found, remedy)
     text = named_columns(data.text_column_names) or list(task.text)
     text = text or _guess_text_column(raw["train"], label)
     for column in text:
@@ -52,6 +53,22 @@ def find_columns(raw, task, data):
     if len(text) > 2:
         raise UserError(f"--text_column_names names {len(text)} columns; one, or two for pairs, are supported")
     return text, label
+
+
+def find_text_column(raw, task, data):
+    """The text column of data whose labels do not count: as named, the task's, or as guessed.
+
+    Args: as of `find_columns`.
+
+    Raises:
+        UserError: if it is missing, not certain, or not one.
+    """
+    rows, train = raw["train"], task.call("train")
+    found = named_columns(data.text_column_names) or list(task.text) or _guess_text_column(rows, None)
+    if len(found) > 1:
+        raise UserError(f"columns {_quoted(found)} are texts; name one of them with --text_column_names")
+    require_column(train, "text", found[0], rows.column_names, "; name it with --text_column_names")
+    return found[0]
 
 
 def named_columns(value):

@@ -116,7 +116,7 @@ def tokenize(task, tokenizer, data):
         data: `DataArguments` (max_seq_length, pad_to_max_length, preprocessing_num_workers, overwrite_cache).
     """
     for split, rows in task.splits.items():
-        encode, columns = task.type.encode(rows, tokenizer, data)
+        encode, columns = task.type.encode_split(split, rows, tokenizer, data)
         task.splits[split] = rows.map(
             encode,
             batched=True,

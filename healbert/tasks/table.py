@@ -100,6 +100,7 @@ BUILT_IN = {
     # Other types.
     "stsb": _glue("stsb", "sentence1", "sentence2", type="regression"),
     "go_emotions": Task("google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label"),
+    "wikitext": Task("Salesforce/wikitext", "wikitext-2-raw-v1", type="masked_lm"),
     "conll2003": _tagged("lhoestq/conll2003"),
     "wnut_17": _tagged("manu/wnut_17"),
 }

@@ -15,6 +15,7 @@ GLUE_TASKS = "cola mnli mrpc qnli qqp rte wnli".split()
 OTHER_TYPES = {
     "stsb": "regression",
     "go_emotions": "multi_label",
+    "wikitext": "masked_lm",
     "conll2003": "token_classification",
     "wnut_17": "token_classification",
 }

@@ -187,6 +187,10 @@ def test_bad_rows_are_refused(load, tmp_path, tokens, tags, message):
         ({"pooling": "mean"}, "--pooling mean needs one vector"),
         ({"probe_layers": "all"}, "--probe_layers needs one vector"),
         ({"tsne": True}, "--tsne pictures classes"),
+        (
+            {"match_severity": "kl=0.1", "corrupt_method": "gaussian_noise"},
+            "--match_severity kl compares distributions",
+        ),
     ],
 )
 def test_what_needs_one_answer_for_a_text_is_refused(run_flags, files, flags, message):

@@ -3,7 +3,13 @@
 import transformers
 
 from ...utils.errors import UserError, check_choice
-from . import classification, multi_label, regression, token_classification  # noqa: F401 - they register themselves
+from . import (  # noqa: F401 - they register themselves
+    classification,
+    language_modelling,
+    multi_label,
+    regression,
+    token_classification,
+)
 from .base import TASK_TYPES, TaskType
 
 __all__ = ["TASK_TYPES", "TaskType", "check_head", "task_type"]

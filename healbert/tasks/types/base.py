@@ -101,11 +101,22 @@ class TaskType:
         """
         raise NotImplementedError
 
+    def encode_split(self, split, rows, tokenizer, data):
+        """`encode` of the split called ``split``, for types whose training examples are others than those scored."""
+        return self.encode(rows, tokenizer, data)
+
     def check_encoded(self, rows, split):
         """Warns of what is lost of a split (its name is ``split``) that `encode` has gone over."""
 
     def collator(self, tokenizer):
         """What makes a batch of encoded examples; None for Trainer's default."""
+        return
+
+    def training_inputs(self, tokenizer, seed):
+        """What a training batch goes through before the model: function(inputs, epoch) -> inputs; None: nothing.
+
+        What it draws may depend on its arguments and ``seed`` alone: runs are resumed.
+        """
         return
 
     # From a model's outputs to figures.

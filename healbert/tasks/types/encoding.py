@@ -1,5 +1,7 @@
 """Texts to tokens, tokens to batches, and a model's outputs to arrays: what several types have in common."""
 
+import copy
+
 from ...utils.errors import UserError
 from ..columns import text_columns
 
@@ -63,11 +65,19 @@ def split_into_words(tokenizer):
 
 
 class LabelledPieces:
-    """Makes a batch of examples that have a label for each token, in ``labels``; what ``label`` holds stays out."""
+    """Makes a batch of examples that have a label for each token, in ``labels``; what ``label`` holds stays out.
 
-    def __init__(self, tokenizer):
+    Args:
+        tokenizer: says how a batch is padded.
+        side: on which side, if it is not the tokenizer's.
+    """
+
+    def __init__(self, tokenizer, side=None):
         from transformers import DataCollatorForTokenClassification
 
+        if side not in (None, tokenizer.padding_side):
+            tokenizer = copy.deepcopy(tokenizer)
+            tokenizer.padding_side = side
         self.collate = DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
 
     def __call__(self, rows):
