@@ -8,7 +8,7 @@ import healbert
 ROOT = pathlib.Path(healbert.__file__).parent
 # From the top of the house to its ground floor; a package may import from those that come after it.
 FLOORS = (
-    *("cli", "sweep", "report", "publish", "experiment", "analysis", "arguments", "probing"),
+    *("cli", "bench", "sweep", "report", "publish", "experiment", "analysis", "arguments", "probing"),
     *("healing", "damage", "tasks", "models", "results", "hub", "tracking", "utils"),
 )
 

@@ -2,13 +2,15 @@
 
 import dataclasses
 
-from .collect import Study, collect
+from .collect import Study, collect, collect_runs
 from .contrasts import costs
 from .entries import Results
-from .paper import read_paper, stand_beside
+from .pairs import Pair, pair_of
+from .paper import stand_beside
 from .predictions import Predictions
 from .projections import Projections
-from .verdicts import LETTERS, by_claim, judge
+from .texts import Texts
+from .verdicts import by_claim, judge
 
 
 @dataclasses.dataclass
@@ -59,6 +61,8 @@ class Analysis:
         projections: `Projections`, which lays out features by t-SNE when it is asked.
         seed: of the resampled examples, of permutations and of t-SNE.
         margin: the difference of scores below which none counts in verdicts; None: each metric's own.
+        pair: `Pair` of the two runs that were named to be compared, or None.
+        texts: `Texts`, which finds the texts of examples when it is asked.
     """
 
     study: Study
@@ -67,6 +71,8 @@ class Analysis:
     projections: Projections
     seed: int = 0
     margin: float | None = None
+    pair: Pair | None = None
+    texts: Texts = dataclasses.field(default_factory=Texts)
 
     @property
     def verdicts(self):
@@ -89,25 +95,27 @@ def analyse(directory, seed=0, margin=None, paper=None):
     """Reads the runs at or under a folder and compares them.
 
     Args:
-        directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
+        directory: a results folder: of one run, of a sweep, finished or half finished, or of several; or a list of the
+            folders of two runs, which are compared with each other.
         seed: of the resampled examples, of permutations and of t-SNE.
         margin: the difference of scores below which none counts in verdicts; default: each metric's own.
-        paper: a file of the paper's own figures, see `paper.read_paper`.
+        paper: the paper's own figures, as `paper.read_paper` gives them; default: none.
 
     Returns:
         Analysis.
 
     Raises:
-        UserError: if it is no folder, or holds no finished run, or ``paper`` cannot be used.
+        UserError: if it is no folder, or holds no finished run, or two runs cannot be compared.
     """
-    figures = read_paper(paper, LETTERS) if paper else {}
-    study = collect(directory)
+    two = isinstance(directory, (list, tuple))
+    study = collect_runs(directory) if two else collect(directory)
     predictions = Predictions(seed)
+    pair = pair_of(study.runs, predictions) if two else None
     all_results = [Results(group) for group in study.groups]
     verdicts = judge(all_results, predictions, seed, margin)  # of all groups at once: p-values are corrected together
-    stand_beside(verdicts, figures)
+    stand_beside(verdicts, paper or {})
     groups = [
         GroupAnalysis(number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group])
         for number, results in enumerate(all_results, 1)
     ]
-    return Analysis(study, groups, predictions, Projections(seed), seed, margin)
+    return Analysis(study, groups, predictions, Projections(seed), seed, margin, pair)

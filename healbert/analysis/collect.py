@@ -4,12 +4,13 @@ import collections
 import dataclasses
 import functools
 import json
+import os
 import pathlib
 import re
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.plans import planned_runs, read_plans
-from ..results.read import read_runs, read_scans
+from ..results.read import read_runs, read_scans, read_sound
 from ..results.schema import count_teachers, is_damage, methods_of, place_of, source_name
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
@@ -58,6 +59,7 @@ class Run:
     results: dict
     dataset: str = ""
     metric: Metric = UNKNOWN  # that of other runs of its dataset where it failed too soon to say
+    number: int = 0  # its place among the study's runs
 
     @property
     def config(self):
@@ -181,6 +183,26 @@ def collect(directory):
     return Study(directory, runs, _group(runs), unfinished, unreadable, *beside)
 
 
+def collect_runs(folders):
+    """The `Study` of some runs alone; each is named by its path below the folder that holds them all.
+
+    Raises:
+        UserError: if one of the folders holds no finished run.
+    """
+    runs = []
+    above = pathlib.Path(os.path.commonpath([folder.resolve().parent for folder in folders]))
+    for folder in folders:
+        try:
+            runs.append(Run(folder, _below(folder.resolve(), above), read_sound(folder)))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UserError(f"{folder} holds no finished run (no results.json); name two runs") from error
+        except (ValueError, OSError) as error:
+            raise UserError(f"{folder}: {error}") from error
+    _name_datasets(runs)
+    _name_metrics(runs)
+    return Study(above, runs, _group(runs), [], [])
+
+
 def _below(folder, directory):
     return "." if folder == directory else folder.relative_to(directory).as_posix()
 
@@ -202,7 +224,8 @@ def _name_datasets(runs):
     for run in runs:
         if keys[run] not in by_name[source_name(run.config)]:
             by_name[source_name(run.config)].append(keys[run])
-    for run in runs:
+    for number, run in enumerate(runs):
+        run.number = number
         name = source_name(run.config)
         same = by_name[name]
         differing = [i for i in range(len(DATA)) if len({key[i] for key in same}) > 1]

@@ -121,6 +121,11 @@ class Results:
         """The same, turned so that more is better: what contrasts are made of."""
         return {key: self.metric.sign * score for key, score in self.scores(dataset, damage, stage).items()}
 
+    def numbers(self, datasets, damages):
+        """The numbers of the runs that count for some datasets under some damages: a list."""
+        found = [entry for dataset in datasets for damage in damages if (entry := self.get(dataset, damage))]
+        return [run.number for entry in found for run in entry.counted]
+
     def damages_of(self, dataset):
         return [damage for damage in self.damages if (dataset, damage) in self.entries]
 

@@ -19,12 +19,14 @@ class KindOfDamage:
         group: the `Group` that its runs are in.
         costs: {dataset, or None for all of them together: `Cost`}.
         severity: {dataset: {name in `SEVERITY`: mean over runs, None where runs do not say}}.
+        runs: {dataset, or None for all of them: numbers of the runs}.
     """
 
     label: str
     group: object
     costs: dict
     severity: dict
+    runs: dict
 
     @property
     def lost(self):
@@ -52,7 +54,8 @@ def _kind(analysed, damage):
     group = analysed.group
     costs = {cost.dataset: cost for cost in analysed.costs if cost.damage == damage}
     severity = {dataset: _severity(analysed.results.get(dataset, damage)) for dataset in costs if dataset is not None}
-    return KindOfDamage(_label(group, damage), group, costs, severity)
+    runs = {name: analysed.results.numbers(severity if name is None else [name], [damage]) for name in costs}
+    return KindOfDamage(_label(group, damage), group, costs, severity, runs)
 
 
 def _label(group, damage):

@@ -20,7 +20,8 @@ APART = ("healing", "healing_options", "heal_text", "teacher", "reuse_frozen")
 class Strategy:
     """One way to heal one damage of one dataset: its scores by seed, and its mean costs by name.
 
-    ``fronts`` are the names of the costs by which no other is as good and cheaper, or better and as cheap.
+    ``fronts`` are the names of the costs by which no other is as good and cheaper, or better and as cheap; ``runs`` the
+    numbers of its runs.
     """
 
     group: object
@@ -29,6 +30,7 @@ class Strategy:
     scores: dict
     costs: dict
     fronts: set
+    runs: list
 
     @property
     def score(self):
@@ -61,7 +63,8 @@ def _at(family, dataset, damage):
         if entry and entry.values:
             runs = [run for members in entry.runs.values() for run in members]
             costs = {name: mean([cost(run.part("healing")) for run in runs]) for name, (_, cost) in COSTS.items()}
-            ways.append(Strategy(analysed.group, _name(analysed.group), entry.rate, entry.scores(), costs, set()))
+            what = analysed.group, _name(analysed.group), entry.rate
+            ways.append(Strategy(*what, entry.scores(), costs, set(), [run.number for run in runs]))
     for cost in COSTS:
         known = [way for way in ways if way.costs[cost] is not None]
         on = front([(way.costs[cost], family.metric.sign * way.score) for way in known])

@@ -14,7 +14,10 @@ class Projections:
         self.seed, self.problems, self._found = seed, [], {}
 
     def of(self, run):
-        """(`FeatureFile`, chosen examples, points (examples, 2)) of a run, or None."""
+        """(`FeatureFile`, chosen examples, points (examples, 2), "") of a run, or None.
+
+        In place of the last two stand None and why there is no picture, where points are too few for one.
+        """
         if run not in self._found:
             self._found[run] = self._project(run)
         return self._found[run]
@@ -23,7 +26,7 @@ class Projections:
         from threadpoolctl import threadpool_limits
 
         from ..probing.feature_file import FeatureFile
-        from ..probing.tsne import check_tsne, embed
+        from ..probing.tsne import check_tsne, embed, why_not
 
         try:
             file = FeatureFile.read(run.folder / "features.npz")
@@ -35,8 +38,11 @@ class Projections:
         except UserError as error:
             self.problems.append((run.name, str(error).replace(str(run.folder) + "/", "")))
             return None
+        features = file.stages["healed"][chosen]
+        if note := why_not(features, file.labels[chosen], perplexity):
+            return file, chosen, None, note
         with threadpool_limits(1):  # so few points are laid out sooner by one thread
-            return file, chosen, embed(file.stages["healed"][chosen], perplexity, self.seed)
+            return file, chosen, embed(features, perplexity, self.seed), ""
 
     def _choose(self, examples):
         if examples <= TSNE_EXAMPLES:

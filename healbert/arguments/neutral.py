@@ -48,10 +48,15 @@ def _damages_nothing(settings):
     return settings.get("corrupt_level") == 0
 
 
+def _trains_plainly(settings):
+    return settings.get("fast_paths") == "none" or "linear_probe" in str(settings.get("healing"))
+
+
 # Settings that have no effect as long as another one is off: name -> function(settings) that says so.
 IDLE = {
     "dev_fraction": lambda settings: settings.get("selection") != "dev",
     "eval_steps": lambda settings: settings.get("eval_strategy") != "steps",
+    "fast_paths": _trains_plainly,  # by the version of meaning, as it was before there were any
     "measure_damage": _damages_nothing,
     "sample_seed": _draws_no_sample,
     "trace_samples": lambda settings: not settings.get("trace_healing"),

@@ -36,12 +36,17 @@ def _reads_text_of_the_hub(arguments):
     return data.is_on_hub and (arguments.data.task_name in AS_TEXT or not arguments.data.task_name)
 
 
+def _trains_fast(arguments):
+    """Whether a run trains with fast paths, which round sums in another order and draw dropout in another way."""
+    return arguments.run.fast_paths != "none" and not arguments.run.strategy().fixed_features
+
+
 MEANINGS = {
     "hub_files": Meaning(2, _reads_text_of_the_hub),
     "sampling": Meaning(2, _draws_samples),  # --max_..._samples, and the part held out by --selection dev
     "selection": Meaning(1, lambda arguments: True),  # which epoch is reported
     "tokenization": Meaning(1, lambda arguments: True),
-    "training": Meaning(1, lambda arguments: True),  # order of the batches, loss, what is drawn while training
+    "training": Meaning(2, _trains_fast),  # order of the batches, loss, what is drawn while training
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
     "damage_rules": Meaning(1, lambda arguments: not arguments.specs[0].intact),  # norms, biases, the rest
     "language_head": Meaning(1, lambda arguments: arguments.task_type.own_head),

@@ -7,7 +7,7 @@ from ..utils.errors import check_choice, exit_codes
 
 # Each is a function of its name in a module of its name, of the command line after it; its docstring is its help.
 # A module is imported when its command is asked for, so that a wrong flag of one does not wait for the others.
-COMMANDS = ("run", "sweep", "scan", "layers", "ls", "report", "tsne", "push", "env")
+COMMANDS = ("run", "sweep", "scan", "layers", "ls", "report", "tsne", "push", "bench", "env")
 
 
 def main():

@@ -19,3 +19,21 @@ class CommandParser(argparse.ArgumentParser):
 def command_parser(command, description):
     """The parser of a command: no abbreviated flags, so that a new flag changes the meaning of no old command line."""
     return CommandParser(prog=f"python -m healbert {command}", description=description, allow_abbrev=False)
+
+
+def count(text):
+    """A whole number of 1 or more, as a flag's ``type``."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+    return int(text)
+
+
+def above_zero(text, what):
+    """A finite number above 0, for a flag's ``type``; ``what`` it is goes into the error."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not {what} above 0")
+    return value

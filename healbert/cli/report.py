@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import pathlib
 import signal
 
 from ..utils.interrupts import interrupt_once
@@ -13,7 +14,8 @@ LEAST, MOST = 0.1, 86400.0  # seconds between two looks
 def report(argv):
     """Make tables, verdicts and figures of a folder of runs: HTML, Markdown, LaTeX, CSV, pictures."""
     parser = command_parser("report", report.__doc__)
-    parser.add_argument("directory", metavar="DIR", help="results of a sweep, finished or not, or of a single run")
+    help_runs = "results of a sweep, finished or not, or of a single run; two folders of runs are compared"
+    parser.add_argument("directories", metavar="DIR", nargs="+", help=help_runs)
     parser.add_argument("-o", "--output", metavar="OUT", help="the folder to write; default: report in DIR")
     parser.add_argument("--seed", type=int, default=0, help="of resampling, permutations and t-SNE; default: 0")
     help_margin = "difference of scores below which none counts; default: 0.01 for scores from 0 to 1, else none"
@@ -25,13 +27,21 @@ def report(argv):
     help_watch = "write it again whenever runs have finished, until all are; looks every so often (default: 10)"
     parser.add_argument("--watch", nargs="?", type=_seconds, const=10.0, metavar="SECONDS", help=help_watch)
     options = parser.parse_args(argv)
+    if len(options.directories) > 2 or (len(options.directories) == 2 and options.watch is not None):
+        parser.error("name one folder, or two runs to compare, which are not watched")
     from ..arguments.plugins import load_plugins
 
     load_plugins(options.plugin)
     from ..report.formats.terminal import terminal_text
 
-    content, output = _make(options)(options.directory, options.output, options.seed, options.margin, options.paper)
+    content, output = _make(options)(
+        _directory(options.directories), options.output, options.seed, options.margin, options.paper
+    )
     print(f"{terminal_text(content)}\n\n{output / 'report.html'}")
+
+
+def _directory(named):
+    return named[0] if len(named) == 1 else [pathlib.Path(one) for one in named]
 
 
 def _make(options):

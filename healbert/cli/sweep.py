@@ -1,13 +1,12 @@
 """`healbert sweep`: plans, runs what is not done, and ends with status 1 where a run failed."""
 
-import argparse
 import pathlib
 import signal
 import sys
 
 from ..utils.errors import UserError
 from ..utils.interrupts import interrupt_once
-from .parser import command_parser
+from .parser import above_zero, command_parser, count
 
 
 def sweep(argv):
@@ -21,20 +20,20 @@ def sweep(argv):
     parser.add_argument("--dry_run", action="store_true", help="print how many runs there are, are done and remain")
     parser.add_argument("--retry_failed", action="store_true", help="run failed runs again")
     parser.add_argument("--save_model", action="store_true", help="keep the weights of every run")
-    parser.add_argument("--max_runs", type=_count, default=100_000, help="a sweep of more is refused (default: 100000)")
+    parser.add_argument("--max_runs", type=count, default=100_000, help="a sweep of more is refused (default: 100000)")
     parser.add_argument(
         "--until_width", type=_width, metavar="W", help="add seeds until 95%% intervals of what is lost are no wider"
     )
-    parser.add_argument("--max_seeds", type=_count, default=20, help="with --until_width, no more seeds (default: 20)")
+    parser.add_argument("--max_seeds", type=count, default=20, help="with --until_width, no more seeds (default: 20)")
     parser.add_argument(
         "--plan_seeds", type=_width, metavar="W", help="print how many seeds that is likely to take, and run nothing"
     )
     parser.add_argument("--engine", default="local", help="local (default), ray, slurm, or one of a plugin")
-    parser.add_argument("--workers", type=_count, help="runs at a time; default: GPU slots, else CPU cores, at most 4")
-    parser.add_argument("--runs_per_gpu", type=_count, default=1, help="runs that share a GPU (default: 1)")
+    parser.add_argument("--workers", type=count, help="runs at a time; default: GPU slots, else CPU cores, at most 4")
+    parser.add_argument("--runs_per_gpu", type=count, default=1, help="runs that share a GPU (default: 1)")
     parser.add_argument("--run_timeout", type=_seconds, metavar="SECONDS", help="a run that takes longer has failed")
     parser.add_argument("--run_launcher", default="python", help="python (default), or accelerate")
-    parser.add_argument("--processes_per_run", type=_count, default=1, help="processes of one run (accelerate launch)")
+    parser.add_argument("--processes_per_run", type=count, default=1, help="processes of one run (accelerate launch)")
     parser.add_argument("--ray_address", help="a running Ray cluster; default: this machine alone")
     parser.add_argument(
         "--slurm", action="append", default=[], metavar="KEY=VALUE", help="submitit's, such as slurm_partition=gpu"
@@ -71,25 +70,9 @@ def _parameter(text):
     return key, int(value) if value.isdecimal() else value
 
 
-def _count(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
-    return int(text)
-
-
-def _above_zero(text, what):
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not {what} above 0")
-    return value
-
-
 def _seconds(text):
-    return _above_zero(text, "a number of seconds")
+    return above_zero(text, "a number of seconds")
 
 
 def _width(text):
-    return _above_zero(text, "a width, in the metric's own unit,")
+    return above_zero(text, "a width, in the metric's own unit,")

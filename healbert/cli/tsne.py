@@ -3,11 +3,12 @@
 import pathlib
 
 from ..utils.errors import UserError
+from ..utils.files import read_json
 from .parser import command_parser
 
 
 def tsne(argv):
-    """Draw the t-SNE picture of a run again, or of several runs side by side."""
+    """Draw the t-SNE picture of a run again, or of several runs, seeds down, side by side."""
     parser = command_parser("tsne", tsne.__doc__)
     parser.add_argument("runs", nargs="+", metavar="DIR", help="folders of runs made with --tsne")
     parser.add_argument(
@@ -17,7 +18,7 @@ def tsne(argv):
     parser.add_argument("--perplexity", type=float, help="in place of the runs' own")
     options = parser.parse_args(argv)
     from ..probing.feature_file import FeatureFile
-    from ..probing.tsne import PICTURE_SUFFIXES, check_tsne, draw_runs, draw_stages
+    from ..probing.tsne import PICTURE_SUFFIXES, draw_runs, draw_stages
 
     for run in options.runs:
         if pathlib.Path(run).is_file():
@@ -26,15 +27,51 @@ def tsne(argv):
     files = [FeatureFile.read(pathlib.Path(run) / "features.npz") for run in options.runs]
     for file in files:
         file.perplexity = file.perplexity if options.perplexity is None else options.perplexity
-        check_tsne(file.labels, file.perplexity, "perplexity")
+    _check(files)
     try:
         if len(files) == 1:
             draw_stages(output, files[0])
         else:
-            draw_runs(output, files, options.stage)
+            draw_runs(output, files, options.stage, _seeds(options.runs))
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror}") from error
     print(output)
+
+
+def _check(files):
+    """Raises `UserError` where t-SNE can be drawn of none of the runs; else the panels of the others say so."""
+    from ..probing.tsne import check_tsne
+
+    errors = []
+    for file in files:
+        try:
+            check_tsne(file.labels, file.perplexity, "perplexity")
+        except UserError as error:
+            errors.append(error)
+    if len(errors) == len(files):
+        raise errors[0]
+
+
+def _seeds(runs):
+    """What tells runs of one damage apart, for each: "seed 1", or nothing where their results do not say it."""
+    from ..results.validation import SEEDS
+
+    configs = [_config(pathlib.Path(run)) for run in runs]
+    names = []
+    for name in SEEDS:  # several only where one does not tell all apart, as seeds do that are crossed
+        if _distinct(configs, [*names, name]) > _distinct(configs, names):
+            names.append(name)
+    return [", ".join(f"{name} {config.get(name)}" for name in names) for config in configs]
+
+
+def _distinct(configs, names):
+    return len({tuple(config.get(name) for name in names) for config in configs})
+
+
+def _config(run):
+    results = read_json(run / "results.json") if (run / "results.json").is_file() else None
+    config = results.get("config") if isinstance(results, dict) else None
+    return config if isinstance(config, dict) else {}
 
 
 def _output_file(given, runs, suffixes):

@@ -1,14 +1,15 @@
 """A model on its way through a run: damaged, evaluated, healed, evaluated, looked into."""
 
-import contextlib
 import pathlib
 import pickle
 
 from transformers import set_seed
 
 from ..arguments.training import without_services
-from ..healing.checkpoints import last_complete_checkpoint, prune, wrong_file
+from ..healing.checkpoints import checkpoint_to_take_up, keep_as_asked
 from ..healing.cost import Cost, flops_before
+from ..healing.fast.base import Scene
+from ..healing.fast.chosen import FastPaths
 from ..healing.frozen import ROW, FrozenLayers
 from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
@@ -88,6 +89,7 @@ class Experiment:
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.begin()
+        self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
         self.trainer.add_callback(tracking)
         if self.inside.trace is not None:
             self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
@@ -120,7 +122,8 @@ class Experiment:
 
     def _evaluate_damaged(self):
         if self.cache.size and not self.change:  # in a sweep: others may start from the same model
-            more, rows = [self.metric_names, self.arguments.plugins], self.splits["evaluation"]
+            more = [self.metric_names, self.arguments.plugins, sorted(self.fast.used)]
+            rows = self.splits["evaluation"]
             found = damaged_once(lambda: self.evaluate()[0], self.trainer, self.model, rows, self.output_dir, more)
             self.metrics["damaged"], self.damaged_by = found
             return
@@ -132,6 +135,7 @@ class Experiment:
 
     def _describe_healing(self):
         found = {"strategy": self.arguments.run.healing, "options": self.strategy.settings}
+        found["fast_paths"] = self.fast.describe()
         if self.teacher:
             found["teacher"] = self.teacher.describe()
         return found | (self.frozen.describe() if self.frozen else {})
@@ -161,6 +165,11 @@ class Experiment:
                 setattr(trainer, name, rows)
         return trainer, splits
 
+    def _scene(self):
+        run, traced = self.arguments.run, self.inside.trace is not None
+        special = tuple(self.tokenizer.all_special_ids)
+        return Scene(self.model, self.trainer, self.splits, special, run.reuse_frozen, traced)
+
     def _predict(self, split, stage):
         """The metrics of a split under the name of a stage, and the trainer's output."""
         output = self.trainer.predict(self.splits[split], metric_key_prefix=stage)
@@ -171,9 +180,11 @@ class Experiment:
 
     def _heal(self):
         training, status, text = self.trainer.args, "completed", None
-        checkpoint = self._checkpoint(training)
+        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
+        checkpoint = checkpoint_to_take_up(self.output_dir, named, training.world_size, set_aside=main)
         try:
             text = self.strategy.read_text(self.trainer)
+            self.fast.begin_training()
             set_seed(training.seed)  # dropout: what was evaluated before must not change it
             self.trainer.train(resume_from_checkpoint=checkpoint)
         except pickle.UnpicklingError as error:  # nothing but tensors and plain values is ever read from it
@@ -182,18 +193,9 @@ class Experiment:
             status, self.trainer.is_in_train = "diverged", False
             if self.trainer.state.best_model_checkpoint:
                 self.trainer._load_best_model()
+        self.fast.end_training()
         self.strategy.finish(self.model)
         return status, checkpoint, text
-
-    def _checkpoint(self, training):
-        """The folder of the checkpoint to go on from, or None."""
-        named, main = training.resume_from_checkpoint, self.trainer.is_world_process_zero()
-        if not named:
-            return last_complete_checkpoint(self.output_dir, training.world_size, set_aside=main)
-        with contextlib.suppress(FileNotFoundError):  # one of another program has no manifest
-            if wrong := wrong_file(named):
-                raise UserError(f"--resume_from_checkpoint {named} is damaged ({wrong}); name another or leave it out")
-        return named
 
     def _evaluate_healed(self):
         """Scores the chosen epoch and the last one.
@@ -280,6 +282,7 @@ class Experiment:
     def finish(self, results):
         """Writes the model if it is to be kept, the trainer's state and, last, results.json."""
         trainer, keep = self.trainer, self.arguments.run.save_model
+        self.fast.end()
         if keep:
             self.strategy.save(trainer, self.model, self.tokenizer, self.output_dir)
         if trainer.is_world_process_zero():
@@ -289,12 +292,5 @@ class Experiment:
             if not keep:
                 remove_checkpoints(self.output_dir)
             else:
-                self._keep_as_asked()
+                keep_as_asked(self.output_dir, trainer.state, trainer.args.save_total_limit)
         trainer.accelerator.wait_for_everyone()
-
-    def _keep_as_asked(self):
-        """Leaves as many checkpoints as --save_total_limit says; where it is one, the best."""
-        state, limit = self.trainer.state, self.trainer.args.save_total_limit
-        last = self.output_dir / f"checkpoint-{state.global_step}"
-        best = state.best_model_checkpoint
-        prune(self.output_dir, limit, [best] if best and limit == 1 else [best, last])

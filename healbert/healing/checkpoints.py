@@ -1,5 +1,6 @@
 """Which checkpoint an interrupted run goes on from: whole ones, which a manifest proves; damaged ones are set aside."""
 
+import contextlib
 import json
 import pathlib
 import re
@@ -8,6 +9,7 @@ import warnings
 
 import xxhash
 
+from ..utils.errors import UserError
 from ..utils.files import read_json, sync, write_json
 
 MANIFEST = "healbert_manifest.json"  # written last: {"files": {name: [bytes, xxh3_128]}}
@@ -102,6 +104,20 @@ def last_complete_checkpoint(output_dir, world_size=1, set_aside=False):
     return next((str(whole[step]) for step in fits), None)
 
 
+def checkpoint_to_take_up(output_dir, named, world_size, set_aside):
+    """The checkpoint that a run goes on from: the one that ``named`` names, else `last_complete_checkpoint`.
+
+    Raises:
+        UserError: if the named one is damaged.
+    """
+    if not named:
+        return last_complete_checkpoint(output_dir, world_size, set_aside)
+    with contextlib.suppress(FileNotFoundError):  # one of another program has no manifest
+        if wrong := wrong_file(named):
+            raise UserError(f"--resume_from_checkpoint {named} is damaged ({wrong}); name another or leave it out")
+    return named
+
+
 def _by_step(output_dir):
     named = (
         (re.fullmatch(r"checkpoint-(\d+)", path.name), path) for path in pathlib.Path(output_dir).glob("checkpoint-*")
@@ -148,3 +164,16 @@ def _written(folder):
     # By time, because a run that went on from an earlier one may have later ones of before beside it.
     manifest = folder / MANIFEST
     return manifest.stat().st_mtime_ns if manifest.exists() else 0
+
+
+def keep_as_asked(output_dir, state, limit):
+    """Leaves as many checkpoints of a finished run as --save_total_limit says; where it is one, the best.
+
+    Args:
+        output_dir: folder of the run.
+        state: `TrainerState` at its end.
+        limit: a number; None for all.
+    """
+    last = pathlib.Path(output_dir) / f"checkpoint-{state.global_step}"
+    best = state.best_model_checkpoint
+    prune(output_dir, limit, [best] if best and limit == 1 else [best, last])

@@ -116,6 +116,7 @@ class HealingTrainer(Trainer):
         self.strategy = Full() if strategy is None else strategy
         self.scored_dataset, self.predicted = scored_dataset, PredictedClasses(predictions)
         self.evaluated, self.training_inputs = LastEvaluation(), training_inputs
+        self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
         self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
@@ -166,6 +167,9 @@ class HealingTrainer(Trainer):
             _refuse_own_groups(self.args.optim, optimizer, options)
             self.optimizer_cls_and_kwargs = (optimizer, options | {"params": groups})
         return super().create_optimizer(model)
+
+    def _clip_grad_norm(self, model):
+        return super()._clip_grad_norm(model) if self.clip is None else self.clip(model)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         # What a strategy adds is for training; the loss of an evaluation stays the task's. A copy goes on, because

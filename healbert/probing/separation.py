@@ -17,14 +17,23 @@ def separation(features, labels):
         example's 10 nearest neighbours, itself left out, that have its label); both Euclidean, scikit-learn.
     """
     from sklearn.metrics import silhouette_score
-    from sklearn.neighbors import NearestNeighbors
 
     if not np.isfinite(features).all():
         return {"silhouette": None, "neighbour_agreement": None}
-    count = min(NEIGHBOURS, len(features) - 1)
-    nearest = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)  # (examples, 10)
     distinct = len(np.unique(labels))
     return {
         "silhouette": float(silhouette_score(features, labels)) if 1 < distinct < len(features) else None,
-        "neighbour_agreement": float((labels[nearest] == labels[:, None]).mean()),
+        "neighbour_agreement": neighbour_agreement(features, labels),
     }
+
+
+def neighbour_agreement(features, labels):
+    """Share of an example's 10 nearest neighbours, itself left out, that have its label; arguments as of `separation`.
+
+    Features must be finite.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    count = min(NEIGHBOURS, len(features) - 1)
+    nearest = NearestNeighbors(n_neighbors=count).fit(features).kneighbors(return_distance=False)  # (examples, 10)
+    return float((labels[nearest] == labels[:, None]).mean())

@@ -8,6 +8,7 @@ import numpy as np
 from ..results.schema import region_that_counts
 from ..utils.errors import UserError
 from ..utils.files import atomic_path
+from .separation import neighbour_agreement
 
 # After Okabe and Ito, whose colours colour-blind readers can tell apart, darkened to 3:1 or more against white and
 # against a dark page. All pictures take these; beyond eight classes the marker changes too.
@@ -15,6 +16,9 @@ COLOURS = ("#0072B2", "#00916A", "#B87400", "#D55E00", "#B0518C", "#3E8FC0", "#7
 
 
 MARKERS = ("o", "^", "s", "X")
+
+
+LEAST_EACH = 5  # examples for each class, below which a layout shows nothing
 
 
 LEGEND_WRAP, HEADING_LENGTH = 60, 40  # characters
@@ -39,6 +43,18 @@ def check_tsne(labels, perplexity, flag="tsne_perplexity"):
         )
 
 
+def why_not(features, labels, perplexity):
+    """Why t-SNE of features (examples, features) would be nonsense, for the picture's place; "" where it would not."""
+    examples, classes = len(labels), len(np.unique(labels))
+    if not np.isfinite(features).all():
+        return "no picture: features are not finite"
+    if perplexity >= examples:
+        return f"too few points: {examples} examples,\nperplexity {perplexity:g}"
+    if examples < LEAST_EACH * classes:
+        return f"too few points: {examples} examples\nof {classes} classes"
+    return ""
+
+
 def embed(features, perplexity, seed):
     """t-SNE (scikit-learn, started from PCA): numpy (examples, features) -> (examples, 2)."""
     from sklearn.manifold import TSNE
@@ -58,54 +74,83 @@ def draw_stages(path, file):
     _draw(path, panels, heading=f"{_short(file.task)}: t-SNE of what the classifier sees")
 
 
-def draw_runs(path, files, stage="healed"):
+def draw_runs(path, files, stage="healed", seeds=None):
     """Several runs side by side: levels across, regions down; level 0 and 1 stand in every row.
+
+    Where several runs are of one damage, damages lie across and seeds down.
 
     Args:
         path: the picture to write: .png, .pdf or .svg.
         files: list of `FeatureFile` with the same label names.
         stage: "healed" or "damaged".
+        seeds: what tells runs of one damage apart, for each file: a text such as "seed 1"; default: nothing.
 
     Raises:
-        UserError: if the runs have different labels or lack the stage, or two show the same damage.
+        UserError: if the runs have different labels or lack the stage, or two show the same damage and seed.
     """
     if any((file.task, file.label_names) != (files[0].task, files[0].label_names) for file in files):
         raise UserError("the runs are of different tasks or have different labels; draw runs of one task")
     if any(stage not in file.stages for file in files):
         raise UserError(f"a run has no {stage} features; draw it with another --stage")
-    partial = {region_that_counts(file.level, file.region) for file in files} - {""}
-    regions = sorted(partial) or ["bottom"]  # where no run is damaged in part, the one row could have any name
-    by_damage = {}
-    for file in files:
-        for region in (file.region,) if region_that_counts(file.level, file.region) else regions:
-            if (region, file.level) in by_damage:
-                raise UserError(f"two runs show the same damage ({region} {file.level:g}); give one of them")
-            by_damage[region, file.level] = file
-    levels = sorted({file.level for file in files})
-    panels = [[(by_damage[r, level], stage) if (r, level) in by_damage else None for level in levels] for r in regions]
-    _draw(path, panels, heading=f"{_short(files[0].task)}: t-SNE of what the classifier sees")
+    places = _places(files, seeds or [""] * len(files))
+    repeated = len({damage for damage, _ in places}) < len(places)
+    grid = _seeds_down(places) if repeated else _regions_down({damage: file for (damage, _), file in places.items()})
+    panels = [[file and (file, stage) for file in row] for row in grid]
+    names = {id(file): seed for (_, seed), file in places.items()} if repeated else {}
+    _draw(path, panels, f"{_short(files[0].task)}: t-SNE of what the classifier sees", names)
 
 
-def damage_title(file, stage):
-    """What a panel shows, for example "bottom 50% damaged, after healing" over "weighted F1 0.812"."""
-    region = region_that_counts(file.level, file.region)
-    where = f"{region} {100 * file.level:g}% damaged" if region else "all damaged" if file.level else "intact"
+def _places(files, seeds):
+    """{((region or "", level), seed): file}."""
+    places = {}
+    for file, seed in zip(files, seeds, strict=True):
+        damage = region_that_counts(file.level, file.region), file.level
+        if (damage, seed) in places:
+            which = f"{_where(file)}{seed and f', {seed}'}"
+            raise UserError(f"two runs show the same damage ({which}); give one of them, or runs whose seeds differ")
+        places[damage, seed] = file
+    return places
+
+
+def _regions_down(by_damage):
+    """Rows of files, None where there is none: a row for each region, a column for each level."""
+    regions = sorted({region for region, _ in by_damage} - {""}) or [""]
+    levels = sorted({level for _, level in by_damage})
+    return [[by_damage.get((region, level)) or by_damage.get(("", level)) for level in levels] for region in regions]
+
+
+def _seeds_down(places):
+    """The same: a row for each seed, a column for each damage, intact first and all of it last."""
+    seeds = sorted({seed for _, seed in places}, key=lambda seed: (len(seed), seed))  # seed 2 comes before seed 10
+    damages = sorted({damage for damage, _ in places}, key=lambda damage: (damage[1] == 1, damage))
+    return [[places.get((damage, seed)) for damage in damages] for seed in seeds]
+
+
+def damage_title(file, stage, seed="", agreement=None):
+    """What a panel shows, in lines: the damage and stage; the score and the seed; the neighbour agreement."""
     when = {"damaged": "before healing", "healed": "after healing"}[stage]
-    return f"{where}, {when}\n{file.metric} {file.scores[stage]:.3f}"
+    lines = [f"{_where(file)}, {when}", f"{file.metric} {file.scores[stage]:.3f}" + (f", {seed}" if seed else "")]
+    return "\n".join(lines + ([] if agreement is None else [f"neighbour agreement {agreement:.3f}"]))
 
 
-def _draw(path, panels, heading):
+def _where(file):
+    region = region_that_counts(file.level, file.region)
+    return f"{region} {100 * file.level:g}% damaged" if region else "all damaged" if file.level else "intact"
+
+
+def _draw(path, panels, heading, seeds=()):
+    """Draws rows of (`FeatureFile`, stage) or None; ``seeds`` maps the ids of files to what tells them apart."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows, columns = len(panels), max(map(len, panels))
-    figure = Figure(figsize=(3.6 * max(columns, 2), 3.6 * rows + 0.5), dpi=150)
+    figure = Figure(figsize=(3.6 * max(columns, 2), 3.75 * rows + 0.5), dpi=150)
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     cache = {}
     for row, line in zip(axes, panels, strict=True):
         for axis, panel in zip(row, line, strict=True):
-            _draw_panel(axis, panel, cache)
+            _draw_panel(axis, panel, cache, dict(seeds))
     figure.suptitle(heading, fontsize=11, parse_math=False)
     first = next(panel[0] for row in panels for panel in row if panel)
     legend_inches = _draw_legend(figure, first.label_names) / figure.dpi + 0.1
@@ -135,15 +180,28 @@ def _short(task):
     return task if len(task) <= HEADING_LENGTH else "\u2026" + task[-HEADING_LENGTH:]
 
 
-def _draw_panel(axis, panel, cache):
+def _draw_panel(axis, panel, cache, seeds):
     if panel is None:
         axis.set_axis_off()
         return
     file, stage = panel
-    if (id(file), stage) not in cache:
-        cache[id(file), stage] = embed(file.stages[stage], file.perplexity, file.seed)
-    draw_scatter(axis, cache[id(file), stage], file.labels, file.label_names)
-    axis.set_title(damage_title(file, stage), fontsize=9)
+    features, agreement = file.stages[stage], None
+    if note := why_not(features, file.labels, file.perplexity):
+        draw_note(axis, note)
+    else:
+        if (id(file), stage) not in cache:  # an intact run stands in several rows
+            points = embed(features, file.perplexity, file.seed)
+            cache[id(file), stage] = points, neighbour_agreement(features, file.labels)
+        points, agreement = cache[id(file), stage]
+        draw_scatter(axis, points, file.labels, file.label_names)
+    axis.set_title(damage_title(file, stage, seeds.get(id(file), ""), agreement), fontsize=9)
+
+
+def draw_note(axis, note):
+    """Writes in the place of a picture why there is none."""
+    axis.text(0.5, 0.5, note, ha="center", va="center", transform=axis.transAxes)
+    axis.set_xticks([])
+    axis.set_yticks([])
 
 
 def draw_scatter(axis, points, labels, names, gid=""):

@@ -1,9 +1,10 @@
 """What a report shows, apart from how it is written: tables, figures and sentences out of an analysis."""
 
 import dataclasses
+import pathlib
 
 from ..utils.errors import UserError
-from .headline import NOTHING, headline
+from .headline import NOTHING, headline, lacking
 
 
 @dataclasses.dataclass
@@ -11,7 +12,8 @@ class GroupContent:
     """What the report has on one group of runs; ``number`` is its place, for links.
 
     ``headline`` is a sentence, ``headlines`` the same on each of several datasets: (dataset, sentence). ``claims`` are
-    (verdict over all datasets or on the only one, verdicts on each of several).
+    (verdict over all datasets or on the only one, verdicts on each of several). ``lack`` says what runs are missing
+    where nothing can be compared.
     """
 
     number: int
@@ -23,6 +25,7 @@ class GroupContent:
     compared: bool
     tables: list
     figures: list
+    lack: str = ""
 
     @property
     def first_figures(self):
@@ -46,6 +49,8 @@ class Content:
     ``tables`` and ``figures`` are all that become files; `GroupContent` has those of a group again, ``of_part`` gives
     those on all groups. ``warnings`` are sentences, ``overview`` is (count, what) of runs, ``filters`` maps what the
     page can be narrowed by to its values. ``reload`` is the seconds after which the page loads itself again, or None.
+    ``comparison`` are sentences on two runs that were named. ``pages`` is what the page of a run is made of, see
+    `run_pages`, ``folders`` where each run lies, ``output`` the report's folder, for links to them.
     """
 
     title: str
@@ -57,6 +62,10 @@ class Content:
     filters: dict
     seed: int
     reload: int | None = None
+    comparison: list = dataclasses.field(default_factory=list)
+    pages: dict = dataclasses.field(default_factory=dict)
+    folders: list = dataclasses.field(default_factory=list)
+    output: pathlib.Path | None = None
 
     def of_part(self, part):
         """The tables on all groups that the page shows in one of its parts."""
@@ -84,10 +93,13 @@ class Content:
     @property
     def not_compared(self):
         """What is said of the other groups: a sentence, or ""."""
-        others = [group.label for group in self.groups if not group.compared]
+        others = [group for group in self.groups if not group.compared]
         if not others or not self.compared:
             return NOTHING if others else ""
-        return f"No verdicts on {'; '.join(others)}: no intact and damaged runs of the same seeds."
+        by_lack = {}
+        for group in others:
+            by_lack.setdefault(group.lack, []).append(group.label)
+        return " ".join(f"No verdicts on {'; '.join(labels)}: {lack}." for lack, labels in by_lack.items())
 
 
 def make_content(directory, seed=0, margin=None, paper=None):
@@ -99,7 +111,9 @@ def make_content(directory, seed=0, margin=None, paper=None):
 
 def content_of(analysis):
     """The `Content` of an `Analysis`."""
+    from .compare import comparison
     from .figures import FIGURES, Figure
+    from .run_pages import pages_of
     from .scan_axes import tags_of
     from .tables import TABLES, Table
     from .warnings import overview, warnings
@@ -108,7 +122,7 @@ def content_of(analysis):
     tables = _made(TABLES, Table, analysis)
     groups = [group.group for group in analysis.groups]
     return Content(
-        title=analysis.study.directory.resolve().name,
+        title=_title(analysis),
         overview=overview(analysis.study),
         warnings=warnings(analysis.study, analysis.problems),
         groups=[_group_content(group, tables, figures) for group in analysis.groups],
@@ -116,7 +130,16 @@ def content_of(analysis):
         figures=figures,
         filters=_filters(groups, [tags_of(scan) for _, scan in analysis.study.scans]),
         seed=analysis.seed,
+        comparison=comparison(analysis.pair),
+        pages=pages_of(analysis, next(table for table in tables if table.kind == "runs")),
+        folders=[run.folder for run in analysis.study.runs],
     )
+
+
+def _title(analysis):
+    if analysis.pair:
+        return " and ".join(run.folder.resolve().name for run in analysis.pair.runs)
+    return analysis.study.directory.resolve().name
 
 
 def _filters(groups, scans):
@@ -143,6 +166,7 @@ def _group_content(analysed, tables, figures):
         compared=analysed.compared,
         tables=[table for table in tables if table.group is analysed.group],
         figures=[figure for figure in figures if figure.group is analysed.group],
+        lack=lacking(analysed.results.damages),
     )
 
 

@@ -8,7 +8,14 @@ from ..analysis.verdict import CONTRADICTED, EQUIVALENT, POOLED, SUPPORTED
 from .sentences import REASONS
 
 NOTHING = "Nothing to compare yet: the claims need intact and damaged runs of the same seeds."
-LETTERS = ("a", "b, bottom", "b, top", "c")  # the claims that it is made of
+# The claims that it is made of, and what they are about.
+ABOUT = {
+    "a": "healing",
+    "b, bottom": "damage from the bottom",
+    "b, top": "damage from the top",
+    "c": "bottom against top",
+}
+MOST_NAMED = 2  # exceptions
 THESE_RUNS = (ONE_SEED, ONE_COMMON_SEED, NO_COMMON_SEED, EQUAL_SEEDS)  # reasons that leave effects of these runs alone
 
 
@@ -22,14 +29,22 @@ def headline(verdicts, costs, dataset=None):
     """
     scope = dataset or (POOLED if any(verdict.scope == POOLED for verdict in verdicts) else None)
     here = [verdict for verdict in verdicts if scope in (None, verdict.scope) and verdict.outcome is not None]
-    found = {verdict.claim.letter: verdict for verdict in here if verdict.claim.letter in LETTERS}
+    found = {verdict.claim.letter: verdict for verdict in here if verdict.claim.letter in ABOUT}
     if not found:
         return NOTHING
     costs = [cost for cost in costs if cost.dataset == (None if scope == POOLED else scope or cost.dataset)]
     start = _these_runs(found)
     parts = [_healed(found.get("a"), costs, start), _where(found.get("c"), start), *_extent(found, start)]
+    parts += _depends(found)
     text = start + "; ".join(part for part in parts if part)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def lacking(damages):
+    """What runs of these damages lack where none of them can be compared."""
+    if INTACT not in damages:
+        return "no intact runs with these settings"
+    return "no damaged runs" if damages == [INTACT] else "no intact and damaged runs of the same seeds"
 
 
 def _these_runs(found):
@@ -46,7 +61,7 @@ def _healed(verdict, costs, alone):
         return ""
     title, effect = verdict.metric.title, verdict.outcome.effect
     if alone and effect > 0 or verdict.verdict == SUPPORTED:
-        return f"{_gap(costs)}{_lost(verdict)}"
+        return f"{_gap(costs)}{_lost(verdict)}{_exceptions(verdict)}"
     if verdict.verdict == EQUIVALENT:
         return f"healing brings the score back: healed models are within {verdict.margin:g} {title} of intact ones"
     mean = f"on average {brief(effect)} {title}"
@@ -82,7 +97,7 @@ def _where(verdict, alone):
     effect = verdict.outcome.effect
     if alone or verdict.verdict in (SUPPORTED, CONTRADICTED):
         more, less = ("bottom", "top") if effect >= 0 else ("top", "bottom")
-        return f"{more} damage costs {brief(effect)} more than {less}"
+        return f"{more} damage costs {brief(effect)} more than {less}{_exceptions(verdict)}"
     if verdict.verdict == EQUIVALENT:
         return f"bottom and top damage cost the same within {verdict.margin:g}"
     return "whether bottom damage costs more than top is open"
@@ -102,8 +117,33 @@ def _extent(found, alone):
     for kind, text in words.items():
         regions = [region for region, verdict in trends.items() if verdict.verdict == kind]
         if regions:
-            texts.append(text.format("" if len(regions) == len(trends) > 1 else f" from the {regions[0]}"))
+            exceptions = "; ".join(filter(None, (_exceptions(trends[region]) for region in regions)))
+            texts.append(text.format("" if len(regions) == len(trends) > 1 else f" from the {regions[0]}") + exceptions)
     return texts
+
+
+def caveats(verdict):
+    """What to know beside a verdict's one word, in a few: a list of texts."""
+    told = ["with exceptions"] if verdict.exceptions else []
+    told += ["depends on the epoch"] if verdict.depends_on_epoch else []
+    return told + (["depends on collapsed runs"] if verdict.depends_on_collapse else [])
+
+
+def _exceptions(verdict):
+    """Which parts of a claim that is supported do not bear it out, in brackets; of many how many."""
+    labels = list(verdict.exceptions)
+    if not labels:
+        return ""
+    if len(labels) > MOST_NAMED:
+        return f" (not borne out at {len(labels)} of {len(verdict.parts)} places)"
+    named = " and ".join(f"from {label[0]} to {label[1]}" if verdict.claim.trend else f"at {label}" for label in labels)
+    return f" (not borne out {named})"
+
+
+def _depends(found):
+    """What the last epoch's scores give another verdict on; a list of one text, or of none."""
+    named = [ABOUT[letter] for letter, verdict in found.items() if verdict.depends_on_epoch]
+    return [f"the last epoch's scores give another verdict on {' and on '.join(named)}"] if named else []
 
 
 def _why(verdict):

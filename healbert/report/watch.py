@@ -33,9 +33,9 @@ def watch(directory, output=None, seed=0, margin=None, paper=None, every=10.0, t
     Raises:
         UserError: if ``directory`` is no folder, or the output folder cannot be written or holds other things.
     """
-    output = check_request(directory, output, seed, margin, paper)
+    output, figures = check_request(directory, output, seed, margin, paper)
     try:
-        return _until_ended(directory, output, (seed, margin, paper), every, tell), output
+        return _until_ended(directory, output, (seed, margin, figures), every, tell), output
     except KeyboardInterrupt:
         stop_reloading(output / "report.html")
         raise KeyboardInterrupt(f"{output} holds the last report that was made, if any") from None

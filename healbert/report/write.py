@@ -24,8 +24,10 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
     What an earlier report wrote, as its marker says, is replaced. Other files in the folder stay as they are.
 
     Args:
-        directory: a results folder: of one run, of a sweep, finished or half finished, or of several.
-        output: the folder to write; default: ``report`` in ``directory``.
+        directory: a results folder: of one run, of a sweep, finished or half finished, or of several; or a list of
+            two paths, the folders of two runs, which are compared with each other.
+        output: the folder to write; default: ``report`` in ``directory``; of two runs, in the first one's folder
+            ``report-beside-`` and the name of the second one's.
         seed: of the resampled examples, of permutations and of t-SNE.
         margin: the difference of scores below which none counts in verdicts; default: 0.01 for scores from 0 to 1.
         paper: a YAML file of the paper's own figures, to stand beside the verdicts.
@@ -34,12 +36,13 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
         tuple: `Content`, and the folder written.
 
     Raises:
-        UserError: if there is no finished run, or the output folder cannot be written or holds other things.
+        UserError: if there is no finished run, or two runs cannot be compared, or the output folder cannot be written
+            or holds other things.
     """
-    output = check_request(directory, output, seed, margin, paper)
+    output, figures = check_request(directory, output, seed, margin, paper)
     made = check_output(output)
     try:
-        content = make_content(directory, seed, margin, paper)
+        content = make_content(directory, seed, margin, figures)
     except UserError:
         remove_made(made)
         raise
@@ -48,18 +51,34 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
 
 
 def check_request(directory, output, seed, margin, paper):
-    """The folder that a report is written to; raises what `make_report` raises of its arguments."""
-    check_folder(directory)
+    """What is wrong with the arguments of `make_report` is said before anything is made.
+
+    Returns:
+        tuple: the folder that the report is written to, and the paper's figures, as of `analyse`.
+
+    Raises:
+        UserError: of what cannot be used.
+    """
+    folders = directory if isinstance(directory, (list, tuple)) else [directory]
+    for folder in folders:
+        check_folder(folder)
+    if len(folders) > 1 and folders[0].samefile(folders[1]):
+        raise UserError(f"{folders[0]} and {folders[1]} are one run; name two, or one folder")
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     if margin is not None and not 0 <= margin < math.inf:
         raise UserError(f"--margin {margin:g} is no difference of scores; use 0 or more, such as 0.01")
-    if paper is not None:
-        from ..analysis.paper import read_paper
-        from ..analysis.verdicts import LETTERS
+    beside = "report" if len(folders) == 1 else f"report-beside-{folders[1].resolve().name}"
+    return pathlib.Path(output) if output else pathlib.Path(folders[0]) / beside, _read_paper(paper)
 
-        read_paper(paper, LETTERS)  # what is wrong with it is said before anything is made
-    return pathlib.Path(output) if output else pathlib.Path(directory) / "report"
+
+def _read_paper(path):
+    if path is None:
+        return None
+    from ..analysis.paper import read_paper
+    from ..analysis.verdicts import LETTERS
+
+    return read_paper(path, LETTERS)
 
 
 def check_output(output):
@@ -85,6 +104,7 @@ def remove_made(made):
 def write_report(content, output):
     """Writes a `Content` into a folder that `check_output` has checked; raises `UserError` if that fails."""
     try:
+        content.output = output.resolve()
         _write(content, output, _earlier_files(output))
     except OSError as error:
         raise UserError(f"--output {output} cannot be written: {error.strerror or error}") from error

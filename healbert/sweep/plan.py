@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import gc
+import math
 import pathlib
 import statistics
 import sys
@@ -27,8 +28,8 @@ class PlannedRun:
     ``settings`` are the flags that the sweep gives it, ``kind`` is what runs share that load the same, (model, task),
     ``folder`` its results folder, ``seeds`` its own and those of its damages (none of an intact one), ``damage`` what
     that is in words, ``state`` "todo", "completed", "diverged" or "failed", ``results`` what of its ``results.json`` a
-    sweep needs, ``written`` tells one writing of that file from another, and ``teacher`` is the run of the sweep that
-    it learns from, if any.
+    sweep needs, ``written`` tells one writing of that file from another, ``teacher`` is the run of the sweep that it
+    learns from, if any, and ``tokens`` is at most how many it trains on, infinite where that is not known.
     """
 
     settings: dict
@@ -40,6 +41,7 @@ class PlannedRun:
     results: dict | None = None
     written: tuple | None = None
     teacher: "PlannedRun | None" = None
+    tokens: float = math.inf
 
     @property
     def name(self):
@@ -137,7 +139,7 @@ def make_plan(sweep, output_dir, processes=1):
         processes: processes that train one run together.
 
     Returns:
-        Plan: each experiment once, runs of one task and model next to each other.
+        Plan: each experiment once, runs of one task and model next to each other, the longest first.
 
     Raises:
         UserError: if a run would be refused; names the first of them.
@@ -177,7 +179,8 @@ def _expand(sweep, output_dir, processes):
         # The hash at the end: what is asked for in other words may hit the same, and is then the same run.
         if "precision" in settings:  # as resolved here, where the folder gets its name: a worker may be elsewhere
             settings = settings | {"precision": arguments.run.precision}
-        run = PlannedRun(settings, _kind(arguments), output_dir / name, _seeds(arguments), _damage(arguments))
+        found = _kind(arguments), output_dir / name, _seeds(arguments), _damage(arguments)
+        run = PlannedRun(settings, *found, tokens=_tokens(arguments))
         runs.setdefault(run_hash(name), run)
     _link_teachers(runs, learn)
     return runs, refused, total
@@ -219,6 +222,12 @@ def _damage(arguments):
     return sys.intern(str(Damage(*place_of(vars(arguments.corruption)))))
 
 
+def _tokens(arguments):
+    data, training, task = arguments.data, arguments.training, arguments.sources.data.task
+    known = [rows for rows in (data.max_train_samples, task and task.examples) if rows]
+    return min(known, default=math.inf) * data.max_seq_length * training.num_train_epochs
+
+
 def _typed_values(key, value):
     return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
 
@@ -246,11 +255,13 @@ def _describe_refused(refused, sweep):
 
 
 def _grouped(runs):
-    # Workers keep what they loaded last: runs that share it should follow each other.
+    # Workers keep what they loaded last: runs that share it should follow each other. The longest first: one that
+    # begins when the others are nearly done keeps all but one worker waiting.
     order = {}
     for run in runs:
         order.setdefault(run.kind, []).append(run)
-    return [run for group in order.values() for run in group]
+    longest = sorted(order.values(), key=lambda group: -max(run.tokens for run in group))
+    return [run for group in longest for run in sorted(group, key=lambda run: -run.tokens)]
 
 
 def _teachers_first(runs):

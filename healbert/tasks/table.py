@@ -12,7 +12,8 @@ class Task:
     ``dataset`` and ``config`` are what `datasets.load_dataset` takes; ``evaluation`` is the labelled split
     that scores are reported on; ``recipe`` holds settings that replace the general defaults for this task.
     ``label_names`` serves datasets whose labels are plain integers; ``type`` is a name in `types.TASK_TYPES`;
-    ``language`` is that of the texts, for model cards; ``called`` says what the user calls a split, for messages.
+    ``language`` is that of the texts, for model cards; ``called`` says what the user calls a split, for messages;
+    ``examples`` is how many train has, where that is known beforehand: the longest runs of a sweep begin first.
     """
 
     dataset: str
@@ -25,18 +26,19 @@ class Task:
     type: str = "classification"
     language: str | None = None
     called: dict = dataclasses.field(default_factory=dict)
+    examples: int | None = None
 
     def call(self, split):
         """What messages call a split: the flag that names its file, or its name in the source."""
         return self.called.get(split, split)
 
 
-def _glue(config, *text, evaluation="validation", **more):
-    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation, **more)
+def _glue(config, *text, examples, evaluation="validation", **more):
+    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation, examples=examples, **more)
 
 
-def _tagged(dataset):
-    return Task(dataset, text=("tokens",), label="ner_tags", type="token_classification")
+def _tagged(dataset, examples):
+    return Task(dataset, text=("tokens",), label="ner_tags", type="token_classification", examples=examples)
 
 
 EMBEDDED_TASK = "docstrings"
@@ -59,13 +61,14 @@ BUILT_IN = {
         recipe={"learning_rate": 2e-4, "num_train_epochs": 4, "per_device_train_batch_size": 32},
     ),
     # The six of the paper (arXiv 2406.14459). Where there is no labelled validation split, test is evaluated.
-    "sst2": Task("stanfordnlp/sst2", text=("sentence",)),
-    "imdb": Task("stanfordnlp/imdb", evaluation="test"),
-    "ag_news": Task("fancyzhx/ag_news", evaluation="test"),
-    "emotion": Task("dair-ai/emotion", "split"),
-    "dbpedia_14": Task("fancyzhx/dbpedia_14", text=("content",), evaluation="test"),
+    "sst2": Task("stanfordnlp/sst2", text=("sentence",), examples=67_349),
+    "imdb": Task("stanfordnlp/imdb", evaluation="test", examples=25_000),
+    "ag_news": Task("fancyzhx/ag_news", evaluation="test", examples=120_000),
+    "emotion": Task("dair-ai/emotion", "split", examples=16_000),
+    "dbpedia_14": Task("fancyzhx/dbpedia_14", text=("content",), evaluation="test", examples=560_000),
     "twitter_financial_news_topic": Task(
         "zeroshot/twitter-financial-news-topic",
+        examples=16_990,
         label_names=(
             "Analyst Update",
             "Fed | Central Banks",
@@ -90,19 +93,21 @@ BUILT_IN = {
         ),
     ),
     # The other classification tasks of GLUE; pairs of sentences are encoded as pairs.
-    "cola": _glue("cola", "sentence"),
-    "mnli": _glue("mnli", "premise", "hypothesis", evaluation="validation_matched"),
-    "mrpc": _glue("mrpc", "sentence1", "sentence2"),
-    "qnli": _glue("qnli", "question", "sentence"),
-    "qqp": _glue("qqp", "question1", "question2"),
-    "rte": _glue("rte", "sentence1", "sentence2"),
-    "wnli": _glue("wnli", "sentence1", "sentence2"),
+    "cola": _glue("cola", "sentence", examples=8_551),
+    "mnli": _glue("mnli", "premise", "hypothesis", examples=392_702, evaluation="validation_matched"),
+    "mrpc": _glue("mrpc", "sentence1", "sentence2", examples=3_668),
+    "qnli": _glue("qnli", "question", "sentence", examples=104_743),
+    "qqp": _glue("qqp", "question1", "question2", examples=363_846),
+    "rte": _glue("rte", "sentence1", "sentence2", examples=2_490),
+    "wnli": _glue("wnli", "sentence1", "sentence2", examples=635),
     # Other types.
-    "stsb": _glue("stsb", "sentence1", "sentence2", type="regression"),
-    "go_emotions": Task("google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label"),
-    "wikitext": Task("Salesforce/wikitext", "wikitext-2-raw-v1", type="masked_lm"),
-    "conll2003": _tagged("lhoestq/conll2003"),
-    "wnut_17": _tagged("manu/wnut_17"),
+    "stsb": _glue("stsb", "sentence1", "sentence2", examples=5_749, type="regression"),
+    "go_emotions": Task(
+        "google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label", examples=43_410
+    ),
+    "wikitext": Task("Salesforce/wikitext", "wikitext-2-raw-v1", type="masked_lm", examples=36_718),
+    "conll2003": _tagged("lhoestq/conll2003", examples=14_041),
+    "wnut_17": _tagged("manu/wnut_17", examples=3_394),
 }
 
 

@@ -115,7 +115,7 @@ class TestPaper:
     def test_figures_stand_beside_the_verdicts(self, tmp_path):
         simulate(tmp_path / "runs", STUDY)
         path = self.write(tmp_path, "a: 0.08\nb, bottom: {sst2: about 0.05, imdb: 0.1}\n")
-        verdicts = analyse(tmp_path / "runs", paper=path).verdicts
+        verdicts = analyse(tmp_path / "runs", paper=read_paper(path, LETTERS)).verdicts
         assert verdict_of(verdicts, "a", "sst2").paper == "0.08", "the only dataset is all of them"
         assert verdict_of(verdicts, "c", "sst2").paper == ""
         assert "The paper: about 0.05." in told(verdict_of(verdicts, "b, bottom", "sst2"))

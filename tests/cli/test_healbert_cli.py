@@ -1,5 +1,6 @@
 """`python -m healbert`: pictures redrawn from finished runs, and one clear line for every mistake."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -100,6 +101,27 @@ def test_several_runs_are_drawn_side_by_side_here(command, runs, tmp_path):
     assert not any((run / "tsne.png").exists() for run in three)
 
 
+def test_seeds_lie_down_as_the_results_say(command, tmp_path):
+    folders = [put_run(tmp_path / f"{level}-{seed}", level=level) for level in (0.0, 0.5) for seed in (1, 2)]
+    for folder in folders:
+        config = {"seed": int(folder.name[-1]), "corrupt_seed": int(folder.name[-1])}
+        (folder / "results.json").write_text(json.dumps({"config": config}))
+    done = command("tsne", *folders, "-o", tmp_path / "seeds.svg")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "seeds.svg").read_text()
+    assert [text.count(f", seed {seed} -->") for seed in (1, 2, 0)] == [2, 2, 0] and "corrupt_seed" not in text
+    again = command("tsne", *folders, folders[0], "-o", tmp_path / "again.png")
+    assert again.returncode == 2 and "same damage (intact, seed 1)" in again.stderr
+
+
+def test_one_run_with_points_enough_is_drawn_beside_one_without(command, runs, tmp_path):
+    few = put_run(tmp_path / "few", level=0.25, size=12)
+    done = command("tsne", few, runs["bottom"], "--perplexity", 15, "-o", tmp_path / "x.svg")
+    assert done.returncode == 0 and "too few points: 12 examples," in (tmp_path / "x.svg").read_text()
+    alone = command("tsne", few, "--perplexity", 15, "-o", tmp_path / "y.svg")
+    assert alone.returncode == 2 and "perplexity 15 is too large for 12 examples" in alone.stderr
+
+
 @pytest.mark.parametrize("ending, start", [("pdf", b"%PDF"), ("svg", b"<?xml"), ("PNG", b"\x89PNG")])
 def test_picture_is_of_the_kind_that_its_name_says(command, runs, tmp_path, ending, start):
     done = command("tsne", runs["bottom"], "-o", tmp_path / f"x.{ending}")
@@ -117,7 +139,7 @@ REFUSED = {
     "folder that cannot be written": (["tsne", "{bottom}", "-o", "/proc/x.png"], ["/proc/x.png cannot be written"]),
     "file in place of a folder": (["tsne", "{bottom}/features.npz"], ["features.npz is a file", "folder of a run"]),
     "other labels": (["tsne", "{bottom}", "{other}"], ["different labels"]),
-    "same run twice": (["tsne", "{bottom}", "{bottom}"], ["two runs show the same damage (bottom 0.5)"]),
+    "same run twice": (["tsne", "{bottom}", "{bottom}"], ["two runs show the same damage (bottom 50% damaged)"]),
     "perplexity too large": (
         ["tsne", "{bottom}", "--perplexity", "24"],
         ["perplexity 24 is too large for 24 examples", "try --perplexity 6"],

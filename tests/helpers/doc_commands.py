@@ -28,36 +28,43 @@ class Parsed(Exception):
         self.parser, self.options = parser, options
 
 
+def parses_with(name):
+    """The method of its parser that a command calls: bench leaves the flags of a run to theirs."""
+    return "parse_known_args" if name == "bench" else "parse_args"
+
+
 @contextlib.contextmanager
-def no_command_runs():
+def no_command_runs(name):
     """Inside, a command of `healbert` raises `Parsed` in place of going on; `run` is not among them."""
-    original = argparse.ArgumentParser.parse_args
+    method = parses_with(name)
+    original = getattr(argparse.ArgumentParser, method)
 
     def parse_and_stop(self, *args, **kwargs):
         raise Parsed(self, original(self, *args, **kwargs))
 
-    argparse.ArgumentParser.parse_args = parse_and_stop
+    setattr(argparse.ArgumentParser, method, parse_and_stop)
     try:
         yield
     finally:
-        argparse.ArgumentParser.parse_args = original
+        setattr(argparse.ArgumentParser, method, original)
 
 
 def command_flags(name):
     """The flags of a command of `healbert` other than run: a set of str."""
-    original, found = argparse.ArgumentParser.parse_args, []
+    method, found = parses_with(name), []
+    original = getattr(argparse.ArgumentParser, method)
 
     def stop(self, *args, **kwargs):
         found.append(self)
         raise Parsed(self, None)
 
-    argparse.ArgumentParser.parse_args = stop
+    setattr(argparse.ArgumentParser, method, stop)
     try:
         command(name)([])
     except Parsed:
         pass
     finally:
-        argparse.ArgumentParser.parse_args = original
+        setattr(argparse.ArgumentParser, method, original)
     named = {option for option in found[0]._option_string_actions if option.startswith("--")} - {"--help"}
     return {option for option in named if "-" not in option[2:]}  # HfArgumentParser takes --cache-dir, too
 
@@ -133,19 +140,27 @@ def check_healbert(argv):
     if argv[0] == "run":
         check_run(argv[1:])
     elif "--help" not in argv:
-        with no_command_runs():
+        with no_command_runs(argv[0]):
             try:
                 command(argv[0])(argv[1:])
             except Parsed as parsed:
                 options = parsed.options
         if argv[0] == "sweep":
             _check_sweep(options)
+        if argv[0] == "bench":
+            _check_bench(*options)
 
 
 def _check_sweep(options):
     check_choice("engine", options.engine, ENGINES)
     if pathlib.Path(options.file).is_file():
         read_sweep(options.file, options.set)
+
+
+def _check_bench(options, of_a_run):
+    if options.sweep:
+        read_sweep(options.sweep, options.set or [])
+    check_run(of_a_run)
 
 
 def check_sweep_settings(settings):

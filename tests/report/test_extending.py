@@ -121,7 +121,7 @@ def test_a_plugin_that_is_not_there_is_named(runs):
 
 
 def test_built_in_entries_are_in_the_order_of_the_page():
-    assert list(FIGURES)[:7] == ["levels", "forest", "kinds", "recovery", "epochs", "rates", "probes"]
+    assert list(FIGURES)[:7] == ["levels", "forest", "kinds", "recovery", "profiles", "epochs", "rates"]
     assert list(TABLES)[:3] == ["main", "kinds", "recovery"] and {"runs", "verdicts"} < set(TABLES)
     assert list(FORMATS)[:5] == ["pictures", "csv", "latex", "markdown", "html"]
 

@@ -12,7 +12,7 @@ from healbert.analysis.metric import Metric
 from healbert.analysis.outcome import MIXED, Outcome, outcome_of
 from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
 from healbert.analysis.verdicts import correct
-from healbert.report.headline import NOTHING, brief, headline
+from healbert.report.headline import NOTHING, brief, caveats, headline, lacking
 
 F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
 LETTERS = ("a", "b, bottom", "b, top", "c")
@@ -55,7 +55,7 @@ def cost(recovery, dataset=None, damage=HALF):
 
 def test_the_usual_finding():
     found = [verdict(letter, known(0.08, 0.005)) for letter in LETTERS]
-    found[0] = verdict("a", known(0.1, 0.005), [known(0.02, 0.01), known(0.15, 0.01)])
+    found[0] = verdict("a", known(0.1, 0.005), [known(0.02, 0.001), known(0.15, 0.01)])
     costs = [cost(0.9), cost(0.55), cost(None, damage=INTACT)]
     assert headline(found, costs[:2]) == (
         "Healing closes 55 to 90% of the gap between damaged and intact, not all: 0.02 to 0.15 weighted F1 stays lost; "
@@ -104,6 +104,34 @@ def test_without_intact_runs_the_other_claims_are_told():
     assert headline(found, []) == "Bottom damage costs 0.080 more than top; more damage from the top costs more."
 
 
+def test_exceptions_are_named_where_they_are_few():
+    parts = [known(0.08, 0.005)] * 4
+    found = [verdict("a", known(0.08, 0.005), [*parts, known(0.0003, 0.0004)])]
+    assert headline(found, []).endswith("stays lost (not borne out at top 4).")
+    assert caveats(found[0]) == ["with exceptions"] and caveats(verdict("a", known(0.08, 0.005), parts)) == []
+    many = verdict("a", known(0.08, 0.005), [*parts, *[known(0.0003, 0.0004)] * 3])
+    assert "(not borne out at 3 of 7 places)" in headline([many], [])
+    trend = verdict("b, top", known(0.02, 0.001))
+    trend.parts = {("25%", "50%"): known(0.08, 0.005), ("50%", "75%"): known(-0.08, 0.005)}
+    assert headline([trend], []) == "More damage from the top costs more (not borne out from 50% to 75%)."
+
+
+def test_a_verdict_that_depends_on_the_epoch_says_so():
+    found = [verdict("a", known(0.08, 0.005)), verdict("c", known(0.08, 0.005))]
+    for one in found:
+        one.rulings["last epoch"] = Ruling(known(*MADE[INCONCLUSIVE]), 0.01)
+        correct([one])
+    text = headline(found, [])
+    assert text.endswith("; the last epoch's scores give another verdict on healing and on bottom against top.")
+    assert caveats(found[0]) == ["depends on the epoch"]
+
+
+def test_what_is_lacking_where_nothing_can_be_compared():
+    assert lacking([HALF]) == "no intact runs with these settings"
+    assert lacking([INTACT]) == "no damaged runs"
+    assert lacking([INTACT, HALF]) == "no intact and damaged runs of the same seeds"
+
+
 def test_regions_that_differ():
     found = [verdict("b, bottom", known(0.02, 0.001)), verdict("b, top", known(0.0001, 0.0002))]
     text = headline(found, [])
@@ -112,7 +140,7 @@ def test_regions_that_differ():
 
 def test_some_damage_that_costs_nothing():
     text = headline([verdict("a", known(0.08, 0.005), [known(-0.004, 0.01), known(0.15, 0.01)])], [])
-    assert text == "Healing does not bring everything back: up to 0.15 weighted F1 stays lost."
+    assert text == "Healing does not bring everything back: up to 0.15 weighted F1 stays lost (not borne out at top 0)."
 
 
 def test_a_gap_beyond_100_percent_is_not_told():

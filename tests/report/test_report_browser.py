@@ -64,12 +64,12 @@ def middle(place):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def said_at(page, place):
+def said_at(page, place, point=middle):
     """What the page says with the pointer on a place, once that stands still after unfolding and scrolling."""
     place.scroll_into_view_if_needed()
     for _ in range(50):
         page.mouse.move(0, 0)
-        page.mouse.move(*middle(place))
+        page.mouse.move(*point(place))
         if page.locator("#tip").is_visible():
             return page.locator("#tip").text_content()
         page.wait_for_timeout(100)
@@ -99,10 +99,8 @@ def test_exact_values_under_the_pointer(opened):
     place = page.locator("figure.recovery .chart image").first
     assert "recovery %" in said_at(page, place) and "emotion" in page.locator("#tip").text_content()
     dots = page.locator("figure.tsne .chart path[data-titles]").first
-    dots.scroll_into_view_if_needed()
     first = "e => { const p = e.getPointAtLength(0).matrixTransform(e.getScreenCTM()); return [p.x, p.y]; }"
-    page.mouse.move(*dots.evaluate(first))
-    assert "example" in page.locator("#tip").text_content()
+    assert "example" in said_at(page, dots, lambda dots: dots.evaluate(first))
 
 
 @pytest.mark.parametrize(("key", "value"), [("dataset", "emotion"), ("model", "org/two"), ("method", "zeros")], ids=str)
@@ -219,7 +217,12 @@ def test_every_link_of_the_page_resolves(opened, report):
     page = opened()
     links = page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
     for link in links:
-        if link.startswith("#"):
+        if link.startswith(("#runs-", "#run-")):
+            page.evaluate("link => { location.hash = link; dispatchEvent(new Event('hashchange')); }", link)
+            assert page.evaluate(
+                "document.querySelector('#run-page h2').textContent"
+            ) and "No run of" not in page.evaluate("document.getElementById('run-page').textContent")
+        elif link.startswith("#"):
             assert page.locator(link).count() == 1
         else:
             assert (report.parent / link).is_file()

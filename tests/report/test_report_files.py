@@ -291,13 +291,13 @@ class TestFiles:
         links = re.findall(r'href="([^"]+)"', page) + re.findall(r"\]\(([^)]+)\)", markdown)
         files = {link for link in links if not link.startswith(("#", "data:"))}
         assert len(files) > 20 and [link for link in files if not (report / link).is_file()] == []
-        anchors = {link[1:] for link in links if link.startswith("#")}
+        anchors = {link[1:] for link in links if link.startswith("#") and not link.startswith("#run")}  # by the script
         assert anchors <= set(re.findall(r'id="([^"]+)"', page))
         assert {p.stem for p in (report / "figures").glob("*.png")} == {
             p.stem for p in (report / "figures").glob("*.svg")
         }
         assert {path.stem.split("-")[0] for path in (report / "figures").glob("*.svg")} == {
-            "levels", "forest", "recovery", "speed", "epochs", "rates", "probes", "confusion", "tsne",
+            "levels", "forest", "recovery", "profiles", "speed", "epochs", "rates", "probes", "confusion", "tsne",
         }  # fmt: skip
 
     def test_csv_holds_the_figures_in_full(self, report, full_content):

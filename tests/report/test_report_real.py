@@ -58,7 +58,7 @@ def test_real_runs_to_report(runs):
     content, output = make_report(runs)
     (group,) = content.groups  # probes and pictures in some runs do not split them
     assert all("uncommitted" in warning for warning in content.warnings)
-    kinds = {"levels", "recovery", "speed", "epochs", "probes", "confusion", "tsne"}
+    kinds = {"levels", "recovery", "profiles", "speed", "epochs", "probes", "confusion", "tsne"}
     assert {figure.kind for figure in group.figures} == kinds
     results = json.loads((runs / "0.5-top-1" / "results.json").read_text())
     records = {(record["level"], record["region"]): record for record in group.table("main").records}

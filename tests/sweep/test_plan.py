@@ -33,6 +33,14 @@ def test_same_experiment_is_run_once(base, tmp_path):
     assert len({run.name for run in found.runs}) == 8
 
 
+def test_longest_runs_come_first_and_those_of_one_task_together(tmp_path):
+    grid = {"task_name": ["cola", "sst2", "emotion"], "num_train_epochs": [1, 5], "max_train_samples": [None, 2000]}
+    found = plan({"base": {"use_cpu": True}, "grid": grid}, tmp_path)
+    whole = [("sst2", 5, None), ("sst2", 1, None), ("sst2", 5, 2000), ("sst2", 1, 2000)]
+    assert varying(found, "task_name", "num_train_epochs", "max_train_samples")[:4] == whole
+    assert list(dict.fromkeys(run.settings["task_name"] for run in found.runs)) == ["sst2", "emotion", "cola"]
+
+
 def test_include_adds_and_exclude_takes_from_the_grid(base, tmp_path):
     sweep = {
         "base": base,

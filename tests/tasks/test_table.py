@@ -33,6 +33,7 @@ def test_table_entry_is_sane(name):
     assert 1 <= len(task.text) <= 2 and all(task.text) and task.label
     assert task.evaluation in ("validation", "test", "validation_matched")
     assert len(set(task.label_names)) == len(task.label_names)
+    assert task.examples is None if name == EMBEDDED_TASK else task.examples > 600
     expected = ("nyu-mll/glue", name) if name in (*GLUE_TASKS, "stsb") else (task.dataset, task.config)
     assert (task.dataset, task.config) == expected
 

@@ -16,6 +16,7 @@ from .power import detectable_difference
 from .proportions import clustered_wilson, mean_interval, wilson
 from .ratios import Ratio, ratio
 from .significance import ALPHA, Test, corrected, paired_test, slopes, trend_test
+from .stratified import interquartile_mean, profile
 
 __all__ = [
     "ALPHA",
@@ -33,8 +34,10 @@ __all__ = [
     "estimate",
     "example_counts",
     "fit",
+    "interquartile_mean",
     "mean_interval",
     "paired_test",
+    "profile",
     "ratio",
     "slopes",
     "trend_test",

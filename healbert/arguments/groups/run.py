@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import field
 
+from ...healing.fast import ALL, FAST_PATHS, fast_path_names
 from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
 from ...tasks.texts import check_text_file
@@ -34,6 +35,13 @@ class RunArguments:
         default=False,
         metadata={
             "help": "Pass frozen layers at the bottom once, without dropout, and take what they gave in every epoch."
+        },
+    )
+    fast_paths: str = field(
+        default=ALL,
+        metadata={
+            "help": f"Ways to do less work for the same result: {', '.join(sorted(FAST_PATHS))}, with commas between "
+            "them, or none. Each is used where it is right. Default: all."
         },
     )
     teacher: str | None = field(
@@ -81,6 +89,7 @@ class RunArguments:
 
     def __post_init__(self):
         self.healing = ",".join(strategy_names(self.healing))  # the same ones in another order are the same run
+        self.fast_paths = fast_path_names(self.fast_paths)
         self._check_supplies(self.strategy())
         check_choice("selection", self.selection, SELECTIONS)
         if not 0 < self.dev_fraction < 1:

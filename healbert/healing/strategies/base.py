@@ -19,6 +19,7 @@ class Strategy:
         reads_text: whether ``--heal_text`` "may" or "must" be given.
         needs_row: its loss is given ``row``, the numbers of the batch's examples in the training split.
         asks: what the model is asked for in training: keyword arguments of its forward.
+        why_whole: why its embedding must keep every row while it trains, in words; None if it need not (see `fast`).
         seed: of its random draws; a run sets it to ``--seed``.
 
     Args:
@@ -30,7 +31,7 @@ class Strategy:
 
     says, options, version, fixed_features = None, {}, 1, False
     contradicts, adapts, sharded, seed = {}, False, True, 0
-    learns_from, reads_text, needs_row, asks = None, None, False, {}
+    learns_from, reads_text, needs_row, asks, why_whole = None, None, False, {}, None
 
     def __init__(self, **settings):
         self.called = type(self).__name__

@@ -25,6 +25,7 @@ class Combined(Strategy):
         self.needs_row = any(part.needs_row for part in self.parts)
         self.asks = {name: value for part in self.parts for name, value in part.asks.items()}
         self.learns_from = next(filter(None, (part.learns_from for part in self.parts)), None)
+        self.why_whole = next(filter(None, (part.why_whole for part in self.parts)), None)
         self.reads_text = next(filter(None, (part.reads_text for part in self.parts)), None)
         _refuse_contradictions(parts)
 

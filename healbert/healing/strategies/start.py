@@ -41,6 +41,7 @@ class L2ToStart(Held):
     """Adds ``strength / 2 * |w - start|^2`` to the loss (L2-SP; Xuhong Li et al. 2018, arXiv 1802.01483)."""
 
     says = "All of its parameters were fine-tuned, held near their start by an L2 penalty"
+    why_whole = "the penalty is of whole embeddings"
     options = {"strength": Option(0.01, "of the penalty, alpha in L2-SP", least=0), "of": OF}
 
     def adapt(self, model, receipt):

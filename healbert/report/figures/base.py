@@ -30,7 +30,8 @@ BAND = "The band is one standard deviation over seeds to either side."
 class Series:
     """A line: ``y`` (points,), ``spread`` its standard deviation over seeds (0 with one), ``counts`` the seeds.
 
-    ``marker`` is one of `MARKERS`, or "none".
+    ``marker`` is one of `MARKERS`, or "none". ``runs`` are the numbers of each point's runs, or nothing.
+    ``band``, where there is one, holds the ends of another interval than the spread: (lower, upper), each (points,).
     """
 
     name: str
@@ -41,11 +42,22 @@ class Series:
     colour: str
     marker: str = "circle"
     dash: str = "solid"
+    runs: list = dataclasses.field(default_factory=list)
+    band: tuple | None = None
+
+    @property
+    def ends(self):
+        """Lower and upper ends of the band to draw: two arrays (points,)."""
+        y, spread = np.array(self.y), np.array(self.spread)
+        return tuple(map(np.array, self.band)) if self.band else (y - spread, y + spread)
 
 
 @dataclasses.dataclass
 class Lines:
-    """Lines over a common x; ``levels`` are dotted horizontals: (name, y). ``ticks`` gives x places their labels."""
+    """Lines over a common x; ``levels`` are horizontals: (name, y, "dashdot" or "dot").
+
+    ``ticks`` gives x places their labels. ``whole`` says that x are whole numbers, as epochs are.
+    """
 
     series: list
     x_label: str
@@ -53,11 +65,15 @@ class Lines:
     levels: list = dataclasses.field(default_factory=list)
     ticks: dict | None = None
     log: bool = False
+    whole: bool = True
 
 
 @dataclasses.dataclass
 class Heat:
-    """A matrix ``values`` (rows, columns), NaN where missing, with a text in each place; limits of the colour scale."""
+    """A matrix ``values`` (rows, columns), NaN where missing, with a text in each place; limits of the colour scale.
+
+    ``runs`` (rows, columns) are the numbers of each place's runs, or nothing.
+    """
 
     rows: list
     columns: list
@@ -69,6 +85,7 @@ class Heat:
     row_tags: list | None = None  # what filters go by
     hover: str = ""
     bar: bool = False  # whether a bar says which colour is how much
+    runs: list = dataclasses.field(default_factory=list)
 
     @property
     def inks(self):
@@ -78,12 +95,13 @@ class Heat:
 
 @dataclasses.dataclass
 class Scatter:
-    """Points (examples, 2) by class; ``ids`` name them."""
+    """Points (examples, 2) by class; ``ids`` name them. ``note`` says why there are none, where there are none."""
 
     points: np.ndarray
     labels: np.ndarray
     names: list
     ids: list
+    note: str = ""
 
 
 @dataclasses.dataclass
@@ -114,12 +132,13 @@ class Forest:
 
 @dataclasses.dataclass
 class Panel:
-    """One plot: a title, what it shows, what filters go by, and the same in words."""
+    """One plot: a title, what it shows, what filters go by, and the same in words; the numbers of its runs."""
 
     title: str
     content: object
     tags: dict
     alt: str
+    runs: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -180,8 +199,8 @@ def in_rows(panels, columns=3):
     return [panels[i : i + columns] for i in range(0, len(panels), columns)]
 
 
-def averaged(name, samples, **look):
-    """A `Series` out of {x: values over seeds}."""
+def averaged(name, samples, runs=None, **look):
+    """A `Series` out of {x: values over seeds}, and {x: numbers of their runs}."""
     kept = {x: np.asarray(values, float) for x, values in samples.items() if len(values)}
     return Series(
         name=name,
@@ -189,6 +208,7 @@ def averaged(name, samples, **look):
         y=[float(values.mean()) for values in kept.values()],
         spread=[float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in kept.values()],
         counts=[len(values) for values in kept.values()],
+        runs=[runs.get(x, []) for x in kept] if runs else [],
         **look,
     )
 

@@ -24,7 +24,9 @@ def _confusion(results, predictions, dataset):
         counts = predictions.confusion(runs) if runs else None
         if counts is not None:
             title = "intact" if damage == INTACT else f"{damage}, healed"
-            panels.append(_confusion_panel(title, counts, runs[0].part("task")["label_names"], tags(group, dataset)))
+            panel = _confusion_panel(title, counts, runs[0].part("task")["label_names"], tags(group, dataset))
+            panel.runs = [run.number for run in runs]
+            panels.append(panel)
     if not panels:
         return None
     caption = (

@@ -28,7 +28,8 @@ def _epoch_panel(results, dataset, region):
     for damage in sorted(results.on_row(region)):
         entry = results.get(dataset, damage)
         samples = _epochs(entry, results.group.selection) if entry else {}
-        line = averaged(str(damage), samples, **style(results.levels.index(damage.level)))
+        runs = dict.fromkeys(samples, results.numbers([dataset], [damage]))
+        line = averaged(str(damage), samples, runs, **style(results.levels.index(damage.level)))
         if line.x:
             series.append(line)
     title = ", ".join(filter(None, (dataset, region)))
@@ -72,7 +73,8 @@ def _by_rate(results):
 def _rate_series(results, dataset, damage):
     rates = results.get(dataset, damage).rates
     samples = {rate: [run.score("healed") for runs in found.values() for run in runs] for rate, found in rates.items()}
-    return averaged(str(damage), samples, **style(results.levels.index(damage.level), damage.region == "top"))
+    numbers = {rate: [run.number for runs in found.values() for run in runs] for rate, found in rates.items()}
+    return averaged(str(damage), samples, numbers, **style(results.levels.index(damage.level), damage.region == "top"))
 
 
 @register("figure", "probes")
@@ -99,7 +101,8 @@ def _depth_panel(results, dataset, region, stage):
     for damage in sorted(results.on_row(region)):
         entry = results.get(dataset, damage)
         samples = _depths(entry, stage) if entry else {}
-        line = averaged(str(damage), samples, **style(results.levels.index(damage.level)))
+        runs = dict.fromkeys(samples, results.numbers([dataset], [damage]))
+        line = averaged(str(damage), samples, runs, **style(results.levels.index(damage.level)))
         if line.x:
             series.append(line)
     when = {"damaged": "before healing", "healed": "after healing"}[stage]

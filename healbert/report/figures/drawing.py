@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from ...probing.tsne import COLOURS, draw_scatter
+from ...probing.tsne import COLOURS, draw_note, draw_scatter
 from ...utils.text import clean
 from ..text import number
 from .base import CIVIDIS, GREY, Forest, Heat, Lines, Scatter, style
@@ -17,8 +17,12 @@ MARKERS["none"] = ""
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
+LEVELS = {"dashdot": (TEXT, 1.2), "dot": (GREY, 1.6)}  # colour and width of a horizontal by its dash
+
+
 PANEL = "panel-"  # how the id of a panel begins
 PANEL_INCHES = (3.5, 2.9)
+DENSE = 24  # points of a line, beyond which its markers are small
 LABEL_INCHES = 0.075  # of a letter of the labels of a forest plot
 LINE_INCHES, LINES_INCHES = (0.06, 0.14), 4.1  # of a line of it, at least and at most; of all that lines should take
 SHARE_OF_INTERVALS = 1.5  # how far beyond the effects, in parts of their range, intervals are drawn
@@ -43,21 +47,24 @@ def _draw_lines(axis, lines, gid):
     for place, series in enumerate(lines.series):
         look = {"color": series.colour, "marker": MARKERS[series.marker], "linestyle": DASHES[series.dash]}
         own = f"{gid}-series-{place}"
-        axis.plot(series.x, series.y, label=clean(series.name), markersize=4, linewidth=1.5, gid=own, **look)
-        marks.append(Mark(own, _line_titles(lines, series)))
-        y, spread = np.array(series.y), np.array(series.spread)
-        if len(y) == 1 and spread.any():  # a band of one point has no width
-            axis.errorbar(series.x, y, spread, color=series.colour, linewidth=1, capsize=2)
-        elif spread.any():
-            axis.fill_between(series.x, y - spread, y + spread, color=series.colour, alpha=0.15, linewidth=0)
-    for place, (name, y) in enumerate(lines.levels):
-        axis.axhline(y, color=GREY, linestyle=(0, (1, 1.5 + 2 * place)), linewidth=1.2, label=name)
+        size = 4 if len(series.x) <= DENSE else 2
+        axis.plot(series.x, series.y, label=clean(series.name), markersize=size, linewidth=1.5, gid=own, **look)
+        marks.append(Mark(own, _line_titles(lines, series), runs=series.runs))
+        low, high = series.ends
+        if len(low) == 1 and (high > low).any():  # a band of one point has no width
+            bars = [series.y - low, high - series.y]
+            axis.errorbar(series.x, series.y, bars, color=series.colour, linewidth=1, capsize=2)
+        elif (high > low).any():
+            axis.fill_between(series.x, low, high, color=series.colour, alpha=0.15, linewidth=0)
+    for name, y, dash in lines.levels:
+        colour, width = LEVELS[dash]
+        axis.axhline(y, color=colour, linestyle=DASHES[dash], linewidth=width, label=name)
     if lines.log:
         axis.set_xscale("log")
     if lines.ticks:
         axis.set_xticks(list(lines.ticks), list(lines.ticks.values()))
         axis.minorticks_off()
-    else:
+    elif lines.whole:
         axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set(xlabel=lines.x_label, ylabel=lines.y_label)
     axis.grid(linewidth=0.6)
@@ -67,9 +74,11 @@ def _draw_lines(axis, lines, gid):
 
 def _line_titles(lines, series):
     found = []
-    for x, y, spread, count in zip(series.x, series.y, series.spread, series.counts, strict=True):
-        where = (lines.ticks or {}).get(x, f"{x:g}")
+    points = zip(series.x, series.y, series.spread, series.counts, *series.ends, strict=True)
+    for x, y, spread, count, low, high in points:
+        where = (lines.ticks or {}).get(x, f"{x:.4g}")
         spread = f" \u00b1 {spread:.4f}" if count > 1 else ""
+        spread = f" ({low:.4f} to {high:.4f})" if series.band else spread
         found.append(f"{clean(series.name)}\n{lines.x_label}: {where}\n{y:.4f}{spread} (n {count})")
     return found
 
@@ -127,6 +136,8 @@ def _heat_inches(heat):
 
 def _draw_scatter(axis, scatter, gid):
     draw_scatter(axis, scatter.points, scatter.labels, [clean(name) for name in scatter.names], gid)
+    if scatter.note:
+        draw_note(axis, scatter.note)
     titles = [[] for _ in scatter.names]
     for label, name in zip(scatter.labels, scatter.ids, strict=True):
         titles[label].append(name)

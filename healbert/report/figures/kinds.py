@@ -35,6 +35,7 @@ def _map(family, name, title):
         row_tags=[tags(kind.group) for kind in family],
         hover=f"lost {metric.title}",
         bar=True,
+        runs=[[kind.runs.get(dataset, []) for dataset in columns] for kind in family],
     )
     caption = (
         f"What stays lost: intact minus healed {metric.title}, after the same training; the least costly damage comes "

@@ -19,12 +19,15 @@ def layers(analysis):
 
 def _figures(results):
     found = {key: trace for key, entry in results.entries.items() if (trace := traced(entry)) is not None}
-    return [_figure(results.group, number, *key, trace) for number, (key, trace) in enumerate(found.items(), 1)]
+    return [
+        _figure(results.group, number, *key, trace, [run.number for run in results.entries[key].counted])
+        for number, (key, trace) in enumerate(found.items(), 1)
+    ]
 
 
-def _figure(group, number, dataset, damage, trace):
+def _figure(group, number, dataset, damage, trace, runs):
     shown = [measure for measure in MEASURES if measure.key in trace.values]
-    panels = [_panel(trace, measure, tags(group, dataset)) for measure in shown]
+    panels = [_panel(trace, measure, tags(group, dataset), runs) for measure in shown]
     caption = (
         "Each layer (rows; 0: the embeddings; * damaged) from the start over the epochs to the healed model, mean over "
         "seeds, at the best learning rate. Distances between weights are divided by the length of the pretrained ones; "
@@ -34,7 +37,7 @@ def _figure(group, number, dataset, damage, trace):
     return Figure(name, f"{title}: {group.label}", caption, in_rows(panels), group)
 
 
-def _panel(trace, measure, panel_tags):
+def _panel(trace, measure, panel_tags, runs):
     count = len(trace.columns)
     places = sorted({round(place) for place in np.linspace(0, count - 1, min(count, MOST))})
     values, numbers = trace.values[measure.key][:, places], trace.rows[measure.key]
@@ -49,7 +52,7 @@ def _panel(trace, measure, panel_tags):
         hover=measure.title,
         bar=True,
     )
-    return Panel(measure.title, heat, panel_tags, f"{measure.title}: {_in_words(values)}.")
+    return Panel(measure.title, heat, panel_tags, f"{measure.title}: {_in_words(values)}.", runs)
 
 
 def _limits(values):

@@ -30,8 +30,8 @@ def by_level(results):
     panels = [panel for panel in panels if panel.content.series]
     caption = (
         f"{results.metric.capital} after healing against the fraction of the encoder that was damaged"
-        f"{_renamed(results)}. Dotted: the intact model after the same training, and always answering the commonest "
-        f"class. {BAND} Levels 0 and 100% are shared by "
+        f"{_renamed(results)}. Dashes and dots: the intact model after the same training. Dots: always answering the "
+        f"commonest class. {BAND} Levels 0 and 100% are shared by "
         "both regions. The mean of all datasets has the levels and seeds that every dataset has."
     )
     figure = figure_of("levels", f"Score by level: {group.label}", caption, in_rows(panels), group)
@@ -45,14 +45,15 @@ def _level_panel(results, datasets, title, tag):
         for damage in sorted(results.on_row(region)):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
-        line = averaged(region or "intact", samples, **_region_style(region, number))
+        runs = {x: results.numbers(datasets, same) for x, same in places.items()}
+        line = averaged(region or "intact", samples, runs, **region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
-    levels = [("intact", float(np.mean(intact)))] if intact else []
+    levels = [("intact", float(np.mean(intact)), "dashdot")] if intact else []
     if None not in majorities:
         name = results.baseline()["name"]
-        levels.append((f"{name} class" if name == "majority" else name, float(np.mean(majorities))))
+        levels.append((f"{name} class" if name == "majority" else name, float(np.mean(majorities)), "dot"))
     ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
     content = Lines(series, "damaged part of the encoder (%)", f"{results.metric.title} after healing", levels, ticks)
     return line_panel(title, content, results.group, tag)
@@ -86,5 +87,6 @@ def _mean_by_seed(scores):
     return {key: np.mean([found[key] for found in scores]) for key in keys}
 
 
-def _region_style(region, number):
+def region_style(region, number):
+    """Colour, marker and dash of a region's line, the ``number``-th of the regions."""
     return REGION_STYLE.get(region, style(number + 2))

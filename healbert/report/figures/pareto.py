@@ -42,7 +42,12 @@ def _panel(family, dataset, damage, ways, cost, order):
     on = sorted((way.costs[cost], way.score) for way in known if cost in way.fronts)
     series = [_line(on)] if len(on) > 1 else []
     series += [
-        averaged(way.name, {way.costs[cost]: list(way.scores.values())}, **style(order.index(way.name)))
+        averaged(
+            way.name,
+            {way.costs[cost]: list(way.scores.values())},
+            {way.costs[cost]: way.runs},
+            **style(order.index(way.name)),
+        )
         for way in known
     ]
     title = COSTS[cost][0]

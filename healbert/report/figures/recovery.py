@@ -41,6 +41,7 @@ def _recovery_map(analysed):
         bar=True,
         row_tags=[tags(group, dataset or "") for dataset in datasets],
         hover="recovery %",
+        runs=[[results.numbers(*_places(results, dataset, damage)) for damage in damages] for dataset in datasets],
     )
     caption = (
         "Recovery, (healed \u2212 damaged) / (intact \u2212 damaged): how much healing covered of the way from the "
@@ -50,6 +51,10 @@ def _recovery_map(analysed):
     )
     panel = Panel("recovery (%)", heat, tags(group), f"Recovery. {_in_words(names, damages, found)}.")
     return Figure(file_stem("recovery", group), f"Recovery: {group.label}", caption, [[panel]], group)
+
+
+def _places(results, dataset, damage):
+    return results.datasets if dataset is None else [dataset], [damage]
 
 
 def _limits(values):

@@ -30,14 +30,15 @@ def _by_level(results):
 
 
 def _level_panel(results, known, dataset, region):
-    samples = {}
+    samples, runs = {}, {}
     for damage in sorted(results.on_row(region)):
         one, extent = known.get((dataset, damage)), results.true_level(damage, [dataset])
         if one is not None and extent is not None:
+            runs.setdefault(round(100 * extent, 1), []).extend(results.numbers([dataset], [damage]))
             for share, values in one.examples.items():
                 samples.setdefault(share, {}).setdefault(round(100 * extent, 1), []).extend(values)
     series = [
-        averaged(f"{100 * share:.0f}% of intact", of, **style(i)) for i, (share, of) in enumerate(samples.items())
+        averaged(f"{100 * share:.0f}% of intact", of, runs, **style(i)) for i, (share, of) in enumerate(samples.items())
     ]
     series = [line for line in series if line.x]
     ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
@@ -60,7 +61,12 @@ def _by_size(family, number):
         sizes = sorted({size for of in found.values() for size in of})
         if len(sizes) > 1:
             series = [
-                averaged(str(damage), {size: values for size, (_, values) in of.items()}, **style(i, i // 8))
+                averaged(
+                    str(damage),
+                    {size: values for size, (_, values, _) in of.items()},
+                    {size: runs for size, (_, _, runs) in of.items()},
+                    **style(i, i // 8),
+                )
                 for i, (damage, of) in enumerate(found.items())
             ]
             series = [line for line in series if line.x]

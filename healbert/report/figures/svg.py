@@ -27,6 +27,7 @@ class Mark:
     """What belongs to a drawn group: a title for each of its markers, and tags that the page's filters go by.
 
     ``dots`` is the width of many round markers that become one path, 0 of others; their titles begin with ``name``.
+    ``runs`` are the numbers of each marker's runs, or nothing.
     """
 
     gid: str
@@ -34,6 +35,7 @@ class Mark:
     tags: dict | None = None
     dots: float = 0
     name: str = ""
+    runs: list = dataclasses.field(default_factory=list)
 
 
 def finished(text, marks, boxes):
@@ -67,6 +69,9 @@ def _apply(mark, group):
     else:
         for use, title in zip(uses, mark.titles, strict=False):
             ElementTree.SubElement(use, f"{{{SVG}}}title").text = mark.name + title
+        for use, runs in zip(uses, mark.runs, strict=False):
+            if runs:
+                use.set("data-runs", ".".join(map(str, runs)))
     if mark.tags is not None:
         group.set("class", "part")
         for name, value in mark.tags.items():

@@ -2,6 +2,8 @@
 
 import itertools
 
+import numpy as np
+
 from ...analysis.projections import TSNE_EXAMPLES
 from ...utils.registry import register
 from ..tables.base import file_stem, tags
@@ -26,8 +28,8 @@ def _tsne(results, projections, dataset):
         return None
     caption = (
         f"t-SNE of what the classification layer sees after healing, up to {TSNE_EXAMPLES} evaluation examples of one "
-        "seed, at the best learning rate. Distances between far groups mean little; the numbers in results.json "
-        "(silhouette, neighbour agreement) say more."
+        "seed, at the best learning rate. Distances between far groups mean little; neighbour agreement says more: the "
+        "share of an example's 10 nearest neighbours, in the space of all features, that have its label."
     )
     name = f"{file_stem('tsne', group)}-{results.datasets.index(dataset) + 1}"
     return Figure(name, f"t-SNE on {dataset}: {group.label}", caption, _without_empty_columns(rows), group)
@@ -45,10 +47,14 @@ def _tsne_panel(results, projections, dataset, damage):
     found = projections.of(run) if run else None
     if found is None:
         return None
-    file, chosen, points = found
-    labels = file.labels[chosen]
+    file, chosen, points, note = found
+    chosen = chosen[:0] if note else chosen
     title = f"{damage}, {file.metric} {file.scores['healed']:.3f}"
-    numbers = (run.part("features").get("healed") or {}).get("neighbour_agreement")
-    alt = f"{damage}: {len(chosen)} examples." + (f" Neighbour agreement {numbers:.3f}." if numbers is not None else "")
-    content = Scatter(points, labels, list(map(str, file.label_names)), [str(i) for i in file.ids[chosen]])
-    return Panel(title, content, tags(results.group, dataset), alt)
+    agreement = (run.part("features").get("healed") or {}).get("neighbour_agreement")
+    title += "" if agreement is None else f", neighbour agreement {agreement:.3f}"
+    points = np.zeros((0, 2)) if note else points
+    ids = [str(i) for i in file.ids[chosen]]
+    content = Scatter(points, file.labels[chosen], list(map(str, file.label_names)), ids, note)
+    return Panel(
+        title, content, tags(results.group, dataset), f"{title}: {note or f'{len(chosen)} examples'}.", [run.number]
+    )

@@ -1,6 +1,8 @@
 """The report as one HTML file that needs nothing else."""
 
 import json
+import os
+from urllib.parse import quote
 
 import jinja2
 import markupsafe
@@ -10,8 +12,9 @@ from ...probing.tsne import class_style
 from ...utils.registry import register
 from ...utils.text import clean
 from ..figures import svg
-from ..figures.base import GREY, Forest, Heat, Lines, Scatter, style
-from ..figures.drawing import MARKERS, PANEL
+from ..figures.base import Forest, Heat, Lines, Scatter, style
+from ..figures.drawing import LEVELS, MARKERS, PANEL
+from ..headline import caveats
 from ..sentences import details, first_line
 
 GLYPHS = dict(zip("osD^XvP*", "\u25cf\u25a0\u25c6\u25b2\u2716\u25bc\u271a\u2605", strict=True))
@@ -37,15 +40,43 @@ def html_report(content, figures):
     environment = jinja2.Environment(
         loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=True, finalize=_cleaned
     )
-    environment.filters |= {"first_line": first_line, "details": details, "breaks": _breaks, "legend": legend}
+    environment.filters |= {
+        "first_line": first_line,
+        "details": details,
+        "breaks": _breaks,
+        "legend": legend,
+        "caveats": caveats,
+    }
     environment.filters |= {"heat": _heat, "panels": lambda figure: _panels(figure, figures)}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])
 
     return environment.get_template("report.html.j2").render(
-        content=content, style=trusted("report.css"), script=trusted("report.js"), reloading=trusted("reloading.js")
+        content=content,
+        style=trusted("report.css"),
+        script=trusted("report.js"),
+        reloading=trusted("reloading.js"),
+        run_script=trusted("run_page.js"),
+        runs=_runs(content),
     )
+
+
+def _runs(content):
+    """What the pages of runs are made of, as JSON that ends no script; with where each run's files are, for links."""
+    pages = _all_cleaned(content.pages)
+    if content.output:
+        places = [os.path.relpath(folder.resolve(), content.output) for folder in content.folders]
+        runs = [run | {"at": quote(place)} for run, place in zip(pages["runs"], places, strict=True)]
+        pages = pages | {"runs": runs}
+    text = json.dumps(pages, separators=(",", ":"), allow_nan=False)
+    return markupsafe.Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _all_cleaned(value):
+    if isinstance(value, dict):
+        return {_cleaned(name): _all_cleaned(inner) for name, inner in value.items()}
+    return [_all_cleaned(inner) for inner in value] if isinstance(value, (list, tuple)) else _cleaned(value)
 
 
 def _cleaned(value):
@@ -72,8 +103,9 @@ def legend(figure):
             for one in content.series:
                 sign = GLYPHS.get(MARKERS[one.marker], "")
                 found.setdefault(one.name, (one.colour, one.dash, sign, one.name))
-            for name, _ in content.levels:
-                found.setdefault(name, (GREY, "dot", "", name))
+            for name, _, dash in content.levels:
+                colour, _ = LEVELS[dash]
+                found.setdefault(name, (svg.THEME.get(colour, colour), dash, "", name))
         elif isinstance(content, Scatter):
             for i, name in enumerate(content.names):
                 colour, marker = class_style(i)
@@ -95,4 +127,5 @@ def _heat(panel):
     values = [[float(f"{value:.5g}") if value == value else None for value in row] for row in heat.values.tolist()]
     found = {"rows": heat.rows, "columns": heat.columns, "values": values, "unit": heat.hover}
     tags = [{name: clean(tag) for name, tag in tags.items()} for tags in heat.row_tags or []]
-    return json.dumps(found | ({"tags": tags} if tags else {}))
+    runs = [[".".join(map(str, numbers)) for numbers in row] for row in heat.runs]
+    return json.dumps(found | ({"tags": tags} if tags else {}) | ({"runs": runs} if runs else {}))

@@ -2,14 +2,16 @@
 
 from ...utils.text import clean
 from ..sentences import first_line
-from ..tables.base import SCANS
+from ..tables.base import COMPARISON, SCANS
 from ..tables.verdicts import brief_verdicts
 from .markdown import text_table
 
 
 def terminal_text(content):
     """The main tables, the verdicts and the warnings, for the terminal."""
-    parts = [text_table(group.table("main")) for group in content.groups]
+    parts = ["\n".join(content.comparison)] if content.comparison else []
+    parts += [text_table(table) for table in content.of_part(COMPARISON)]
+    parts += [text_table(group.table("main")) for group in content.groups]
     if content.compared:
         parts.append(text_table(brief_verdicts(content.table("verdicts"))))
     for group in content.compared:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import re
+from urllib.parse import quote
 
-VERDICTS, REPRODUCIBILITY, SCANS = "verdicts", "reproducibility", "scans"  # parts of the page with tables of their own
+# Parts of the page with tables of their own.
+VERDICTS, REPRODUCIBILITY, SCANS, COMPARISON = "verdicts", "reproducibility", "scans", "comparison"
 
 
 @dataclasses.dataclass
@@ -11,12 +13,13 @@ class Cell:
     """One place of a table.
 
     ``text`` is the figure, ``note`` a remark under it, ``kind`` what colours it: "without-score", "missing", "holds",
-    "fails", "equal", "open" or "".
+    "fails", "equal", "open" or ""; ``link`` a place in the page.
     """
 
     text: str
     note: str = ""
     kind: str = ""
+    link: str = ""
 
 
 @dataclasses.dataclass
@@ -42,7 +45,8 @@ class Table:
         rows: list of `Row`, for reading.
         records: list of dicts, for the CSV file: the same in full precision.
         group: the `Group` in whose part of the page it stands; None of a table on all groups.
-        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, or "" for the part of its own.
+        part: where a table on all groups stands: `VERDICTS`, `REPRODUCIBILITY`, `SCANS`, `COMPARISON`, or "" for the
+            part of its own.
         shown: whether it stands in the page; else it is a file alone.
         folded: whether the page shows its title first, and the rest on demand.
         paper: the same as a `Table` in the layout of the paper, for LaTeX.
@@ -79,6 +83,16 @@ def row_id(group_number, dataset, label):
     """The id of the row of a damage in the table of recovery; a dataset of None is all of them."""
     plain = re.sub(r"[^a-z0-9]+", "-", f"{dataset or 'all'}-{label}".lower()).strip("-")
     return f"cost-{group_number}-{plain}"
+
+
+def to_run(name):
+    """The page of a run, as a link."""
+    return f"#run-{quote(name, safe='')}"
+
+
+def to_runs(numbers):
+    """The page of a run or of several, by their numbers, as a link; "" of none."""
+    return f"#runs-{'.'.join(map(str, numbers))}" if numbers else ""
 
 
 def ends(name, pair):

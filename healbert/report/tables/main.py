@@ -7,7 +7,7 @@ from ...analysis.contrasts import paired_values
 from ...results.schema import region_that_counts
 from ...utils.registry import register
 from ..text import DASH, PLUS_MINUS, number, rate_text
-from .base import Cell, Row, Table, file_stem, tags
+from .base import Cell, Row, Table, file_stem, tags, to_runs
 
 WORST_FIRST = ("failed", "diverged", "without a score")
 
@@ -97,7 +97,8 @@ def _score_cell(results, dataset, level, region):
     if missing:
         notes.append(f"{missing} missing")
     kind = "without-score" if without else "missing" if missing else ""
-    return Cell(mean_and_spread(entry.values), ", ".join(notes), kind)
+    link = to_runs([run.number for run in entry.counted])
+    return Cell(mean_and_spread(entry.values), ", ".join(notes), kind, link)
 
 
 def _missing(results, entry):
@@ -119,7 +120,15 @@ def mean_and_spread(values):
 def _difference_note(results, dataset, damage):
     """The score minus that of the intact model, as scores are read: of a loss, more is more."""
     pairs = list(paired_values(results, dataset, {damage: 1, INTACT: -1}).values())
-    return number(results.metric.sign * np.mean(pairs), sign=True) if pairs else "no intact pair"
+    return number(results.metric.sign * np.mean(pairs), sign=True) if pairs else _without_intact(results, dataset)
+
+
+def _without_intact(results, dataset):
+    """Why no score has an intact one to stand beside."""
+    intact = results.get(dataset, INTACT)
+    if intact is None:
+        return "no intact run with these settings"
+    return "no intact run of these seeds" if intact.values else "intact runs have no score"
 
 
 def _main_record(results, key):

@@ -5,7 +5,7 @@ from ...analysis.verdict import SHARED_INTACT
 from ...utils.registry import register
 from ..fractions import direction, few_seeds, fraction_note, least_difference
 from ..text import DASH, interval, number, percent
-from .base import Cell, Row, Table, ends, file_stem, row_id, tags
+from .base import Cell, Row, Table, ends, file_stem, row_id, tags, to_runs
 
 
 @register("table", "recovery")
@@ -27,7 +27,10 @@ def _table(analysed):
     ]
     columns += ["from scratch", "above scratch"] if scratch else []
     shown = [cost for cost in costs if cost.damage != INTACT]
-    rows = [Row(_cost_cells(cost, scratch), tags(group, cost.dataset or ""), _row_id(analysed, cost)) for cost in shown]
+    rows = [
+        Row(_cost_cells(cost, scratch, analysed.results), tags(group, cost.dataset or ""), _row_id(analysed, cost))
+        for cost in shown
+    ]
     records = [_cost_record(group, cost) for cost in costs]
     title = f"What damage cost and how far healing came: {group.label}"
     name, caption = file_stem("recovery", group), _caption(analysed, scratch)
@@ -64,8 +67,9 @@ def _caption(analysed, scratch):
     return caption
 
 
-def _cost_cells(cost, scratch):
-    cells = [cost.dataset or Cell("all datasets", "their mean"), Cell(str(cost.damage), cost.layers)]
+def _cost_cells(cost, scratch, results):
+    runs = to_runs(results.numbers(results.datasets if cost.dataset is None else [cost.dataset], [cost.damage]))
+    cells = [cost.dataset or Cell("all datasets", "their mean"), Cell(str(cost.damage), cost.layers, link=runs)]
     cells.append(_estimate_cell(cost.lost))
     cells += [*([_fraction_cell(cost.retained)] if scratch else []), _fraction_cell(cost.recovery)]
     cells += [number(v) for v in (cost.majority, cost.damaged, cost.untrained, cost.healed, cost.intact)]

@@ -7,7 +7,7 @@ from ...arguments.neutral import NOT_IDENTITY
 from ...utils.registry import register
 from ...utils.text import duration
 from ..text import count
-from .base import REPRODUCIBILITY, Row, Table, tags
+from .base import REPRODUCIBILITY, Cell, Row, Table, tags, to_run
 
 LOG_LINES = 8
 
@@ -27,7 +27,7 @@ def _counted(values):
     return listed + (f" and {len(common) - MANY} more" if len(common) > MANY else "")
 
 
-def _settings(study):
+def settings_of(study):
     """{setting: its value in every run}, settings that cannot change a result left out."""
     names = sorted({name for run in study.runs for name in run.config} - NOT_IDENTITY)
     return {name: [signature(run.config.get(name)) for run in study.runs] for name in names}
@@ -36,14 +36,14 @@ def _settings(study):
 @register("table", "settings-varying")
 def settings_varying(analysis):
     """Every setting that has several values."""
-    found = {name: values for name, values in _settings(analysis.study).items() if len(set(values)) > 1}
+    found = {name: values for name, values in settings_of(analysis.study).items() if len(set(values)) > 1}
     return _two_columns("settings-varying", "Settings that vary", ["setting", "values"], found)
 
 
 @register("table", "settings-common")
 def settings_common(analysis):
     """Every setting that has one value in all runs."""
-    found = {name: values for name, values in _settings(analysis.study).items() if len(set(values)) == 1}
+    found = {name: values for name, values in settings_of(analysis.study).items() if len(set(values)) == 1}
     title = f"Settings common to all runs ({len(found)})"
     return _two_columns("settings-common", title, ["setting", "value"], found, folded=True)
 
@@ -98,7 +98,7 @@ def failures(analysis):
     for run in (run for run in study.runs if run.status != "completed"):
         message, log = _error(run)
         group = next(group for group in study.groups if run in group.runs)
-        rows.append(Row([run.name, run.status, run.line(), message, "\n".join(log)], tags(group, run.dataset)))
+        rows.append(Row([_to(run.name), run.status, run.line(), message, "\n".join(log)], tags(group, run.dataset)))
         records.append({"run": run.name, "status": run.status, "what": run.line(), "error": message})
     columns = ["run", "status", "what it is", "error", "last lines of its log"]
     if not rows:
@@ -149,4 +149,9 @@ def _pairs(name, title, columns, found):
     if not found:
         return None
     records = [dict(zip(columns, pair, strict=True)) for pair in found]
-    return Table(name, title, "", columns, [Row(list(pair)) for pair in found], records, part=REPRODUCIBILITY)
+    rows = [Row([_to(run), what]) for run, what in found]
+    return Table(name, title, "", columns, rows, records, part=REPRODUCIBILITY)
+
+
+def _to(run):
+    return Cell(run, link=to_run(run))

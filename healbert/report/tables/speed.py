@@ -67,7 +67,7 @@ def data_efficiency(analysis):
 
 
 def by_size(family, dataset, damage):
-    """{training examples: (`Group`, scores over seeds)} of an entry in every group of a family, ascending."""
+    """{training examples: (`Group`, scores over seeds, numbers of runs)} of an entry in all groups, ascending."""
     found = {}
     for analysed in family.groups:
         entry = analysed.results.get(dataset, damage)
@@ -75,7 +75,7 @@ def by_size(family, dataset, damage):
             run = next(run for members in entry.runs.values() for run in members)
             size = training_examples(run)
             if size is not None:
-                found[size] = analysed.group, entry.values
+                found[size] = analysed.group, entry.values, [run.number for run in entry.counted]
     return dict(sorted(found.items()))
 
 
@@ -93,7 +93,7 @@ def _size_table(family, number_):
         {"family": family.label, "dataset": dataset, "level": damage.level, "region": damage.region or "shared"}
         | {"examples": size, "mean": float(np.mean(values)), "n": len(values)}
         for (dataset, damage), of in found.items()
-        for size, (_, values) in of.items()
+        for size, (_, values, _) in of.items()
     ]
     title = f"{family.metric.capital} by number of training examples: {family.label}"
     caption = "After healing: mean \u00b1 standard deviation over seeds, each at the best learning rate of its number."

@@ -4,7 +4,7 @@
   const KEYS = ["dataset", "model", "method"];
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const selects = Object.fromEntries(KEYS.map((key) => [key, document.querySelector(`select[name=${key}]`)]));
-  const items = all(".item"), charts = all(".chart"), tip = document.getElementById("tip");
+  const charts = all(".chart"), tip = document.getElementById("tip");
   const heats = new Map(charts.filter((chart) => chart.dataset.heat).map((chart) => [chart, JSON.parse(chart.dataset.heat)]));
 
   // On a phone a row of a table becomes a card, in which every figure has its column's name.
@@ -29,7 +29,7 @@
   };
 
   const filter = () => {
-    for (const item of items) {
+    for (const item of all(".item")) {
       const alone = "onlyDataset" in item.dataset && !selects.dataset.value; // said of the one dataset that is chosen
       item.hidden = alone || !fits(item.dataset, "anyDataset" in item.dataset);
     }
@@ -56,7 +56,7 @@
         const title = use.querySelector("title"), text = title.textContent;
         title.remove(); // else the browser shows it, too, later
         use.setAttribute("aria-label", text);
-        return { x: use.x.baseVal.value, y: use.y.baseVal.value, text, part: use.closest(".part") };
+        return { x: use.x.baseVal.value, y: use.y.baseVal.value, text, part: use.closest(".part"), runs: use.dataset.runs };
       });
       for (const path of all("path[data-titles]", svg)) {
         const titles = path.dataset.titles.split("\n");
@@ -84,20 +84,36 @@
     const column = Math.min(heat.columns.length - 1, Math.floor(((event.clientX - box.left) / box.width) * heat.columns.length));
     const value = heat.values[row]?.[column];
     const said = value === null ? "no figure" : `${value} ${heat.unit}`;
-    return { text: `${heat.rows[row]}, ${heat.columns[column]}\n${said}`, left: event.clientX, top: event.clientY };
+    const text = `${heat.rows[row]}, ${heat.columns[column]}\n${said}`;
+    return { text, left: event.clientX, top: event.clientY, runs: heat.runs?.[row][column] };
   };
-  const show = (event) => {
+  const foundAt = (event) => {
     const svg = event.target.closest?.(".chart svg");
     const found = svg && (event.target.closest("image") ? place(event.target, event) : nearest(svg, event));
+    return found && { ...found, runs: found.runs || svg.closest(".chart").dataset.runs };
+  };
+  const show = (event) => {
+    const found = foundAt(event);
     tip.hidden = !found;
     if (!found) return;
-    tip.textContent = found.text;
+    const count = found.runs ? found.runs.split(".").length : 0;
+    tip.textContent = found.text + (count ? `\nclick: ${count === 1 ? "its run" : `its ${count} runs`}` : "");
     const width = tip.offsetWidth, height = tip.offsetHeight;
     tip.style.left = `${Math.max(4, Math.min(innerWidth - width - 4, found.left + 12))}px`;
     tip.style.top = `${found.top - height - 10 > 4 ? found.top - height - 10 : found.top + 14}px`;
   };
   addEventListener("pointermove", show);
   addEventListener("pointerdown", show);
+
+  // What stands for runs leads to their page; under a finger, which sees the values first, the second time.
+  let touched = "";
+  addEventListener("click", (event) => {
+    const found = event.target.closest?.("a") ? null : foundAt(event);
+    if (!found?.runs) return;
+    if (event.pointerType === "touch" && touched !== found.text) { touched = found.text; return; }
+    tip.hidden = true;
+    location.hash = `runs-${found.runs}`;
+  });
   addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 
   // A link leads to what is unfolded for it.

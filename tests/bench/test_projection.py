@@ -1,0 +1,92 @@
+"""What a sweep will take: which runs are of one kind, and hours and costs by hand."""
+
+import json
+
+import pytest
+import yaml
+
+from healbert import UserError
+from healbert.bench.projection import project, read_kinds, run_seconds
+from healbert.bench.text import as_markdown, as_text
+
+
+@pytest.fixture
+def write_sweep(tiny_bert, csv_files, tmp_path):
+    def write(**sections):
+        base = {"model_name_or_path": tiny_bert, **csv_files, "use_cpu": True, "torch_num_threads": 1}
+        base |= {"max_seq_length": 32} | sections.pop("base", {})
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump({"base": base, **sections}))
+        return str(path)
+
+    return write
+
+
+MEASURED = {
+    "seconds": 2.0,
+    "examples": 100,
+    "evaluated": 10,
+    "evaluation_seconds": 0.1,
+    "saving_seconds": 3.0,
+    "load": 5.0,
+    "splits": {"train": 1000, "evaluation": 200},
+}
+
+
+def test_seconds_of_a_run_by_hand():
+    # An epoch: 1,000 examples of 0.02 s, an evaluation of 200 of 0.01 s, a checkpoint. Before and after, one each.
+    assert run_seconds(MEASURED, 3) == pytest.approx(5 + 2 * 2 + 3 * (20 + 2 + 3))
+    splits = MEASURED["splits"] | {"dev": 100, "test": 50}
+    assert run_seconds(MEASURED | {"splits": splits}, 3) == pytest.approx(5 + 2 * 2 + 0.5 + 3 * (20 + 2 + 1 + 3))
+
+
+def test_runs_that_differ_in_seeds_rates_damage_and_epochs_are_of_one_kind(write_sweep):
+    grid = {"seed": [0, 1], "learning_rate": [1e-4, 1e-5], "corrupt_level": [0, 0.5], "num_train_epochs": [2, 5]}
+    (kind,) = read_kinds(write_sweep(grid=grid))
+    assert sorted(kind.epochs) == [2] * 8 + [5] * 8
+
+
+@pytest.mark.parametrize(
+    "grid",
+    (
+        {"bf16": [True, False]},
+        {"healing": ["full", "bias_only"]},
+        {"per_device_train_batch_size": [4, 8]},
+        {"max_train_samples": [10, 20]},
+        {"corrupt_method": ["drop_layers", "kaiming_uniform"]},
+    ),
+    ids=lambda grid: next(iter(grid)),
+)
+def test_runs_that_take_other_steps_are_of_other_kinds(write_sweep, grid):
+    kinds = read_kinds(write_sweep(base={"corrupt_layers": "0,1"}, grid=grid | {"seed": [0, 1, 2]}))
+    assert [len(kind.epochs) for kind in kinds] == [3, 3]
+
+
+@pytest.mark.slow
+def test_a_sweep_is_projected_with_its_price(write_sweep, tmp_path):
+    grid = {"healing": ["full", "linear_probe"], "seed": [0, 1, 2]}
+    kinds, told = read_kinds(write_sweep(base={"num_train_epochs": 2}, grid=grid)), []
+    (tmp_path / "out").mkdir()
+    found = project(kinds, 2, 1.5, tmp_path / "out", told.append)
+    (measured,) = found["measurements"]
+    (entry,) = found["projection"]["datasets"]
+    assert (entry["dataset"], entry["runs"], entry["projected_runs"]) == ("train", 6, 3)
+    assert entry["hours"] == pytest.approx(3 * run_seconds(measured, 2) / 3600)
+    assert entry["cost"] == pytest.approx(1.5 * entry["hours"])
+    assert found["projection"]["total"] == {name: value for name, value in entry.items() if name != "dataset"}
+    (left_out,) = found["projection"]["left_out"]
+    assert "3 runs" in left_out and "linear_probe" in left_out
+    for text in (as_text(found), as_markdown(found)):
+        assert "linear\\_probe" in text or "linear_probe" in text
+        assert "cost" in text
+    assert len([line for line in told if line.startswith("kind ")]) == 2
+    json.dumps(found)
+
+
+def test_a_sweep_with_faults_is_refused(write_sweep, tmp_path):
+    with pytest.raises(UserError, match="no_such"):
+        read_kinds(write_sweep(grid={"no_such": [1]}))
+    with pytest.raises(UserError, match="level"):
+        read_kinds(write_sweep(grid={"corrupt_level": [7]}))
+    with pytest.raises(UserError, match=r"nowhere\.yaml"):
+        read_kinds(str(tmp_path / "nowhere.yaml"))
