@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..tasks.types import TASK_TYPES
+from ..tasks.types.encoding import IGNORED
 from .statistics.examples import example_counts
 
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
@@ -22,7 +23,7 @@ class Predictions:
         self._read, self._resampled, self._drawn, self._steps = {}, {}, {}, {}
 
     def of(self, run):
-        """(ids, labels, predictions), each (examples,) and sorted by id, or None; a label may be a list."""
+        """(ids, labels, predictions), each (examples, ...) and sorted by id, or None."""
         if run not in self._read:
             self._read[run] = self._load(run)
         return self._read[run]
@@ -36,7 +37,7 @@ class Predictions:
             with pyarrow.parquet.ParquetFile(path) as file:
                 table = file.read(["id", "label", "prediction"], use_threads=False)
                 self._steps[run] = _steps(run, file.schema_arrow.names)
-            columns = [table[name].to_numpy() for name in ("id", "label", "prediction")]
+            columns = [_array(table[name].to_numpy()) for name in ("id", "label", "prediction")]
         except FileNotFoundError:
             return self._refuse(run, "predictions.parquet is missing")
         except (pyarrow.ArrowException, OSError, KeyError) as error:
@@ -75,7 +76,7 @@ class Predictions:
 
     def _examples(self, run):
         read = self.of(run)
-        return None if read is None else hash((read[0].tobytes(), _bytes_of(read[1])))
+        return None if read is None else hash((read[0].tobytes(), read[1].tobytes()))
 
     def _resample(self, run):
         if run not in self._resampled:
@@ -97,7 +98,7 @@ class Predictions:
 
         table = pyarrow.parquet.read_table(run.folder / name, columns=["id", "label", *self._steps[run]])
         order = np.argsort(table["id"].to_numpy(), kind="stable")
-        labels, *epochs = (table[column].to_numpy()[order] for column in ("label", *self._steps[run]))
+        labels, *epochs = (_array(table[column].to_numpy())[order] for column in ("label", *self._steps[run]))
         if classes_of(run):
             labels, *epochs = (column.astype(np.int32) for column in (labels, *epochs))
         return labels, epochs
@@ -143,9 +144,15 @@ def classes_of(run):
     return len(run.part("task").get("label_names") or ()) if kind is None or kind.one_class else 0
 
 
-def _bytes_of(labels):
-    """What tells labels (examples,) from others; of lists, their values."""
-    return labels.tobytes() if labels.dtype.kind != "O" else str([np.asarray(label).tolist() for label in labels])
+def _array(column):
+    """A column (examples,) as it is; of lists, an array (examples, longest), which `IGNORED` fills up."""
+    if column.dtype.kind != "O" or not len(column):
+        return column
+    lists = [np.asarray(value) for value in column]
+    found = np.full((len(lists), max(map(len, lists))), IGNORED, dtype=np.result_type(*lists))
+    for row, value in zip(found, lists, strict=True):
+        row[: len(value)] = value
+    return found
 
 
 def _wrong(run, ids, labels, predicted):

@@ -125,7 +125,7 @@ def tokenize(task, tokenizer, data):
             load_from_cache_file=not data.overwrite_cache,
             desc=f"Tokenizing {split}",
         )
-        task.type.check_encoded(task.splits[split], split)
+        task.splits[split] = task.type.encoded(task.splits[split], split)
 
 
 def _draw(kind, splits, data):

@@ -4,8 +4,9 @@ import transformers
 
 from ...utils.errors import UserError, check_choice
 from . import (  # noqa: F401 - they register themselves
+    causal_lm,
     classification,
-    language_modelling,
+    masked_lm,
     multi_label,
     regression,
     token_classification,

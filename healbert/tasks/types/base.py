@@ -105,8 +105,9 @@ class TaskType:
         """`encode` of the split called ``split``, for types whose training examples are others than those scored."""
         return self.encode(rows, tokenizer, data)
 
-    def check_encoded(self, rows, split):
-        """Warns of what is lost of a split (its name is ``split``) that `encode` has gone over."""
+    def encoded(self, rows, split):
+        """The rows of a split (its name is ``split``) that `encode` has gone over, looked at as a whole."""
+        return rows
 
     def collator(self, tokenizer):
         """What makes a batch of encoded examples; None for Trainer's default."""

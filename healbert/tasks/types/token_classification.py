@@ -139,7 +139,7 @@ class TokenClassification(TaskType):
 
         return encode, ["text"]
 
-    def check_encoded(self, rows, split):
+    def encoded(self, rows, split):
         kept = sum(sum(label != IGNORED for label in row) for row in rows["labels"])
         words = sum(map(len, rows["label"]))
         if kept < words:
@@ -149,6 +149,7 @@ class TokenClassification(TaskType):
                 "token",
                 stacklevel=3,
             )
+        return rows
 
     def collator(self, tokenizer):
         return LabelledPieces(tokenizer)
