@@ -12,6 +12,7 @@ class PredictedClasses:
 
     Args:
         predictions: function from a model's outputs to what it predicts, as `TaskType.predictions`; None keeps nothing.
+            What is no array of numbers is not kept.
     """
 
     def __init__(self, predictions=None):
@@ -19,11 +20,10 @@ class PredictedClasses:
 
     def keep(self, split, step, outputs):
         """Notes what ``outputs`` of a model on a split, after a step, predict."""
-        if self.predictions:
-            found = np.asarray(self.predictions(outputs))
-            self._kept[f"{split} {step}"] = np.ascontiguousarray(
-                found, np.float32 if found.dtype.kind == "f" else np.int32
-            )
+        found = np.asarray(self.predictions(outputs)) if self.predictions else np.array("")
+        if found.dtype.kind in "iuf":
+            kind = np.float32 if found.dtype.kind == "f" else np.int32
+            self._kept[f"{split} {step}"] = np.ascontiguousarray(found, kind)
 
     def of(self, split):
         """{step: predictions (examples, ...)} of a split, steps ascending."""
