@@ -3,7 +3,6 @@
 import pathlib
 import resource
 import sys
-import tempfile
 import time
 
 import datasets
@@ -34,7 +33,7 @@ def measure(make, variant, steps, folder):
         make: function without arguments that gives `Arguments`.
         variant: `OURS`, or a name in `REFERENCES`.
         steps: steps to time, at most.
-        folder: where the checkpoint goes for a while.
+        folder: of its own, for the checkpoint.
 
     Returns:
         dict: see docs/performance.md; seconds, counts, tokens, FLOPs and bytes as they were measured.
@@ -52,15 +51,16 @@ def measure(make, variant, steps, folder):
         experiment.prepare(receipt)
     whole = {split: len(rows) for split, rows in experiment.task.splits.items()}
     splits = experiment.task.splits
-    splits["evaluation"] = examples_of(splits["evaluation"], EVALUATED)
+    evaluated = [split for split in ("evaluation", "dev") if split in splits and (variant == OURS or split != "dev")]
+    splits |= {split: examples_of(splits[split], EVALUATED) for split in evaluated}
     found = {"load": loaded, "splits": whole, "parameters": experiment.description["parameters"]}
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=folder) as place:
-        on_gpu = arguments.training.device.type == "cuda"
-        trainer, clock, batches = _train(experiment, variant, steps, place)
-        found |= _times(clock, len(batches), len(splits["evaluation"]), trainer) | {"peak_memory_bytes": _peak(on_gpu)}
-        if on_gpu:  # to know the parts each must be waited for, which takes longer in all
-            trainer, parts, batches = _train(experiment, variant, steps, place, wait=True)
-            found["phases"] = _phases(parts, found["steps"])
+    on_gpu = arguments.training.device.type == "cuda"
+    trainer, clock, batches = _train(experiment, variant, steps, folder)
+    found |= _times(clock, len(batches), sum(len(splits[split]) for split in evaluated), trainer)
+    found["peak_memory_bytes"] = _peak(on_gpu)
+    if on_gpu:  # to know the parts each must be waited for, which takes longer in all
+        trainer, parts, batches = _train(experiment, variant, steps, folder, wait=True)
+        found["phases"] = _phases(parts, found["steps"])
     return found | _counts(experiment, trainer, clock, batches)
 
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 from ..utils.errors import UserError
@@ -105,7 +106,8 @@ def one(make, variant, precision, steps, output_dir):
 
     named = {"trainer": variant, "precision": precision}
     try:
-        found = in_own_process(call, MEASURED, make, variant, steps, str(output_dir))
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=output_dir) as folder:
+            found = in_own_process(call, MEASURED, make, variant, steps, folder)
     except ProcessExpired as died:
         return named | {"failed": f"its process was ended from outside ({died.exitcode}); by the system, for memory?"}
     except RuntimeError as error:

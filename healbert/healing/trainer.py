@@ -168,6 +168,12 @@ class HealingTrainer(Trainer):
             self.optimizer_cls_and_kwargs = (optimizer, options | {"params": groups})
         return super().create_optimizer(model)
 
+    def _load_optimizer_and_scheduler(self, checkpoint):
+        super()._load_optimizer_and_scheduler(checkpoint)
+        kept = getattr(self.optimizer, "state", {}) if checkpoint else {}
+        if any("exp_avg" in of and of["exp_avg"].shape != parameter.shape for parameter, of in kept.items()):
+            raise UserError(f"checkpoint {checkpoint} was written with other --fast_paths; give those, or another one")
+
     def _clip_grad_norm(self, model):
         return super()._clip_grad_norm(model) if self.clip is None else self.clip(model)
 

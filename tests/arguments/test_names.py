@@ -32,6 +32,19 @@ RECORDED_SAMPLING_2 = {
 }
 
 
+# Recorded when training began to use fast paths ("training" of version 2).
+RECORDED_TRAINING_2 = {
+    "default": ({"corrupt_level": 0}, "7fee2b010a50"),
+    "bottom 50%": ({}, "a95502d973c7"),
+    "some fast paths": ({"fast_paths": "packed, dropout"}, "eeaec9146217"),
+    "distilled": ({"healing": "distill"}, "6b378bf65ff9"),
+}
+
+# The others were recorded before training had fast paths: a run without them has still that name, and so has a linear
+# probe, which trains without them whatever is asked for.
+PLAIN = {"fast_paths": "none"}
+
+
 @pytest.fixture(autouse=True)
 def same_everywhere(monkeypatch):
     # The embedded texts are read from installed libraries, and are others with other versions of these.
@@ -49,18 +62,28 @@ ALL = RECORDED | RECORDED_SAMPLING_2
 
 @pytest.mark.parametrize("settings, recorded", ALL.values(), ids=ALL.keys())
 def test_a_recorded_name_stays(settings, recorded, hub_is_empty):
+    assert end(run(**PLAIN, **settings)) == recorded
+
+
+@pytest.mark.parametrize("settings, recorded", ALL.values(), ids=ALL.keys())
+def test_fast_paths_rename_what_trains_with_them(settings, recorded, hub_is_empty):
+    assert (end(run(**settings)) == recorded) == (settings.get("healing") == "linear_probe")
+
+
+@pytest.mark.parametrize("settings, recorded", RECORDED_TRAINING_2.values(), ids=RECORDED_TRAINING_2.keys())
+def test_a_recorded_name_of_a_run_with_fast_paths_stays(settings, recorded):
     assert end(run(**settings)) == recorded
 
 
 def test_the_recorded_name_of_two_processes_stays():
-    assert end(run(), processes=2) == "f4b8f8b31ee5"
+    assert end(run(**PLAIN), processes=2) == "f4b8f8b31ee5"
 
 
 def test_the_recorded_name_of_own_files_stays(tmp_path):
     for name in ("train", "validation"):
         (tmp_path / f"{name}.csv").write_text("text,label\na good film,good\na bad film,bad\n")
     files = {f"{name}_file": str(tmp_path / f"{name}.csv") for name in ("train", "validation")}
-    assert end(run(**files)) == "f0efd1d839a9"
+    assert end(run(**PLAIN, **files)) == "f0efd1d839a9"
 
 
 def test_the_recorded_name_of_a_plugin_stays(tmp_path):
@@ -68,7 +91,7 @@ def test_the_recorded_name_of_a_plugin_stays(tmp_path):
     path.write_text(
         "import healbert\n\n\n@healbert.register('region', 'recorded')\ndef recorded(stack, spec):\n    return [1, 3]\n"
     )
-    assert end(run(plugin=str(path), corrupt_region="recorded")) == "10022bd97448"
+    assert end(run(**PLAIN, plugin=str(path), corrupt_region="recorded")) == "10022bd97448"
 
 
 @pytest.fixture

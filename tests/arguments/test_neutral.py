@@ -81,6 +81,7 @@ WHY_NOT = {
     "ddp_find_unused_parameters": "needs several processes; whether idle parameters are looked for",
     "ddp_static_graph": "needs several processes; an optimisation of the same sums",
     "debug": "raises at overflow, or needs a TPU; computes nothing else",
+    "fast_paths": "idle at none alone, and under a linear probe, which trains without: tests/experiment/test_fast.py",
     "enable_jit_checkpoint": "takes a checkpoint when a signal comes; what a resumed run computes is tested elsewhere",
     "hub_strategy": "one push, at the end: 'end' and 'every_save' are the same here",
     "hub_token": "says who pushes; pushing comes after the results",

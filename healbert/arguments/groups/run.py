@@ -33,16 +33,11 @@ class RunArguments:
     )
     reuse_frozen: bool = field(
         default=False,
-        metadata={
-            "help": "Pass frozen layers at the bottom once, without dropout, and take what they gave in every epoch."
-        },
+        metadata={"help": "Pass frozen layers at the bottom once, without dropout; every epoch takes what they gave."},
     )
     fast_paths: str = field(
         default=ALL,
-        metadata={
-            "help": f"Ways to do less work for the same result: {', '.join(sorted(FAST_PATHS))}, with commas between "
-            "them, or none. Each is used where it is right. Default: all."
-        },
+        metadata={"help": f"Less work, same result: {', '.join(FAST_PATHS)}, or none."},
     )
     teacher: str | None = field(
         default=None,

@@ -3,18 +3,18 @@
 from ...utils.errors import UserError, check_choice
 
 FAST_PATHS = ("clipping", "dropout", "packed", "vocabulary")
-ALL, NONE = ",".join(FAST_PATHS), "none"
+ALL, NONE = "all", "none"
 
 
 def fast_path_names(text):
-    """The fast paths that ``--fast_paths`` names, in one form: names with commas between them, sorted; or "none".
+    """What ``--fast_paths`` names, in one form: "all", "none", or names with commas between them, sorted.
 
     Raises:
-        UserError: for one that is not known, is named twice, or stands beside none.
+        UserError: for one that is not known, is named twice, or stands beside all or none.
     """
     names = [name.strip() for name in str(text).split(",")]
     for name in names:
-        check_choice("fast path", name, [*FAST_PATHS, NONE])
-        if names.count(name) > 1 or (name == NONE and len(names) > 1):
-            raise UserError(f"--fast_paths {text}: give none, or each of {', '.join(FAST_PATHS)} once at most")
-    return ",".join(sorted(names))
+        check_choice("fast path", name, [*FAST_PATHS, ALL, NONE])
+    if len(set(names)) < len(names) or (len(names) > 1 and {ALL, NONE} & set(names)):
+        raise UserError(f"--fast_paths {text}: give {ALL}, {NONE}, or each of {', '.join(FAST_PATHS)} once at most")
+    return ALL if set(names) == set(FAST_PATHS) else ",".join(sorted(names))

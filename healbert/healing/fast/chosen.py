@@ -1,6 +1,6 @@
 """The fast paths of a run: which are used, and why the others are not."""
 
-from . import NONE
+from . import ALL
 from .clipping import FoldedClipping
 from .dropout import FastDropout
 from .packed import PaddingFree
@@ -14,12 +14,12 @@ class FastPaths:
     """Those of a run: which are asked for, which are used, and why the others are not.
 
     Args:
-        names: as of `fast_path_names`, after `HealingTrainer` is made.
+        names: as of `fast_path_names`.
         scene: a `Scene`.
     """
 
     def __init__(self, names, scene):
-        asked = [] if names == NONE else names.split(",")
+        asked = PATHS if names == ALL else names.split(",")
         self.scene, self.left_out, self.used = scene, {}, {}
         for name in (name for name in PATHS if name in asked):
             path = PATHS[name]()

@@ -22,7 +22,7 @@ def _figure(results, seed):
     panels += [_profile(results, found, region, unit, at, seed) for region in results.regions]
     side = "above" if results.metric.greater_is_better else "below"
     caption = (
-        "All runs of a damage, over datasets and seeds. Left: the interquartile mean by damaged fraction. Then "
+        "All runs of a damage, over datasets and seeds. First the interquartile mean by damaged fraction. Then "
         f"performance profiles: the share of runs with a score {side} that on the axis; of two curves that do not "
         "cross, the higher one is the better damage to have. Bands: 95%, stratified bootstrap over the seeds of each "
         "dataset (Agarwal et al. 2021), too narrow with few seeds."
