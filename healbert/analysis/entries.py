@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from ..results.schema import baseline_of
 from .collect import ALL, INTACT, Damage
 
 STAGE_OF_CHOICE = {"best_eval": "healed", "dev": "dev"}
@@ -191,6 +192,11 @@ class Results:
         runs = (run for run in self.group.runs if run.dataset == dataset)
         found = (run.part("task").get("majority") for run in runs)
         return next((value for value in found if value is not None), None)
+
+    def baseline(self):
+        """What `majority` is, as `results.schema.baseline_of` says; in general where the runs are of several types."""
+        found = {tuple(baseline_of({"task": run.part("task")}).items()) for run in self.group.runs}
+        return dict(found.pop()) if len(found) == 1 else {"name": "baseline", "says": "the answer that needs no model"}
 
 
 def fraction_hit(run):

@@ -126,7 +126,9 @@ def _check_examples(a, b, ids, labels_a, labels_b):
         raise UserError(f"{told}they were evaluated on other data ({a.dataset}: the files differ)")
     if not len(ids):
         raise UserError(f"{told}they were evaluated on other examples, and have none in common")
-    if len(other := np.flatnonzero(labels_a != labels_b)):
+    if labels_a.shape != labels_b.shape:  # the longest list of tags
+        raise UserError(f"{told}they were evaluated on other examples")
+    if len(other := np.flatnonzero((labels_a != labels_b).reshape(len(ids), -1).any(axis=1))):
         first = other[0]
         raise UserError(f"{told}they were evaluated on other examples; the label of {ids[first]} is not the same")
 

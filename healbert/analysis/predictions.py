@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..tasks.types import TASK_TYPES
+from ..tasks.types.encoding import IGNORED
 from .statistics.examples import example_counts
 
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
@@ -22,7 +23,7 @@ class Predictions:
         self._read, self._resampled, self._drawn, self._steps = {}, {}, {}, {}
 
     def of(self, run):
-        """(ids, labels, predictions), each (examples,) and sorted by id, or None."""
+        """(ids, labels, predictions), each (examples, ...) and sorted by id, or None."""
         if run not in self._read:
             self._read[run] = self._load(run)
         return self._read[run]
@@ -36,7 +37,7 @@ class Predictions:
             with pyarrow.parquet.ParquetFile(path) as file:
                 table = file.read(["id", "label", "prediction"], use_threads=False)
                 self._steps[run] = _steps(run, file.schema_arrow.names)
-            columns = [table[name].to_numpy() for name in ("id", "label", "prediction")]
+            columns = [_array(table[name].to_numpy()) for name in ("id", "label", "prediction")]
         except FileNotFoundError:
             return self._refuse(run, "predictions.parquet is missing")
         except (pyarrow.ArrowException, OSError, KeyError) as error:
@@ -88,7 +89,7 @@ class Predictions:
         return self.of(run) is not None and bool(self._steps[run])
 
     def every_epoch(self, run, name="predictions.parquet"):
-        """What every epoch of a run that keeps it predicted: labels (examples,), and classes (epochs, examples).
+        """What every epoch of a run that keeps it predicted: labels (examples,), and predictions (epochs, examples).
 
         Args:
             name: the file: of the evaluation split, or of the part of train that chooses.
@@ -97,8 +98,10 @@ class Predictions:
 
         table = pyarrow.parquet.read_table(run.folder / name, columns=["id", "label", *self._steps[run]])
         order = np.argsort(table["id"].to_numpy(), kind="stable")
-        labels, *epochs = (table[column].to_numpy()[order].astype(np.int32) for column in ("label", *self._steps[run]))
-        return labels, np.array(epochs)
+        labels, *epochs = (_array(table[column].to_numpy())[order] for column in ("label", *self._steps[run]))
+        if classes_of(run):
+            labels, *epochs = (column.astype(np.int32) for column in (labels, *epochs))
+        return labels, epochs
 
     def counts(self, examples):
         """How often each of so many examples is drawn in each resample: (examples, resamples)."""
@@ -110,7 +113,7 @@ class Predictions:
 
     def confusion(self, runs):
         """Counts (label, prediction) summed over the runs that have predictions; None without, or of other classes."""
-        kinds = {tuple(run.part("task").get("label_names") or ()) for run in runs}
+        kinds = {tuple(run.part("task").get("label_names") or ()) if classes_of(run) else () for run in runs}
         if len(kinds) > 1 or () in kinds:
             return None
         classes = len(kinds.pop())
@@ -136,8 +139,20 @@ def _steps(run, names):
 
 
 def classes_of(run):
-    """How many labels a run's task has; 0 of a task without."""
-    return len(run.part("task").get("label_names") or ())
+    """How many classes a run's task has; 0 where a label is not one of them."""
+    kind = TASK_TYPES.get(run.metric.task_type)
+    return len(run.part("task").get("label_names") or ()) if kind is None or kind.one_class else 0
+
+
+def _array(column):
+    """A column (examples,) as it is; of lists, an array (examples, longest), which `IGNORED` fills up."""
+    if column.dtype.kind != "O" or not len(column):
+        return column
+    lists = [np.asarray(value) for value in column]
+    found = np.full((len(lists), max(map(len, lists))), IGNORED, dtype=np.result_type(*lists))
+    for row, value in zip(found, lists, strict=True):
+        row[: len(value)] = value
+    return found
 
 
 def _wrong(run, ids, labels, predicted):

@@ -13,6 +13,7 @@ from transformers import TrainingArguments
 from ..healing.strategies import healing_options
 from ..models.source import ModelSource
 from ..results.schema import is_damage, region_that_counts, source_name
+from ..tasks.guess import OWN_DATA
 from ..tasks.source import DataSource
 from ..tasks.texts import TextSource
 from ..tasks.types import TASK_TYPES
@@ -69,9 +70,9 @@ class Arguments:
 
     @property
     def task_type(self):
-        """The `TaskType` of the task; of data of your own, classification."""
+        """The `TaskType` of the task."""
         task = self.sources.data.task
-        return TASK_TYPES[task.type if task else "classification"]
+        return TASK_TYPES[self.data.task_type or (task.type if task else OWN_DATA)]
 
     @functools.cached_property
     def specs(self):

@@ -21,6 +21,7 @@ from .parts import Parts
 from .plugins import load_plugins, plugins_in
 from .recipes import read_recipe, recipe_names
 from .spellings import meant
+from .task_type import check_fits, settle_type
 from .training import TRAINING_DEFAULTS, check_precision, check_training, follow_type, resolve_precision
 from .yaml_text import load_yaml
 
@@ -241,12 +242,13 @@ def _instantiate(given, plugins, parts):
     if values["resume_from_checkpoint"] in ("True", "true"):  # what happens anyway
         values["resume_from_checkpoint"] = None
     check_training(values)
-    follow_type(values)
+    follow_type(values, settle_type(values, parts))
     resolve_precision(values)
     ours = [parts.group(group, _pick(values, group)) for group in GROUPS[:-1]]
     training, known = parts.training(_pick(values, TrainingArguments))
     arguments = Arguments(*ours, training, plugins, known)
     arguments.run.check(training)
+    check_fits(arguments)
     check_precision(arguments.run.precision, training)
     if values["output_dir"] is None:
         training.output_dir = str(folder_in("runs", arguments.name()))

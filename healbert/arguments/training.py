@@ -4,8 +4,6 @@ import copy
 import math
 import pathlib
 
-from ..tasks.table import TASKS, Task
-from ..tasks.types import task_type
 from ..utils.errors import UserError, check_choice
 from ..utils.machine import multiplies_bf16
 
@@ -57,18 +55,21 @@ PRECISIONS = {"float32": None, "bf16": "bf16", "fp16": "fp16", "auto": None}
 SAVE_STEPS = 500  # the default of --save_steps in transformers, which means nothing as long as epochs are saved
 
 
-def follow_type(values):
+def follow_type(values, kind):
     """Sets, in ``values`` by flags' names, that the best epoch has the best primary metric of the task's type.
+
+    Args:
+        values: the settings; changed in place.
+        kind: the `TaskType`.
 
     Raises:
         UserError: if another metric was asked for.
     """
-    task = TASKS[values["task_name"]] if values["task_name"] in TASKS else Task(values["dataset_name"])
-    primary, metric = next(iter(task_type(task.type).metrics().items()))
+    primary, metric = next(iter(kind.metrics().items()))
     for name, only in {"metric_for_best_model": primary, "greater_is_better": metric.greater_is_better}.items():
         if values[name] not in (None, only):
             raise UserError(
-                f"--{name} {values[name]} is not supported: tasks of type {task.type} choose the best epoch by "
+                f"--{name} {values[name]} is not supported: tasks of type {kind.name} choose the best epoch by "
                 f"{primary}; leave it out"
             )
         values[name] = only

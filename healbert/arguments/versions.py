@@ -49,6 +49,7 @@ MEANINGS = {
     "training": Meaning(2, _trains_fast),  # order of the batches, loss, what is drawn while training
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
     "damage_rules": Meaning(1, lambda arguments: not arguments.specs[0].intact),  # norms, biases, the rest
+    "language_head": Meaning(1, lambda arguments: arguments.task_type.own_head),
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
     "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
     "picture": Meaning(1, lambda arguments: arguments.features.tsne),

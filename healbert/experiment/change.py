@@ -68,6 +68,7 @@ class Change:
                 eval_dataset=self.task.splits["evaluation"],
                 processing_class=self.tokenizer,
                 compute_metrics=self.kind.compute_metrics,
+                preprocess_logits_for_metrics=self.kind.reduce,
                 data_collator=self.kind.collator(self.tokenizer),
             )
             found = trainer.predict(self.task.splits["evaluation"], metric_key_prefix="look")

@@ -54,7 +54,7 @@ class Inside:
         if self.layers:
             kind, splits = self.task.type, self.task.splits
             parts = (self.model, self.arguments, splits, self.tokenizer, self.layers)
-            self.probes[stage] = probe_by_depth(*parts, kind.primary_score, kind.primary_metric)
+            self.probes[stage] = probe_by_depth(*parts, kind.primary_score, kind.primary_metric, kind.probe())
         if self.pictured is not None:
             self.features[stage] = self.read(self.pictured)
 

@@ -11,11 +11,13 @@ from ..damage.receipt import quick_digest
 from ..healing.head import classification_layer
 from ..healing.requirements import check_optional
 from ..healing.samplers import token_lengths
-from ..models.loading import describe_model, load_model, load_tokenizer, longest_text
+from ..models.loading import describe_model, load_config, load_model, load_tokenizer, longest_text
 from ..models.vocabulary import fit_vocabulary, highest_id
 from ..probing.tsne import check_tsne
 from ..tasks.load import load_task, tokenize
+from ..tasks.types import check_head
 from ..utils.errors import UserError
+from .language_head import give_head
 
 
 class LoadCache:
@@ -64,13 +66,21 @@ def load(arguments, cache):
 
     task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
 
+    def loaded():
+        kind, padding = task.type, tokenizer.pad_token_id
+        check_head(load_config(sources.model), kind, sources.model.name)
+        head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
+        model = load_model(arguments.model, *head)
+        return model, fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
+
     def pretrained():
         set_seed(seed)  # the head's initialisation
-        names, padding = task.label_names, tokenizer.pad_token_id
-        model = load_model(arguments.model, names, padding, sources.model, task.type.auto_class)
-        resized = fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
+        model, resized = loaded()
         found = describe_model(model, sources.model.name, sources.model.commit)
-        return model, found | ({"resized_embeddings": resized} if resized else {})
+        found |= {"resized_embeddings": resized} if resized else {}
+        if task.type.own_head and model.head_was != "own":
+            model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
+        return model, found
 
     model, description = cache.get("model", [*key, seed], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact

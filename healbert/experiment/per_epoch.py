@@ -27,6 +27,11 @@ def scores_at(log, step):
     return next((entry for entry in log if entry["step"] == step and "scored_loss" in entry), None)
 
 
-def by_step(predicted):
-    """The columns that say what each evaluation predicted: {step: classes (examples,)} by "step_N"."""
-    return {f"step_{step}": classes for step, classes in predicted.items()}
+def by_step(predicted, column):
+    """The columns that say what each evaluation predicted: {"step_N": values (examples,)}.
+
+    Args:
+        predicted: {step: predictions (examples, ...)}.
+        column: function that makes a column of a table of them, as `TaskType.column`.
+    """
+    return {f"step_{step}": column(found) for step, found in predicted.items()}

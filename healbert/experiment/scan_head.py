@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..healing.head import classification_layer
-from ..models.loading import saved_labels
+from ..models.heads import saved_labels
 from ..probing.features import read_features
 from ..tasks.labels import label_column
 from ..utils.errors import UserError
@@ -28,15 +28,21 @@ def prepare_head(experiment, wants_probe):
     Raises:
         UserError: if the model was trained for other labels, or no probe can be trained.
     """
-    if wants_probe or experiment.model.head_was == "missing":
+    if wants_probe or (experiment.model.head_was == "missing" and not experiment.kind.own_head):
+        if not experiment.kind.one_class:
+            raise UserError(
+                f"a linear probe is trained for classes, and a task of type {experiment.kind.name} has none: scan a "
+                "model with a head of its own for the task, such as that of a run with --save_model"
+            )
         return {"head": "linear_probe"} | _fit_probe(experiment)
-    _require_labels(experiment)
+    if not experiment.kind.own_head:
+        _require_labels(experiment)
     return {"head": "own"}
 
 
 def _require_labels(experiment):
     source = experiment.arguments.sources.model.config
-    there, wanted = saved_labels(source), experiment.task.label_names
+    there, wanted = saved_labels(source), experiment.kind.outputs(experiment.task.label_names)
     if [name.casefold() for name in there] == [name.casefold() for name in wanted]:
         return
     if len(there) == len(wanted) and all(map(UNNAMED.fullmatch, there)):

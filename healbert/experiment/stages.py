@@ -54,7 +54,7 @@ class Experiment:
         self.frozen = None  # what passes frozen layers once, where asked for
         self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
         self.text = self._encoded_text()
-        self.receipt = self.change = self.damaged_by = None
+        self.receipt = self.change = self.damaged_by = self.by_label = None
 
     def _encoded_text(self):
         source = self.arguments.sources.text
@@ -112,6 +112,7 @@ class Experiment:
             "collapsed": collapsed,
             "metrics": self.metrics,
             **({"damaged_by": self.damaged_by} if self.damaged_by else {}),
+            **({"by_label": self.by_label} if self.by_label else {}),
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
@@ -152,7 +153,9 @@ class Experiment:
             args=self.strategy.adjusted(without_services(self.arguments.training)),
             **_datasets(splits),
             compute_metrics=self.kind.compute_metrics,
+            preprocess_logits_for_metrics=self.kind.reduce,
             predictions=self.kind.predictions,
+            training_inputs=self.kind.training_inputs(self.tokenizer, self.arguments.training.seed),
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
         if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:
@@ -226,7 +229,9 @@ class Experiment:
         else:
             self.metrics["healed"], output = self._predict("evaluation", "healed")
         every = self.trainer.predicted.of(split)
-        self._write_predictions("evaluation", output, "predictions.parquet", by_step(every))
+        found = self._write_predictions("evaluation", output, "predictions.parquet", by_step(every, self.kind.column))
+        if not self.kind.one_class:  # of classes, the file says it
+            self.by_label = self.kind.by_label(found["prediction"], found["label"], self.task.label_names)
         if "test" in self.splits:
             self._predict_test()
         score = self.metrics["healed"][self.kind.primary_metric]
@@ -240,17 +245,17 @@ class Experiment:
         self._write_predictions("test", output, "predictions_test.parquet", named)
 
     def _write_predictions(self, split, output, file_name, more=()):
+        found = self.kind.prediction_columns(self.task.splits[split]["id"], output.label_ids, output.predictions)
         if self.trainer.is_world_process_zero():
-            ids = self.task.splits[split]["id"]
-            found = self.kind.prediction_columns(ids, output.label_ids, output.predictions)
             write_table(self.output_dir / file_name, found | dict(more))
+        return found
 
     def _write_dev_predictions(self, best):
         """What each evaluation predicted of the part that chooses among them, of which Trainer's outputs are gone."""
         every, rows = self.trainer.predicted.of("eval"), self.task.splits["dev"]
         if best["step"] in every and self.trainer.is_world_process_zero():
-            chosen = {"id": rows["id"], "label": rows["label"], "prediction": every[best["step"]]}
-            write_table(self.output_dir / "predictions_dev.parquet", chosen | by_step(every))
+            chosen = {"id": rows["id"], "label": rows["label"], "prediction": self.kind.column(every[best["step"]])}
+            write_table(self.output_dir / "predictions_dev.parquet", chosen | by_step(every, self.kind.column))
 
     def _last(self, last, best):
         """The last epoch's scores on the evaluation split; None where the run ended before it could be scored."""

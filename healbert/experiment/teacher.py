@@ -166,7 +166,7 @@ def load_teacher(teacher, experiment):
     if teacher.kind == "pretrained":
         return copy.deepcopy(experiment.model).requires_grad_(False).eval()
     if teacher.kind == "given":
-        check_given(experiment.arguments, task.label_names, tokenizer)
+        check_given(experiment.arguments, task.type.outputs(task.label_names), tokenizer)
     model = load_classifier(teacher.source, task.type.auto_class)
     if teacher.kind == "given":
         check_lengths(task, model, f"--teacher {teacher.source.name}")
@@ -181,7 +181,7 @@ def check_given(arguments, label_names, tokenizer):
 
     Args:
         arguments: `Arguments`.
-        label_names: the task's, in order.
+        label_names: of the model's outputs, in order.
         tokenizer: the model's.
 
     Raises:

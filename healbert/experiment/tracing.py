@@ -52,7 +52,8 @@ def _reference(arguments, task, tokenizer, model):
             raise UserError(f"--trace_reference {name} holds no model; run it with --save_model")
     own = {"model_name_or_path": name, "config_name": None, "tokenizer_name": None}
     asked = dataclasses.replace(arguments.model, **own)
-    other = load_model(asked, task.label_names, tokenizer.pad_token_id, source, task.type.auto_class)
+    kind, names = task.type, task.type.outputs(task.label_names)
+    other = load_model(asked, names, tokenizer.pad_token_id, source, kind.auto_class, kind.problem_type)
     if _shapes(other) != _shapes(model):
         raise UserError(f"--trace_reference {name} has other layers than {arguments.model.model_name_or_path}")
     return other

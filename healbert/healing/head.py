@@ -1,7 +1,9 @@
 """The classification layer of a model: what a linear probe trains."""
 
+import torch
 from torch import nn
 
+from ..models.pooling import classifier_loss
 from ..utils.errors import UserError
 
 
@@ -33,8 +35,17 @@ class ClassificationLayer(nn.Module):
         """Does nothing: one layer has no activations worth computing again."""
 
     def forward(self, features, labels=None):
-        """Logits (batch, classes) of features (batch, features); with ``labels`` (batch,), the loss too."""
+        """Logits (batch, outputs) of features (batch, features); with ``labels`` (batch, ...), the loss too."""
         outputs = {"logits": self.layer(features)}
         if labels is not None:
-            outputs["loss"] = nn.functional.cross_entropy(outputs["logits"], labels)
+            outputs["loss"] = classifier_loss(outputs["logits"], labels, self.config.problem_type)
         return outputs
+
+
+def batch_of_features(rows):
+    """A batch for `ClassificationLayer`: a dict of tensors (batch, ...).
+
+    Args:
+        rows: list of dicts of tensors, with ``features`` and maybe ``label``.
+    """
+    return {{"label": "labels"}.get(name, name): torch.stack([row[name] for row in rows]) for name in rows[0]}

@@ -1,16 +1,14 @@
 """The model that is healed, under the language-modelling head of its architecture."""
 
-import torch
 import transformers
 from transformers import set_seed
 
 from ..models.heads import load_language_model
+from ..models.masking import IGNORED, mask_tokens
 from ..utils.errors import UserError
 from .places import generator_for
 
 HEADS = {"masked": "AutoModelForMaskedLM", "causal": "AutoModelForCausalLM"}  # the first that an architecture has
-IGNORED = -100  # a label that counts for nothing
-RANDOM, KEPT = 0.1, 0.1  # shares of the chosen tokens; the rest becomes the mask
 
 
 def kind_of_language_model(model):
@@ -99,36 +97,3 @@ def text_loss(kind, tokenizer, share, seed):
         return model(**inputs, labels=labels)["loss"]
 
     return loss
-
-
-def mask_tokens(ids, tokenizer, share, generator):
-    """Hides tokens as BERT does (Devlin et al. 2019, arXiv 1810.04805, section 3.1).
-
-    Of the chosen tokens 80% become the mask, 10% a random token, and 10% stay as they are; special tokens are never
-    chosen, and one token at least is.
-
-    Args:
-        ids: token ids (batch, tokens), on the CPU.
-        tokenizer: has ``mask_token_id`` and special tokens.
-        share: probability of each token to be chosen.
-        generator: a `torch.Generator`.
-
-    Returns:
-        tuple: ids (batch, tokens), and labels: the original id of each chosen token, -100 elsewhere.
-    """
-    ids, labels = ids.clone(), ids.clone()
-    chance, kind = torch.rand(ids.shape, generator=generator), torch.rand(ids.shape, generator=generator)
-    other = torch.randint(len(tokenizer), ids.shape, generator=generator)
-    chance[torch.isin(ids, torch.tensor(sorted(never_hidden(tokenizer))))] = 2.0  # never
-    chosen = chance < share
-    chosen = chosen if chosen.any() else chance == chance.min()  # else there would be no loss
-    labels[~chosen] = IGNORED
-    ids[chosen & (kind >= RANDOM + KEPT)] = tokenizer.mask_token_id
-    replaced = chosen & (kind < RANDOM)
-    ids[replaced] = other[replaced]
-    return ids, labels
-
-
-def never_hidden(tokenizer):
-    """The ids of special tokens but the unknown one, which stands for a word: a set."""
-    return set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}

@@ -4,15 +4,15 @@ import pathlib
 
 import numpy as np
 
-FILE = "predicted_classes.safetensors"  # in a checkpoint: a tensor (examples,) for each "<split> <step>"
+FILE = "predicted_classes.safetensors"  # in a checkpoint: a tensor (examples, ...) for each "<split> <step>"
 
 
 class PredictedClasses:
-    """The predicted classes of each evaluation so far, by what was evaluated and the step.
+    """What each evaluation so far predicted (classes, figures, sets of labels), by what was evaluated and the step.
 
     Args:
         predictions: function from a model's outputs to what it predicts, as `TaskType.predictions`; None keeps nothing.
-            What is no class of an example, such as a score or a set of labels, is not kept.
+            What is no array of numbers is not kept.
     """
 
     def __init__(self, predictions=None):
@@ -20,12 +20,13 @@ class PredictedClasses:
 
     def keep(self, split, step, outputs):
         """Notes what ``outputs`` of a model on a split, after a step, predict."""
-        found = np.asarray(self.predictions(outputs)) if self.predictions else np.empty((0, 0))
-        if found.ndim == 1 and found.dtype.kind in "iu":
-            self._kept[f"{split} {step}"] = found.astype(np.int32)
+        found = np.asarray(self.predictions(outputs)) if self.predictions else np.array("")
+        if found.dtype.kind in "iuf":
+            kind = np.float32 if found.dtype.kind == "f" else np.int32
+            self._kept[f"{split} {step}"] = np.ascontiguousarray(found, kind)
 
     def of(self, split):
-        """{step: classes (examples,)} of a split, steps ascending."""
+        """{step: predictions (examples, ...)} of a split, steps ascending."""
         named = {name.partition(" ")[2]: found for name, found in self._kept.items() if name.startswith(f"{split} ")}
         return {int(step): named[step] for step in sorted(named, key=int)}
 

@@ -102,19 +102,20 @@ class HealingTrainer(Trainer):
             scores stand in the log, under "scored_" and the metric's name.
         predictions: function from the model's outputs to predicted classes, which ``predicted`` then keeps of every
             evaluation of `train`: of "eval", and of "scored".
+        training_inputs: function(inputs, epoch) -> inputs that a training batch goes through before the model.
 
     Raises:
         Diverged: from `train`, on every process, once the loss is NaN or infinite.
     """
 
-    def __init__(self, *args, strategy=None, scored_dataset=None, predictions=None, **kwargs):
+    def __init__(self, *args, strategy=None, scored_dataset=None, predictions=None, training_inputs=None, **kwargs):
         if "compute_metrics" not in kwargs:
             kwargs["compute_metrics"] = task_type().compute_metrics
         if kwargs.get("data_collator") is None and kwargs.get("processing_class") is not None:
             kwargs["data_collator"] = DataCollatorWithPadding(kwargs["processing_class"])
         self.strategy = Full() if strategy is None else strategy
         self.scored_dataset, self.predicted = scored_dataset, PredictedClasses(predictions)
-        self.evaluated = LastEvaluation()
+        self.evaluated, self.training_inputs = LastEvaluation(), training_inputs
         self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
         self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
@@ -182,6 +183,8 @@ class HealingTrainer(Trainer):
         asked = {key: value for key, value in inputs.items() if key != "row"} | (
             self.strategy.asks if model.training else {}
         )
+        if model.training and self.training_inputs:
+            asked = self.training_inputs(asked, math.floor((self.state.epoch or 0) + 1e-6))
         loss, outputs = super().compute_loss(model, asked, True, num_items_in_batch=num_items_in_batch)
         if model.training:
             loss = self.strategy.loss(self, model, inputs, outputs, loss)

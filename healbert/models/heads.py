@@ -44,3 +44,16 @@ def load_language_model(source, auto_class):
         config = load_config(source)
         model, report = getattr(transformers, auto_class).from_pretrained(source.place, config=config, **options)
     return model, sorted(report["missing_keys"])
+
+
+def saved_labels(source):
+    """The names of the labels that a checkpoint's configuration holds; LABEL_0, ... where it names none.
+
+    Args:
+        source: the `ModelSource` of the configuration.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    names = load_config(source).id2label
+    return [str(names[index]) for index in sorted(names)]

@@ -84,8 +84,15 @@ def longest_text(model):
     return most if most is None or padding is None else most - padding - 1
 
 
-def load_model(arguments, label_names, pad_token_id, source=None, auto_class="AutoModelForSequenceClassification"):
-    """A pretrained model in float32 with a new classification head, the one that ``--pooling`` names.
+def load_model(
+    arguments,
+    label_names,
+    pad_token_id,
+    source=None,
+    auto_class="AutoModelForSequenceClassification",
+    problem_type=None,
+):
+    """A pretrained model in float32 with a head for the task; of a classifier, the one that ``--pooling`` names.
 
     Args:
         arguments: `ModelArguments`.
@@ -94,6 +101,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
             token).
         source: the `ModelSource` of the model, where it is known already.
         auto_class: the name in transformers of the class that loads it; the task's type says which.
+        problem_type: what the configuration calls the task; None where the loss does not depend on it.
 
     Returns:
         the model; its ``head_was`` says what head the checkpoint has: this one ("own"), one of another size ("other"),
@@ -108,7 +116,7 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     padding = getattr(config, "pad_token_id", None)
     if padding is None or padding < 0:  # -1 in early LLaMA: none
         config.pad_token_id = pad_token_id
-    config.problem_type = None  # the head is ours, and so is what it is trained for
+    config.problem_type = problem_type  # the head is ours, and so is what it is trained for
     if getattr(config, "chunk_size_feed_forward", 0):
         config.chunk_size_feed_forward = 0  # it saves memory only, and fails on lengths that it does not divide
     with load_errors("model", source), quiet_load_report():
@@ -125,19 +133,6 @@ def load_model(arguments, label_names, pad_token_id, source=None, auto_class="Au
     _require_encoder(model, report, source.name)
     model.head_was = _head_was(model, report)
     return model
-
-
-def saved_labels(source):
-    """The names of the labels that a checkpoint's configuration holds; LABEL_0, ... where it names none.
-
-    Args:
-        source: the `ModelSource` of the configuration.
-
-    Raises:
-        UserError: if it cannot be loaded.
-    """
-    names = load_config(source).id2label
-    return [str(names[index]) for index in sorted(names)]
 
 
 def load_encoder(source):
@@ -173,8 +168,9 @@ def empty_model(arguments, source=None):
 
 def _own_head(name, labels, options, auto_class):
     config = options["config"]
-    config.num_labels = len(labels["id2label"])
-    config.id2label, config.label2id = labels["id2label"], labels["label2id"]
+    if labels["id2label"]:  # a language model has none
+        config.num_labels = len(labels["id2label"])
+        config.id2label, config.label2id = labels["id2label"], labels["label2id"]
     return auto_class.from_pretrained(name, **options)
 
 
@@ -188,7 +184,8 @@ def _mean_head(name, labels, options, auto_class):
         raise ValueError(f"models of type {config.model_type} do not classify texts")
     encoder, report = AutoModel.from_pretrained(name, **options)
     report["missing_keys"] = {*report["missing_keys"], "classifier.weight"}
-    return MeanPoolingForSequenceClassification.around(encoder, **labels), report
+    problem = {} if config.problem_type is None else {"problem_type": config.problem_type}
+    return MeanPoolingForSequenceClassification.around(encoder, **labels, **problem), report
 
 
 # --pooling -> function(folder or Hub id, label names, from_pretrained options, Auto class): model, loading report.

@@ -56,6 +56,25 @@ def mean_of_tokens(hidden_states, attention_mask):
     return (hidden_states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
+def classifier_loss(logits, labels, problem_type=None):
+    """The loss of a model that answers once for a text, as transformers' own heads compute it.
+
+    Args:
+        logits: tensor (batch, outputs).
+        labels: tensor (batch,) of classes or of figures, or (batch, outputs) of which labels an example has.
+        problem_type: "regression": mean squared error; "multi_label_classification": binary cross-entropy of each
+            output; else cross-entropy.
+
+    Returns:
+        scalar tensor, the mean over the batch.
+    """
+    if problem_type == "regression":
+        return nn.functional.mse_loss(logits.squeeze(-1), labels.to(logits.dtype))
+    if problem_type == "multi_label_classification":
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    return nn.functional.cross_entropy(logits, labels)
+
+
 class NoPooler(nn.Module):
     """Takes the place of a pooler, which nothing here would ever use or train; some encoders call theirs unasked."""
 
@@ -138,12 +157,12 @@ class MeanPoolingForSequenceClassification(PreTrainedModel):
         return cls(MeanPoolingConfig(described, classifier_dropout=dropout, **options), encoder)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, labels=None, output_hidden_states=None):
-        """Logits (batch, classes) and, with ``labels`` (batch,), the mean cross-entropy."""
+        """Logits (batch, classes) and, with ``labels`` (batch, ...), their `classifier_loss`."""
         inputs = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         inputs |= {"input_ids": input_ids, "attention_mask": attention_mask}
         outputs = self.encoder(**inputs, output_hidden_states=output_hidden_states)
         logits = self.classifier(self.dropout(mean_of_tokens(outputs.last_hidden_state, attention_mask)))
-        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
+        loss = None if labels is None else classifier_loss(logits.float(), labels, self.config.problem_type)
         return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=outputs.hidden_states)
 
 

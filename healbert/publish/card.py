@@ -1,7 +1,7 @@
 """The model card of a run, and the dataset card of a folder of runs."""
 
 from ..healing.strategies import STRATEGIES
-from ..results.schema import damages_of, metrics_of, primary_of
+from ..results.schema import baseline_of, damages_of, metrics_of, primary_of
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
@@ -46,7 +46,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None, adapter=F
         results: what the run's ``results.json`` holds.
         repo_id: where the model goes.
         background: a `Background`.
-        by_class: `scores_by_class` of the run.
+        by_class: `scores_by_label` of the run.
         intact: results of the intact run, or None.
         adapter: whether an adapter was kept beside its base.
 
@@ -140,7 +140,7 @@ def _warning(damaged):
         return "The intact model of an experiment on damaged ones: nothing was damaged here."
     return (
         "> **This model was damaged on purpose.** Part of a pretrained encoder was overwritten with random values, and "
-        "fine-tuning then had to heal it. It is a specimen for research on robustness, not a good classifier."
+        "fine-tuning then had to heal it. It is a specimen for research on robustness, not a good model."
     )
 
 
@@ -185,17 +185,19 @@ def _scores(results, intact):
     shown = {name: about["title"] for name, about in metrics_of(results).items() if name != "loss"}
     rows = [[stage, *(_figure(values.get(name)) for name in shown)] for stage, values in stages]
     yield table(["", *map(escape, shown.values())], rows)
-    yield (
-        "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder "
-        f"is worth.{_guessing(results)}"
+    kind = _kind(results)
+    head = (
+        "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder is "
     )
+    yield f"{'' if kind and kind.own_head else f'{head}worth.'}{_guessing(results)}".strip()
 
 
 def _guessing(results):
     majority = results["task"].get("majority")
     if majority is None:
         return ""
-    return f" Always answering the most frequent class gives {majority:.4f} {escape(primary_of(results)[1]['title'])}."
+    says, title = baseline_of(results)["says"], primary_of(results)[1]["title"]
+    return f" {escape(says[0].upper() + says[1:])} gives {majority:.4f} {escape(title)}."
 
 
 def _figure(value):
@@ -208,12 +210,16 @@ def _by_class(scores):
         yield table(["class", "F1", "examples"], [[escape(n), f"{f1:.4f}", f"{count:,}"] for n, f1, count in scores])
 
 
+CALLED = {"fill-mask": "fill", "text-generation": "write", "token-classification": "tag"}  # what a pipeline does
+
+
 def _use(results, repo_id):
+    task = _kind(results).hub_task if _kind(results) else "text-classification"
     imports = "import healbert.models.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
     return (
         (imports if results["config"]["pooling"] == "mean" else "")
         + "from transformers import pipeline\n\n"
-        + f'classify = pipeline("text-classification", model="{repo_id}")'
+        + f'{CALLED.get(task, "classify")} = pipeline("{task}", model="{repo_id}")'
     )
 
 

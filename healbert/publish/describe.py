@@ -16,6 +16,7 @@ from ..results.read import read_results
 from ..results.schema import damages_of, region_that_counts
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
+from ..tasks.types import TASK_TYPES
 from ..utils.errors import UserError
 from ..utils.text import escape_markdown
 from .contents import differing
@@ -138,23 +139,24 @@ def _flag(name, value):
     return f"--{name} {shlex.quote(json.dumps(value) if isinstance(value, dict) else str(value))}"
 
 
-def scores_by_class(folder, label_names):
-    """F1 of each class on the evaluation split, from ``predictions.parquet``.
+def scores_by_label(folder, task):
+    """F1 of each label on the evaluation split, from ``predictions.parquet``.
+
+    Args:
+        folder: of a run.
+        task: what its results say of the task.
 
     Returns:
-        list of (label name, F1, number of examples), or an empty list if there are no predictions or no classes.
+        list of (label name, F1, number of examples), or an empty list if there are no predictions or no labels.
     """
     import pandas
-    from sklearn.metrics import f1_score
 
-    path = pathlib.Path(folder) / "predictions.parquet"
-    if not label_names or not path.is_file():
+    path, kind = pathlib.Path(folder) / "predictions.parquet", TASK_TYPES.get(task["type"])
+    if kind is None or not task["label_names"] or not path.is_file():
         return []
     rows = pandas.read_parquet(path, columns=["label", "prediction"])
-    classes = range(len(label_names))
-    scores = f1_score(rows["label"], rows["prediction"], labels=list(classes), average=None, zero_division=0)
-    counts = rows["label"].value_counts()
-    return [(label_names[i], float(scores[i]), int(counts.get(i, 0))) for i in classes]
+    found = kind.by_label(rows["prediction"].to_numpy(), rows["label"].to_numpy(), task["label_names"])
+    return [(name, scores["f1"], scores["examples"]) for name, scores in found.items()]
 
 
 def read_finished(folder):

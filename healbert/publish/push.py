@@ -9,7 +9,7 @@ import yaml
 from ..utils.errors import UserError
 from .card import model_card, results_card
 from .contents import REPORT, adapter_config, report_files, table_for_parquet, without_home
-from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_class
+from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_label
 from .repository import PushError, Repository, refusals
 
 MODEL_SUFFIXES = {".json", ".jinja", ".model", ".py", ".safetensors", ".txt"}
@@ -93,7 +93,7 @@ def push_run(repository):
     repository.open().check_content(results["config"], results["task"]["fingerprint"])
     with refusals("the cards of the base model and the data"):
         background = find_background(results, repository.token)
-    by_class = scores_by_class(folder, results["task"]["label_names"])
+    by_class = scores_by_label(folder, results["task"])
     adapter = adapter_config(folder, repository.repo_id)
     card = model_card(results, repository.repo_id, background, by_class, intact, adapter=bool(adapter))
     files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in MODEL_SUFFIXES}

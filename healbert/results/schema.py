@@ -62,6 +62,16 @@ def is_teacher(run):
     return TEACHERS in pathlib.PurePath(run).parts[:-1]
 
 
+# Of a classification, which is all that there was before `task.baseline` said it.
+USUAL_BASELINE = {"name": "majority", "says": "always answering the commonest class"}
+
+
+def baseline_of(results):
+    """What ``task.majority`` of a run is: {"name": a word for tables, "says": in words}."""
+    found = (results.get("task") or {}).get("baseline") or {}
+    return {name: found.get(name) or usual for name, usual in USUAL_BASELINE.items()}
+
+
 def metrics_of(results):
     """{name: {"title", "greater_is_better", "range", "chance"}} of a run, the primary metric first; {} if unknown."""
     return (results.get("task") or {}).get("metrics") or {}

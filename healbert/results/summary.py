@@ -1,6 +1,6 @@
 """The closing summary of a run."""
 
-from .schema import damages_of, primary_of, primary_score, region_that_counts
+from .schema import baseline_of, damages_of, primary_of, primary_score, region_that_counts
 
 
 def table_rows(results, output_dir):
@@ -14,7 +14,7 @@ def table_rows(results, output_dir):
         ("damage", describe_damage(damage)),
         *_severity(damage),
         ("hit", f"{layers}, {damage['fraction_of_model']:.1%} of the model's parameters"),
-        (f"majority {title}", _figure(results["task"]["majority"])),
+        (f"{baseline_of(results)['name']} {title}", _figure(results["task"]["majority"])),
         (f"damaged {title}", _figure(primary_score(results, "damaged"))),
         (f"healed {title}", _figure(primary_score(results, "healed"))),
         ("best epoch", f"{results['best_epoch']:g}" if results["best_epoch"] else "none"),

@@ -155,6 +155,8 @@ CHECKS = {
     "task.label_names.*": ("text", _of(str)),
     "task.type": MAYBE_TEXT,
     "task.primary_metric": MAYBE_TEXT,
+    "task.baseline": MAYBE_DICT,
+    "task.baseline.*": MAYBE_TEXT,
     "task.evaluation_split": MAYBE_TEXT,
     "task.text_columns": MAYBE_LIST,
     "task.text_columns.*": ("text", _of(str)),

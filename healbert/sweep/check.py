@@ -89,7 +89,8 @@ def _check_teacher(arguments):
     from ..experiment.teacher import check_given
     from ..models.loading import load_tokenizer
 
-    check_given(arguments, _open_data(arguments).label_names, load_tokenizer(arguments.model, arguments.sources.model))
+    task, tokenizer = _open_data(arguments), load_tokenizer(arguments.model, arguments.sources.model)
+    check_given(arguments, task.type.outputs(task.label_names), tokenizer)
 
 
 def _open_model(arguments):

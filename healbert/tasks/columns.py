@@ -42,16 +42,33 @@ def find_columns(raw, task, data):
     """
     found, train = raw["train"].column_names, task.call("train")
     label = data.label_column_name or task.label
-    _check_column(train, "label", label, found, "; name it with --label_column_name")
+    remedy = "; name it with --label_column_name (text alone: --task_type masked_lm or causal_lm)"
+    require_column(train, "label", label, found, remedy)
     text = named_columns(data.text_column_names) or list(task.text)
     text = text or _guess_text_column(raw["train"], label)
     for column in text:
-        _check_column(train, "text", column, found, "; name it with --text_column_names")
+        require_column(train, "text", column, found, "; name it with --text_column_names")
     if len({*text, label}) <= len(text):
         raise UserError(f"columns {_quoted([*text, label])}: text and label columns must differ from each other")
     if len(text) > 2:
         raise UserError(f"--text_column_names names {len(text)} columns; one, or two for pairs, are supported")
     return text, label
+
+
+def find_text_column(raw, task, data):
+    """The text column of data whose labels do not count: as named, the task's, or as guessed.
+
+    Args: as of `find_columns`.
+
+    Raises:
+        UserError: if it is missing, not certain, or not one.
+    """
+    rows, train = raw["train"], task.call("train")
+    found = named_columns(data.text_column_names) or list(task.text) or _guess_text_column(rows, None)
+    if len(found) > 1:
+        raise UserError(f"columns {_quoted(found)} are texts; name one of them with --text_column_names")
+    require_column(train, "text", found[0], rows.column_names, "; name it with --text_column_names")
+    return found[0]
 
 
 def named_columns(value):
@@ -80,7 +97,8 @@ def written_columns(names):
     return ",".join(names) if plain else json.dumps(names, ensure_ascii=False)
 
 
-def _check_column(split, what, column, found, remedy=""):
+def require_column(split, what, column, found, remedy=""):
+    """Raises `UserError` if the columns ``found`` of a split lack one, with what it is for and the nearest name."""
     if column in found:
         return
     near = [(name, word) for other, name, word in near_names([column, *found]) if other == column]
@@ -143,10 +161,12 @@ def with_text_and_label(rows, split, texts, label):
     """
     labels = () if label is None else (label,)
     for column in (*texts, *labels):
-        _check_column(split, "text" if column in texts else "label", column, rows.column_names)
+        require_column(split, "text" if column in texts else "label", column, rows.column_names)
     for column in texts:
         if not _is_string(rows.features[column]):
-            raise UserError(f"column {column!r} of {split} holds {_type_of(rows.features[column])}, not text")
+            words = "; for lists of words give --task_type token_classification"
+            hint = words if hasattr(rows.features[column], "feature") else ""
+            raise UserError(f"column {column!r} of {split} holds {_type_of(rows.features[column])}, not text{hint}")
         empty = _empty(rows, column)
         if len(empty):
             texts, are = counted(len(empty), "text", "is", "are")

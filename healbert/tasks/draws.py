@@ -75,3 +75,13 @@ def hold_out(labels, fraction, seed, flag="--dev_fraction"):
         )
     held = stratified_sample(labels, size, seed, most=counts - 1)
     return np.setdiff1d(np.arange(len(labels)), held), held
+
+
+def plain_sample(rows, size, seed):
+    """Positions (size,) of a seeded sample of ``rows`` rows, ascending; what is in them does not count."""
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:size])
+
+
+def plain_hold_out(rows, fraction, seed, flag="--dev_fraction"):
+    """Holds out a part of so many training rows, at least one, whatever is in them; as `hold_out`."""
+    return hold_out(np.zeros(rows, dtype=np.int64), fraction, seed, flag)

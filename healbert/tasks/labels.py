@@ -105,6 +105,22 @@ def near_names(names):
     return [(one, other, difference(one, other)) for one, *others in groups.values() for other in others]
 
 
+def is_unlabelled(split, rows, label, train):
+    """Whether this is a test split without a single label: no such column, or nothing in all of it.
+
+    Nothing is also -1, as on the Hub, unless it is a class of ``train``.
+    """
+    if split != "test":
+        return False
+    if label not in rows.column_names:
+        # A column of nearly that name holds the labels, it seems: to leave it unscored would be a guess.
+        return not any(label in pair[:2] for pair in near_names([label, *rows.column_names]))
+    if set(rows.unique(label)) - {None, "", -1, "-1"}:
+        return False
+    known = train.unique(label) if label in train.column_names else []
+    return "-1" not in map(str, known) or not set(rows.unique(label)) - {None, ""}
+
+
 def _declared(rows, column):
     names = getattr(rows.features[column], "names", None)
     return names and [str(name) for name in names]
@@ -156,7 +172,10 @@ def _check_type(kind, split, column):
     from pyarrow import types
 
     if types.is_list(kind) or types.is_large_list(kind) or types.is_struct(kind):
-        raise UserError(f"the labels of {split} are lists or objects; one class per example is supported")
+        raise UserError(
+            f"the labels of {split} are lists or objects, and a class is one value: give --task_type multi_label for "
+            "lists of labels, token_classification for tags of words"
+        )
     if not (_is_text(kind) or types.is_integer(kind) or types.is_boolean(kind) or types.is_floating(kind)):
         raise UserError(f"column '{column}' of {split} holds {kind}; classes are text, whole numbers or true/false")
 
@@ -171,8 +190,8 @@ def _text(value, split):
 
 def _regression(split, value):
     return (
-        f"the labels of {split} are floats, such as {value}: this looks like a regression, which is not supported "
-        "(write classes as whole numbers or as words)"
+        f"the labels of {split} are floats, such as {value}: give --task_type regression, or write classes as whole "
+        "numbers or as words"
     )
 
 

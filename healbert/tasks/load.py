@@ -18,7 +18,8 @@ class TaskData:
     """A task ready for the trainer.
 
     ``train``, ``evaluation`` and, where they exist, ``dev`` and ``test`` are `datasets.Dataset` with columns
-    ``id`` (row number in its source), ``label`` (class index), and the texts or, once tokenized, the model's inputs.
+    ``id`` (row number in its source), ``label`` (class index, or what the type has), and the texts or, once tokenized,
+    the model's inputs.
     ``evaluation_split`` is the source's name of the evaluated split; ``commit`` that of a dataset on the Hub; ``type``
     the kind of task, which knows all that is not the same for every kind. ``read`` says for each split of the source
     how many rows it has and, where they are local files, what was read.
@@ -50,6 +51,7 @@ class TaskData:
             "primary_metric": self.type.primary_metric,
             "metrics": self.type.describe_metrics(),
             "majority": self.type.baseline(self.splits),
+            "baseline": {"name": self.type.baseline_name, "says": self.type.baseline_says},
             "fingerprint": self.fingerprint,
         }
 
@@ -74,7 +76,7 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
     """
     source = source or DataSource(data, model)
     task, raw, place, files = load_raw(source, model)
-    kind = task_type(task.type)
+    kind = task_type(data.task_type or task.type)
     columns = kind.find_columns(raw, task, data)
     try:
         splits, names = kind.prepare(raw, task, columns)
@@ -114,7 +116,7 @@ def tokenize(task, tokenizer, data):
         data: `DataArguments` (max_seq_length, pad_to_max_length, preprocessing_num_workers, overwrite_cache).
     """
     for split, rows in task.splits.items():
-        encode, columns = task.type.encode(rows, tokenizer, data)
+        encode, columns = task.type.encode_split(split, rows, tokenizer, data)
         task.splits[split] = rows.map(
             encode,
             batched=True,
@@ -123,6 +125,7 @@ def tokenize(task, tokenizer, data):
             load_from_cache_file=not data.overwrite_cache,
             desc=f"Tokenizing {split}",
         )
+        task.splits[split] = task.type.encoded(task.splits[split], split)
 
 
 def _draw(kind, splits, data):

@@ -33,8 +33,12 @@ class Task:
         return self.called.get(split, split)
 
 
-def _glue(config, *text, examples, evaluation="validation"):
-    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation, examples=examples)
+def _glue(config, *text, examples, evaluation="validation", **more):
+    return Task("nyu-mll/glue", config, text=text, evaluation=evaluation, examples=examples, **more)
+
+
+def _tagged(dataset, examples):
+    return Task(dataset, text=("tokens",), label="ner_tags", type="token_classification", examples=examples)
 
 
 EMBEDDED_TASK = "docstrings"
@@ -96,10 +100,16 @@ BUILT_IN = {
     "qqp": _glue("qqp", "question1", "question2", examples=363_846),
     "rte": _glue("rte", "sentence1", "sentence2", examples=2_490),
     "wnli": _glue("wnli", "sentence1", "sentence2", examples=635),
+    # Other types.
+    "stsb": _glue("stsb", "sentence1", "sentence2", examples=5_749, type="regression"),
+    "go_emotions": Task(
+        "google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label", examples=43_410
+    ),
+    "wikitext": Task("Salesforce/wikitext", "wikitext-2-raw-v1", type="masked_lm", examples=36_718),
+    "conll2003": _tagged("lhoestq/conll2003", examples=14_041),
+    "wnut_17": _tagged("manu/wnut_17", examples=3_394),
 }
 
 
 for _name, _task in BUILT_IN.items():
     TASKS.add(_name, dataclasses.replace(_task, language="en"))
-
-REGRESSION_TASKS = ("stsb",)

@@ -100,7 +100,7 @@ def test_refused_command_lines(argv, message):
         ("accelerator_config", "missing.json", r"missing.json"),
         ("deepspeed", "missing.json", r"deepspeed"),
         ("lr_scheduler_type", "sine", r"--lr_scheduler_type.* 'sine'"),
-        ("task_name", "stsb", r"task 'stsb' is a regression"),
+        ("task_type", "regresion", r"task type 'regresion' is not known; did you mean 'regression'"),
         ("task_name", "SST2", r"task 'SST2' is not known; did you mean 'sst2'\?"),
         ("task_name", "imbd", r"task 'imbd' is not known; did you mean 'imdb'\? \(known: docstrings, sst2"),
         ("selection", "best_dev", r"selection 'best_dev' is not known; did you mean 'best_eval'\?"),

@@ -114,17 +114,17 @@ def test_overwriting_removes_what_the_held_out_part_left(settings, with_dev, tmp
 
 @pytest.mark.parametrize(
     "found, kept",
-    [([1, 0, 2], True), ([0.5, 1.0, 2.0], False), ([[0, 1], [1, 1]], False), ([True, False], False)],
-    ids=["classes", "scores", "sets of labels", "answers"],
+    [([1, 0, 2], True), ([0.5, 1.0, 2.0], True), ([[0, 1], [1, 1]], True), ([True, False], False), (["a"], False)],
+    ids=["classes", "scores", "sets of labels", "answers", "words"],
 )
-def test_only_classes_are_kept(found, kept, tmp_path):
+def test_all_numbers_are_kept(found, kept, tmp_path):
     predicted = PredictedClasses(np.asarray)
     predicted.keep("eval", 10, found)
     predicted.keep("eval", 9, found)
     predicted.write(tmp_path)
     again = PredictedClasses(np.asarray)
     again.read(tmp_path)
-    read_back = {step: list(classes) for step, classes in again.of("eval").items()}
+    read_back = {step: classes.tolist() for step, classes in again.of("eval").items()}
     assert read_back == ({9: found, 10: found} if kept else {})
     assert list(read_back) == sorted(read_back) and not again.of("scored")
     assert not PredictedClasses().of("eval")

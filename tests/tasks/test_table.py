@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from healbert.tasks.table import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
+from healbert.tasks.table import EMBEDDED_TASK, TASKS
 
 PAPER_TASKS = "sst2 imdb ag_news emotion dbpedia_14 twitter_financial_news_topic".split()
 
@@ -12,9 +12,18 @@ PAPER_TASKS = "sst2 imdb ag_news emotion dbpedia_14 twitter_financial_news_topic
 GLUE_TASKS = "cola mnli mrpc qnli qqp rte wnli".split()
 
 
+OTHER_TYPES = {
+    "stsb": "regression",
+    "go_emotions": "multi_label",
+    "wikitext": "masked_lm",
+    "conll2003": "token_classification",
+    "wnut_17": "token_classification",
+}
+
+
 def test_table_holds_the_paper_and_glue():
-    assert set(TASKS) == {*PAPER_TASKS, *GLUE_TASKS, EMBEDDED_TASK}
-    assert "stsb" in REGRESSION_TASKS
+    assert set(TASKS) == {*PAPER_TASKS, *GLUE_TASKS, *OTHER_TYPES, EMBEDDED_TASK}
+    assert {name: TASKS[name].type for name in TASKS if TASKS[name].type != "classification"} == OTHER_TYPES
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -25,7 +34,7 @@ def test_table_entry_is_sane(name):
     assert task.evaluation in ("validation", "test", "validation_matched")
     assert len(set(task.label_names)) == len(task.label_names)
     assert task.examples is None if name == EMBEDDED_TASK else task.examples > 600
-    expected = ("nyu-mll/glue", name) if name in GLUE_TASKS else (task.dataset, task.config)
+    expected = ("nyu-mll/glue", name) if name in (*GLUE_TASKS, "stsb") else (task.dataset, task.config)
     assert (task.dataset, task.config) == expected
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.small import make_rows, write_csv
 from sklearn.metrics import accuracy_score, f1_score
+from transformers import CLIPTextConfig, GPT2Config
 
 from healbert.arguments.parser import make_arguments
 from healbert.arguments.plugins import load_plugins
@@ -13,7 +14,7 @@ from healbert.experiment.run import run_experiment
 from healbert.results.read import load_results, read_results
 from healbert.tasks.metrics import METRICS
 from healbert.tasks.table import TASKS, Task
-from healbert.tasks.types import TASK_TYPES, TaskType, task_type
+from healbert.tasks.types import TASK_TYPES, TaskType, check_head, task_type
 from healbert.tasks.types.classification import Classification
 from healbert.utils import registry
 from healbert.utils.errors import UserError
@@ -173,8 +174,12 @@ def test_what_is_none_is_refused(kind, thing, named):
 
 
 def test_tables_hold_what_ships():
-    assert list(TASK_TYPES) == ["classification"] and list(METRICS) == ["f1_weighted", "accuracy", "f1_macro"]
-    assert {task.type for task in TASKS.values()} == {"classification"}
+    assert set(TASK_TYPES) == {
+        *("classification", "multi_label", "regression", "token_classification", "masked_lm", "causal_lm")
+    }
+    assert list(task_type().metrics()) == ["f1_weighted", "accuracy", "f1_macro"]
+    assert {kind for metric in METRICS.values() for kind in metric.task_types} == set(TASK_TYPES)
+    assert {task.type for task in TASKS.values()} == set(TASK_TYPES) - {"causal_lm"}
 
 
 @pytest.mark.parametrize(
@@ -246,3 +251,13 @@ def test_answers_of_two_models_are_compared():
     changed, lost = task_type().changed(intact, damaged)
     assert changed.tolist() == [False, True, True] and lost.tolist() == [False, False, True]
     assert task_type().divergence(intact, damaged) is None
+
+
+def test_architecture_without_a_head_is_refused_with_the_types_that_it_has_heads_for():
+    check_head(GPT2Config(), task_type("causal_lm"), "x")
+    with pytest.raises(
+        UserError, match="model 'x' is of type gpt2, which has no head for masked_lm; .*causal_lm, class"
+    ):
+        check_head(GPT2Config(), task_type("masked_lm"), "x")
+    with pytest.raises(UserError, match="which has no head for classification; it has one for no type of task here"):
+        check_head(CLIPTextConfig(), task_type(), "x")

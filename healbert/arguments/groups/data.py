@@ -6,7 +6,8 @@ from dataclasses import field
 
 from ...tasks.columns import named_columns
 from ...tasks.files.options import QUOTINGS, ReadOptions, kind_of, known_kinds
-from ...tasks.table import EMBEDDED_TASK, REGRESSION_TASKS, TASKS
+from ...tasks.table import EMBEDDED_TASK, TASKS
+from ...tasks.types import TASK_TYPES
 from ...utils.errors import UserError, check_choice
 
 OF_FILES = ("delimiter", "encoding", "quoting", "json_field")
@@ -20,6 +21,10 @@ class DataArguments:
 
     task_name: str | None = field(
         default=None, metadata={"help": f"One of: {', '.join(TASKS)}. Default: {EMBEDDED_TASK}."}
+    )
+    task_type: str | None = field(
+        default=None,
+        metadata={"help": f"One of: {', '.join(TASK_TYPES)}. Default: the task's own; guessed for files of your own."},
     )
     dataset_name: str | None = field(
         default=None, metadata={"help": "Hub id, or a folder that datasets.load_dataset opens, in place of a task."}
@@ -97,10 +102,10 @@ class DataArguments:
             raise UserError("--train_file is missing; --validation_file and --test_file go with it")
         if not given:
             self.task_name = EMBEDDED_TASK
-        if self.task_name in REGRESSION_TASKS:
-            raise UserError(f"task '{self.task_name}' is a regression; only classification tasks are supported")
         if self.task_name is not None:
             check_choice("task", self.task_name, TASKS)
+        if self.task_type is not None:
+            check_choice("task type", self.task_type, TASK_TYPES)
         if self.data_revision and (self.train_file or self.data_root or self.task_name == EMBEDDED_TASK):
             raise UserError(f"--data_revision {self.data_revision} goes with a dataset of the Hub; leave it out")
         self._check_evaluation()

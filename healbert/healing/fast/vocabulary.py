@@ -26,6 +26,8 @@ class OccurringRows(FastPath):
             return "weight decay changes rows that do not occur"
         if training.optim.value not in BY_ELEMENT:
             return f"--optim {training.optim.value} may look at more than one element at a time"
+        if scene.trainer.training_inputs:
+            return "tokens are put in place of others while training"
         if scene.traced:
             return "the trace compares whole embeddings"
         return why_not_whole(training) or scene.trainer.strategy.why_whole or _why_not_embedding(scene)

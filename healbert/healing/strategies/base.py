@@ -101,11 +101,9 @@ class Strategy:
             splits = splits | {"train": splits["train"].add_column("row", list(range(len(splits["train"]))))}
         if not self.fixed_features:
             return {"model": model, "processing_class": tokenizer, "strategy": self}, splits
-        from transformers import default_data_collator
+        from ..head import ClassificationLayer, batch_of_features
 
-        from ..head import ClassificationLayer
-
-        parts = {"model": ClassificationLayer(model), "data_collator": default_data_collator, "strategy": self}
+        parts = {"model": ClassificationLayer(model), "data_collator": batch_of_features, "strategy": self}
         return parts, {name: _with_features(rows, read(rows)) for name, rows in splits.items()}
 
     def passes(self, model):

@@ -52,7 +52,8 @@ def _level_panel(results, datasets, title, tag):
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
     levels = [("intact", float(np.mean(intact)), "dashdot")] if intact else []
     if None not in majorities:
-        levels.append(("majority class", float(np.mean(majorities)), "dot"))
+        name = results.baseline()["name"]
+        levels.append((f"{name} class" if name == "majority" else name, float(np.mean(majorities)), "dot"))
     ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
     content = Lines(series, "damaged part of the encoder (%)", f"{results.metric.title} after healing", levels, ticks)
     return line_panel(title, content, results.group, tag)

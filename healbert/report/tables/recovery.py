@@ -18,7 +18,13 @@ def _table(analysed):
     group, costs = analysed.group, analysed.costs
     scratch = any(cost.damage == ALL for cost in costs)
     columns = ["dataset", "damage", "lost", *(["retained"] if scratch else []), "recovery"]
-    columns += ["majority", "damaged, before healing", "intact, before healing", "healed", "intact, same training"]
+    columns += [
+        analysed.results.baseline()["name"],
+        "damaged, before healing",
+        "intact, before healing",
+        "healed",
+        "intact, same training",
+    ]
     columns += ["from scratch", "above scratch"] if scratch else []
     shown = [cost for cost in costs if cost.damage != INTACT]
     rows = [
@@ -46,9 +52,10 @@ def _caption(analysed, scratch):
         "task, which lies before the intact model, too: see intact, before healing. Intervals of fractions are "
         "Fieller's, 95%, over paired seeds, and not shown where they are wider than 200 percentage points. A "
         f"fraction is undefined where the difference to divide by is {least_difference(analysed.metric)}. Over all "
-        "datasets a fraction is that of the summed differences, also of datasets where it is undefined by itself. "
-        "Majority: always answering the commonest class."
+        "datasets a fraction is that of the summed differences, also of datasets where it is undefined by itself."
     )
+    baseline = analysed.results.baseline()
+    caption += f" {baseline['name'].capitalize()}: {baseline['says']}."
     if scratch:
         caption += (
             " From scratch: healed after 100% damage, when only what lies outside the layers is pretrained. Above "

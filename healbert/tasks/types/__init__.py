@@ -1,10 +1,19 @@
 """The kinds of tasks, a file each: head, columns, encoding, metrics, samples."""
 
-from ...utils.errors import check_choice
-from . import classification  # noqa: F401 - registers itself
+import transformers
+
+from ...utils.errors import UserError, check_choice
+from . import (  # noqa: F401 - they register themselves
+    causal_lm,
+    classification,
+    masked_lm,
+    multi_label,
+    regression,
+    token_classification,
+)
 from .base import TASK_TYPES, TaskType
 
-__all__ = ["TASK_TYPES", "TaskType", "task_type"]
+__all__ = ["TASK_TYPES", "TaskType", "check_head", "task_type"]
 
 
 def task_type(name="classification"):
@@ -15,3 +24,25 @@ def task_type(name="classification"):
     """
     check_choice("task type", name, TASK_TYPES)
     return TASK_TYPES[name]
+
+
+def check_head(config, kind, name):
+    """Refuses a model whose architecture has no head for a type of task; one of remote code is not looked at.
+
+    Args:
+        config: its transformers configuration.
+        kind: a `TaskType`.
+        name: what the user called the model.
+
+    Raises:
+        UserError: naming the types that it has heads for.
+    """
+    if hasattr(config, "auto_map") or _has_head(config, kind):
+        return
+    others = [other for other, entry in TASK_TYPES.items() if _has_head(config, entry)]
+    known = f"it has one for {', '.join(others)} (--task_type)" if others else "it has one for no type of task here"
+    raise UserError(f"model '{name}' is of type {config.model_type}, which has no head for {kind.name}; {known}")
+
+
+def _has_head(config, kind):
+    return type(config) in getattr(transformers, kind.auto_class)._model_mapping

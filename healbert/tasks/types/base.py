@@ -14,11 +14,21 @@ class TaskType:
         auto_class: name of the class in transformers that builds the model with its head.
         hub_task: what the Hub calls it, for model cards.
         version: raised by a change that alters figures, which renames the runs of this type and no others.
+        problem_type: what the model's configuration calls the task, where transformers has it choose the loss by that.
+        per_text: whether the model answers once for a whole text: what mean pooling, linear probes of either kind and
+            the head of a scan need.
+        own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
+        one_class: whether a label is one class of `TaskData.label_names`: what a picture of the classes, a matrix of
+            confusions and the matching of logits need.
+        baseline_name, baseline_says: what tables call `baseline`, and what it is in words.
     """
 
     auto_class = ""
     hub_task = ""
     version = 1
+    problem_type = None
+    per_text, own_head, one_class = True, False, False
+    baseline_name, baseline_says = "baseline", "the answer that needs no model"
 
     @property
     def name(self):
@@ -67,6 +77,10 @@ class TaskType:
         """{"train": what is left, "dev": what is held out} of a split, by a seeded draw; ``flag`` asked for it."""
         raise NotImplementedError
 
+    def outputs(self, label_names):
+        """The names of the model's outputs, for its configuration."""
+        return label_names
+
     def count(self, rows, label_names):
         """{name of a label: how many rows have it} for ``results.json``; empty where there is nothing to count."""
         return {}
@@ -87,11 +101,29 @@ class TaskType:
         """
         raise NotImplementedError
 
+    def encode_split(self, split, rows, tokenizer, data):
+        """`encode` of the split called ``split``, for types whose training examples are others than those scored."""
+        return self.encode(rows, tokenizer, data)
+
+    def encoded(self, rows, split):
+        """The rows of a split (its name is ``split``) that `encode` has gone over, looked at as a whole."""
+        return rows
+
     def collator(self, tokenizer):
         """What makes a batch of encoded examples; None for Trainer's default."""
         return
 
+    def training_inputs(self, tokenizer, seed):
+        """What a training batch goes through before the model: function(inputs, epoch) -> inputs; None: nothing.
+
+        What it draws may depend on its arguments and ``seed`` alone: runs are resumed.
+        """
+        return
+
     # From a model's outputs to figures.
+
+    # What is kept of each batch's outputs, on the device: function(logits, labels) -> tensors; None: all of them.
+    reduce = None
 
     def metrics(self):
         """{name: `Metric`} of all that this type reports: the primary one first, then as they were registered.
@@ -140,12 +172,29 @@ class TaskType:
         }
 
     def primary_score(self, predictions, labels):
-        """The primary metric of predictions (examples,) against labels (examples,)."""
+        """The primary metric of predictions (examples, ...) against labels (examples, ...)."""
         return float(self.metrics()[self.primary_metric].function(predictions, labels))
 
     def baseline(self, splits):
         """The primary metric of the answer that needs no model, on the evaluation split; None if there is none."""
         return
+
+    def probe(self):
+        """What a linear probe of a depth is: an unfitted scikit-learn estimator; None for logistic regression."""
+        return
+
+    def column(self, predicted):
+        """What an evaluation predicted, as `predictions` gives it, as a column of a table: values (examples,)."""
+        return predicted if predicted.ndim == 1 else list(predicted)
+
+    def by_label(self, predictions, labels, label_names):
+        """Scores of each label, for cards and ``results.json``: {name: {"f1": value, "examples": count}}.
+
+        Args:
+            predictions, labels: columns ``prediction`` and ``label`` of ``predictions.parquet``.
+            label_names: the task's.
+        """
+        return {}
 
     def prediction_columns(self, ids, labels, outputs):
         """The columns of ``predictions.parquet``: {name: values (examples,)}; ``labels`` may be None."""
@@ -199,7 +248,7 @@ class TaskType:
         """The primary metric on resamples of the evaluation examples.
 
         Args:
-            labels, predictions: (examples,).
+            labels, predictions: (examples,), columns of ``predictions.parquet``.
             classes: how many labels there are.
             counts: (examples, resamples), how often each example is in each resample.
 

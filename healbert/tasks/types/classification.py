@@ -8,8 +8,9 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import find_columns, text_columns, with_text_and_label
 from ..draws import hold_out, stratified_sample
-from ..labels import count_classes, encode_labels, find_classes, label_column, near_names
+from ..labels import count_classes, encode_labels, find_classes, is_unlabelled, label_column, near_names
 from .base import TaskType
+from .encoding import encode_texts, logits_of
 
 PRIMARY = "f1_weighted"
 
@@ -59,6 +60,8 @@ class Classification(TaskType):
 
     auto_class = "AutoModelForSequenceClassification"
     hub_task = "text-classification"
+    one_class = True
+    baseline_name, baseline_says = "majority", "always answering the commonest class"
 
     def find_columns(self, raw, task, data):
         return find_columns(raw, task, data)
@@ -67,7 +70,7 @@ class Classification(TaskType):
         texts, label = columns
         raw = {
             split: with_text_and_label(
-                rows, task.call(split), texts, None if _unlabelled(split, rows, label, raw["train"]) else label
+                rows, task.call(split), texts, None if is_unlabelled(split, rows, label, raw["train"]) else label
             )
             for split, rows in raw.items()
         }
@@ -103,26 +106,10 @@ class Classification(TaskType):
         return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
 
     def encode(self, rows, tokenizer, data):
-        columns, blank = text_columns(rows), tokenizer.pad_token_id
-        longest = min(data.max_seq_length, tokenizer.model_max_length)
-        least = tokenizer.num_special_tokens_to_add(pair=len(columns) > 1) + len(columns)
-        if longest < least:
-            flag = "--max_seq_length" if data.max_seq_length == longest else "model_max_length of the tokenizer,"
-            raise UserError(f"{flag} {longest} leaves no token of a text; {least} is the least")
-
-        def encode(batch):
-            texts = [batch[column] for column in columns]
-            padding = "max_length" if data.pad_to_max_length else False
-            encoded = tokenizer(*texts, truncation=True, max_length=longest, padding=padding)
-            for row, ids in enumerate(encoded["input_ids"]):
-                if not ids:  # a text without a single token, and a tokenizer that adds none
-                    encoded["input_ids"][row], encoded["attention_mask"][row] = [blank], [1]
-            return encoded
-
-        return encode, columns
+        return encode_texts(rows, tokenizer, data)
 
     def predictions(self, outputs):
-        return _logits(outputs).argmax(-1)
+        return logits_of(outputs).argmax(-1)
 
     def baseline(self, splits):
         """The primary metric of always answering the commonest class of train."""
@@ -130,8 +117,16 @@ class Classification(TaskType):
         labels = label_column(splits["evaluation"])
         return self.primary_score(np.full(len(labels), majority), labels)
 
+    def by_label(self, predictions, labels, label_names):
+        from sklearn.metrics import f1_score
+
+        classes = range(len(label_names))
+        scores = f1_score(labels, predictions, labels=list(classes), average=None, zero_division=0)
+        counts = np.bincount(labels, minlength=len(label_names))
+        return {label_names[i]: {"f1": float(scores[i]), "examples": int(counts[i])} for i in classes}
+
     def prediction_columns(self, ids, labels, outputs):
-        logits = _logits(outputs)  # (examples, classes)
+        logits = logits_of(outputs)  # (examples, classes)
         found = {"id": np.asarray(ids)} | ({} if labels is None else {"label": labels})
         return found | {"prediction": logits.argmax(-1), "logits": list(logits.astype(np.float32))}
 
@@ -139,7 +134,7 @@ class Classification(TaskType):
         """The name of the predicted class, its probability, and those of all classes in the order of the names."""
         from scipy.special import softmax
 
-        probabilities = softmax(_logits(outputs).astype(np.float64), axis=-1)  # (examples, classes)
+        probabilities = softmax(logits_of(outputs).astype(np.float64), axis=-1)  # (examples, classes)
         names = [label_names[i] for i in probabilities.argmax(-1)]
         return {"class": names, "probability": probabilities.max(-1), "probabilities": list(probabilities)}
 
@@ -147,7 +142,9 @@ class Classification(TaskType):
         from scipy.special import log_softmax
 
         with np.errstate(invalid="ignore"):
-            before, after = (log_softmax(_logits(outputs).astype(np.float64), axis=-1) for outputs in (intact, damaged))
+            before, after = (
+                log_softmax(logits_of(outputs).astype(np.float64), axis=-1) for outputs in (intact, damaged)
+            )
             found = float((np.exp(before) * (before - after)).sum(-1).mean())
         return max(found, 0.0) if np.isfinite(found) else None  # rounding may leave it a little below 0
 
@@ -165,22 +162,6 @@ def _warn_of_near_names(train, names):
         warnings.warn(f"classes of {train} that are nearly alike, and may be meant to be one: {listed}", stacklevel=4)
 
 
-def _unlabelled(split, rows, label, train):
-    """Whether this is a test split without a single label: no such column, or nothing in all of it.
-
-    Nothing is also -1, as on the Hub, unless it is a class of ``train``.
-    """
-    if split != "test":
-        return False
-    if label not in rows.column_names:
-        # A column of nearly that name holds the labels, it seems: to leave it unscored would be a guess.
-        return not any(label in pair[:2] for pair in near_names([label, *rows.column_names]))
-    if set(rows.unique(label)) - {None, "", -1, "-1"}:
-        return False
-    known = train.unique(label) if label in train.column_names else []
-    return "-1" not in map(str, known) or not set(rows.unique(label)) - {None, ""}
-
-
 def _resampled_f1(labels, predictions, classes, counts):
     """Weighted F1 (as scikit-learn's, 0 for a class never predicted) on each resample, all of them at once."""
     from scipy import sparse
@@ -194,8 +175,3 @@ def _resampled_f1(labels, predictions, classes, counts):
     hits = matrices[np.arange(classes), np.arange(classes)]
     f1 = 2 * hits / np.maximum(support + predicted, 1)
     return (f1 * support).sum(axis=0) / support.sum(axis=0)
-
-
-def _logits(outputs):
-    """(examples, classes): some models give hidden states beside them."""
-    return outputs[0] if isinstance(outputs, tuple) else outputs

@@ -1,0 +1,61 @@
+"""Which type of task a run has, and which settings go with it."""
+
+import dataclasses
+
+from ..healing.strategies import STRATEGIES, strategy_names
+from ..tasks.guess import guess_type, own_type
+from ..tasks.source import DataSource
+from ..tasks.types import TaskType, task_type
+from ..utils.errors import UserError
+from .groups import DataArguments, ModelArguments
+
+
+def settle_type(values, parts):
+    """Sets, in ``values`` by flags' names, ``task_type``: None where it is the task's own, so that it renames nothing.
+
+    Args:
+        values: the settings; changed in place.
+        parts: `Parts`, which make the groups of arguments.
+
+    Returns:
+        TaskType: of the run.
+
+    Raises:
+        UserError: for a type that there is not, and for data that cannot be named so.
+    """
+    data, model = (
+        parts.group(group, {field.name: values[field.name] for field in dataclasses.fields(group) if field.init})
+        for group in (DataArguments, ModelArguments)
+    )
+    source = DataSource(data, model)
+    own = own_type(source)
+    found = values["task_type"] or guess_type(source, data, model) or own
+    values["task_type"] = None if found == own else found
+    return task_type(found)
+
+
+def check_fits(arguments):
+    """Refuses what asks more of a task than its type has.
+
+    Args:
+        arguments: `Arguments`.
+
+    Raises:
+        UserError: naming the flag.
+    """
+    kind, model, features = arguments.task_type, arguments.model, arguments.features
+    probing = [name for name in strategy_names(arguments.run.healing) if STRATEGIES[name].fixed_features]
+    asked = {"--pooling mean": model.pooling == "mean", "--probe_layers": features.probe_layers is not None}
+    asked |= {f"--healing {name}": True for name in probing}
+    for flag, given in asked.items():
+        if given and not kind.per_text:
+            raise UserError(
+                f"{flag} needs one vector for each text, and a task of type {kind.name} has none; leave it out"
+            )
+    severity = arguments.corruption.severity()
+    if severity and severity.metric == "kl" and type(kind).divergence is TaskType.divergence:
+        raise UserError(
+            f"--match_severity kl compares distributions, and a task of type {kind.name} has none; use f1_drop"
+        )
+    if features.tsne and not kind.one_class:
+        raise UserError(f"--tsne pictures classes, and a task of type {kind.name} has none; leave it out")

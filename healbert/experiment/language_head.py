@@ -1,0 +1,111 @@
+"""The head of a language model whose checkpoint has none: trained once, on the intact and frozen model.
+
+It depends on the model, the texts and how they are cut, and on nothing of a run's damage, healing or seed, so that the
+same head serves them all. It lies in ``.heads`` beside the runs.
+"""
+
+import copy
+import hashlib
+import json
+import pathlib
+import tempfile
+
+from transformers import set_seed
+
+from ..arguments.training import without_services
+from ..healing.strategies.base import Strategy
+from ..healing.trainer import Diverged, HealingTrainer
+from ..utils.errors import UserError
+from ..utils.files import atomic_path
+from .change import draws_kept
+
+FOLDER = ".heads"
+SEED, EPOCHS, RATE, BATCH = 0, 3, 1e-3, 32  # whoever changes one raises the version of "language_head" (versions.py)
+
+
+class OnlyHead(Strategy):
+    """What lies outside the base of a model trains."""
+
+    def prepare(self, model, receipt):
+        inside = {id(parameter) for parameter in model.base_model.parameters()}
+        for parameter in model.parameters():
+            parameter.requires_grad_(id(parameter) not in inside)
+
+
+def give_head(load, task, tokenizer, arguments, fingerprint):
+    """A model with the head of its type of task: trained here once, or as it was kept.
+
+    Args:
+        load: function that loads the intact model; its new head is drawn from the global generator.
+        task: a tokenized `TaskData`.
+        tokenizer: its tokenizer.
+        arguments: `Arguments`.
+        fingerprint: the hash of the pretrained weights.
+
+    Returns:
+        tuple: the model, and what ``results.json`` says of its head: a dict.
+
+    Raises:
+        UserError: if training it diverges.
+    """
+    from safetensors.torch import load_file, save_file
+
+    set_seed(SEED)
+    model, training = load(), arguments.training
+    said = [task.type.name, task.fingerprint, fingerprint, len(tokenizer), arguments.data.max_seq_length]
+    said += [training.device.type, training.mixed_precision]
+    content = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+    path = pathlib.Path(training.output_dir).parent / FOLDER / f"{content}.safetensors"
+    with training.main_process_first(desc="training a head"):
+        if not path.is_file():
+            print(
+                f"the checkpoint has no head for {task.type.name}; one is trained on the intact model: {path}",
+                flush=True,
+            )
+            _train(model, task, tokenizer, arguments)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as target:
+                save_file({name: value.detach().cpu().contiguous() for name, value in _head(model)}, target)
+    kept = load_file(path)
+    for name, value in _head(model):
+        value.data.copy_(kept[name])
+    return model, {"trained_on": len(task.splits["train"]), "epochs": EPOCHS, "content": content}
+
+
+def _head(model):
+    inside = {id(parameter) for parameter in model.base_model.parameters()}
+    return [(name, value) for name, value in model.named_parameters() if id(value) not in inside]
+
+
+def _train(model, task, tokenizer, arguments):
+    strategy = OnlyHead()
+    strategy.prepare(model, None)
+    with draws_kept(), tempfile.TemporaryDirectory() as folder:
+        trainer = HealingTrainer(
+            model=model,
+            args=_training(arguments.training, folder),
+            train_dataset=task.splits["train"],
+            data_collator=task.type.collator(tokenizer),
+            compute_metrics=None,
+            strategy=strategy,
+            training_inputs=task.type.training_inputs(tokenizer, SEED),
+        )
+        set_seed(SEED)
+        try:
+            trainer.train()
+        except Diverged as error:
+            raise UserError(
+                "the head of the language model diverges on the intact model; give another model"
+            ) from error
+    model.requires_grad_(True).eval().to("cpu")
+
+
+def _training(args, folder):
+    """The run's TrainingArguments, for the head: a copy."""
+    found = copy.copy(without_services(args))
+    found.output_dir, found.num_train_epochs, found.max_steps, found.learning_rate = folder, EPOCHS, -1, RATE
+    found.per_device_train_batch_size, found.gradient_accumulation_steps = BATCH, 1
+    found.eval_strategy, found.save_strategy, found.logging_strategy = "no", "no", "no"
+    found.load_best_model_at_end, found.metric_for_best_model, found.resume_from_checkpoint = False, None, None
+    found.seed, found.data_seed, found.warmup_steps, found.weight_decay = SEED, None, 0, 0.0
+    return found
