@@ -106,6 +106,16 @@ BUILT_IN = {
         "google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label", examples=43_410
     ),
     "wikitext": Task("Salesforce/wikitext", "wikitext-2-raw-v1", type="masked_lm", examples=36_718),
+    "swag": Task(
+        "allenai/swag",
+        "regular",
+        text=("startphrase", "ending0", "ending1", "ending2", "ending3"),
+        type="multiple_choice",
+        examples=73_546,
+    ),
+    "copa": Task(
+        "kinit/copa", text=("premise", "question", "choice1", "choice2"), type="multiple_choice", examples=400
+    ),
     "conll2003": _tagged("lhoestq/conll2003", examples=14_041),
     "wnut_17": _tagged("manu/wnut_17", examples=3_394),
 }
