@@ -41,6 +41,10 @@ def _tagged(dataset, examples):
     return Task(dataset, text=("tokens",), label="ner_tags", type="token_classification", examples=examples)
 
 
+def _squad(dataset, examples):
+    return Task(dataset, text=("question", "context"), label="answers", type="question_answering", examples=examples)
+
+
 EMBEDDED_TASK = "docstrings"
 
 
@@ -116,6 +120,8 @@ BUILT_IN = {
     "copa": Task(
         "kinit/copa", text=("premise", "question", "choice1", "choice2"), type="multiple_choice", examples=400
     ),
+    "squad": _squad("rajpurkar/squad", examples=87_599),
+    "squad_v2": _squad("rajpurkar/squad_v2", examples=130_319),
     "conll2003": _tagged("lhoestq/conll2003", examples=14_041),
     "wnut_17": _tagged("manu/wnut_17", examples=3_394),
 }

@@ -14,6 +14,8 @@ GLUE_TASKS = "cola mnli mrpc qnli qqp rte wnli".split()
 
 OTHER_TYPES = {
     "copa": "multiple_choice",
+    "squad": "question_answering",
+    "squad_v2": "question_answering",
     "stsb": "regression",
     "swag": "multiple_choice",
     "go_emotions": "multi_label",

@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - they register themselves
     masked_lm,
     multi_label,
     multiple_choice,
+    question_answering,
     regression,
     retrieval,
     token_classification,

@@ -125,6 +125,9 @@ class TaskType:
         """
         return
 
+    # Every batch on its way to a model that does not take ``labels``: function(inputs) -> inputs; None: as it is.
+    model_inputs = None
+
     # From a model's outputs to figures.
 
     # What is kept of each batch's outputs, on the device: function(logits, labels) -> tensors; None: all of them.
