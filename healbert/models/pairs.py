@@ -22,6 +22,7 @@ class SentencePairs(PreTrainedModel):
     """
 
     base_model_prefix = "embedder"
+    saved_whole = False  # what an adapter's names would have to say
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_flash_attn = True

@@ -124,6 +124,16 @@ def test_what_needs_one_text_is_refused(run_flags, files, flags, message):
         make_arguments(**run_flags | files | flags)
 
 
+def test_adapter_is_merged_or_refused(run_flags, files):
+    settings = run_flags | files | {"pooling": "mean", "save_model": True, "healing": "lora"}
+    with pytest.raises(UserError, match="--healing lora with keep=adapter: .*use keep=merged"):
+        run_with(settings, healing_options="keep=adapter")
+    settings["output_dir"] += "-merged"
+    run_with(settings, num_train_epochs=1)
+    frame, rows = predictions(settings["output_dir"]), pandas.read_csv(files["validation_file"])
+    assert frame["prediction"].tolist() == pytest.approx(by_hand(settings["output_dir"], rows, "mean"), abs=1e-4)
+
+
 def test_one_text_is_refused_and_figures_that_are_none(load, files, put):
     with pytest.raises(UserError, match="compares two texts, and 'sentence1' is one"):
         load(**files | {"text_column_names": "sentence1"})
