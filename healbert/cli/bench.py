@@ -3,11 +3,13 @@
 import functools
 import json
 import pathlib
+import signal
 import sys
 import time
 
 from ..utils.errors import UserError, check_choice
 from ..utils.files import jsonable
+from ..utils.interrupts import interrupt_once
 from ..utils.text import clean
 from .parser import above_zero, command_parser, count
 
@@ -32,6 +34,7 @@ def bench(argv):
         "--price", type=_price, metavar="X", help="of an hour of this machine: what the sweep will cost"
     )
     options, rest = parser.parse_known_args(argv)
+    interrupt_once(signal.SIGINT, signal.SIGTERM)  # what lies on the disk for a while is taken away
     _bench(rest, **vars(options))
 
 

@@ -166,9 +166,9 @@ class Experiment:
         return trainer, splits
 
     def _scene(self):
-        run, traced = self.arguments.run, self.inside.trace is not None
+        traced, reused = self.inside.trace is not None, bool(self.frozen and self.frozen.count)
         special = tuple(self.tokenizer.all_special_ids)
-        return Scene(self.model, self.trainer, self.splits, special, run.reuse_frozen, traced)
+        return Scene(self.model, self.trainer, self.splits, special, reused, traced)
 
     def _predict(self, split, stage):
         """The metrics of a split under the name of a stage, and the trainer's output."""

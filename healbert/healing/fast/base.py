@@ -12,7 +12,7 @@ class Scene:
         trainer: its `HealingTrainer`, which has not trained yet.
         splits: {name: tokenized `datasets.Dataset`} that the model will see.
         special_ids: token ids that may occur in batches without standing in the splits: padding and so on.
-        reuse_frozen: whether frozen layers are passed once (`FrozenLayers`).
+        reuse_frozen: whether there are frozen layers that are passed once (`FrozenLayers`).
         traced: whether weights are compared while the model trains.
     """
 

@@ -88,6 +88,7 @@ def _run_here(job):
     from ...experiment.folder import RunBusy
     from ...experiment.loading import LoadCache
     from ...experiment.run import run_experiment
+    from ...utils.machine import give_memory_back
 
     if "cache" not in _shared:
         _shared["cache"] = LoadCache()
@@ -97,6 +98,9 @@ def _run_here(job):
         return run_experiment(make_arguments(**settings), _shared["cache"])["status"]
     except RunBusy:
         return "busy"
+    finally:
+        gc.collect()  # a model and its trainer hold each other
+        give_memory_back()
 
 
 def _launch(job):
