@@ -54,15 +54,8 @@ def save_tiny_bert(folder, num_hidden_layers=4, **options):
     words = sorted({*FILLER, *sum(WORDS.values(), [])} - set(letters))
     vocabulary = {token: i for i, token in enumerate(specials + letters + words)}
     BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=num_hidden_layers,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        **options,
-    )
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 64}
+    config = BertConfig(vocab_size=len(vocabulary), num_hidden_layers=num_hidden_layers, **sizes | options)
     torch.manual_seed(0)
     BertModel(config).save_pretrained(folder)
     return str(folder)
