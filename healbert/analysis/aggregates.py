@@ -16,18 +16,22 @@ class Aggregate:
     """One kind of damage, or intact.
 
     Args:
-        damage: a `Damage` of the kind, for its place in figures.
+        damages: the kind's, a list; the first gives it its place in figures.
         label: what was hit, in words.
         scores: {dataset: (seeds,) scores}, divided by the dataset's mean intact score where `Aggregates.relative`.
         iqm, interval, mean: of all runs, None with fewer than `LEAST_SEEDS` seeds on some dataset.
     """
 
-    damage: object
+    damages: list
     label: str
     scores: dict
     iqm: float | None = None
     interval: tuple | None = None
     mean: float | None = None
+
+    @property
+    def damage(self):
+        return self.damages[0]
 
     @property
     def runs(self):
@@ -87,7 +91,7 @@ def _kinds(results):
 
 def _aggregate(results, label, damages, units, seed):
     scores = {dataset: _by_seed(results, dataset, damages) / units[dataset] for dataset in results.datasets}
-    found = Aggregate(damages[0], label, scores)
+    found = Aggregate(damages, label, scores)
     if found.enough:
         strata = list(scores.values())
         found.iqm, found.interval = statistics.interquartile_mean(strata, seed)

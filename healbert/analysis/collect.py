@@ -15,6 +15,7 @@ from ..results.schema import count_teachers, is_damage, methods_of, place_of, so
 from ..results.validation import SEEDS
 from ..utils.errors import UserError
 from ..utils.files import read_json
+from ..utils.text import as_utf8
 from .metric import UNKNOWN, Metric, metric_of
 
 DATA = (
@@ -45,8 +46,6 @@ class Damage(collections.namedtuple("Damage", "level region")):
 
 
 CONSTANTS = {None: "null", True: "true", False: "false"}
-
-
 INTACT, ALL = Damage(0, ""), Damage(1, "")
 
 
@@ -204,7 +203,7 @@ def collect_runs(folders):
 
 
 def _below(folder, directory):
-    return "." if folder == directory else folder.relative_to(directory).as_posix()
+    return "." if folder == directory else as_utf8(folder.relative_to(directory).as_posix())
 
 
 def _plan(folder):

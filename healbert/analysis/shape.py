@@ -1,6 +1,7 @@
 """How scores fall from level to level: in words that a reader would use of the curve."""
 
 STEADY = "steady fall"
+ONE_STEP = "falls in its only step"
 IN_PART = "falls in part"
 STEP = "step, then plateau"
 FLAT = "no fall shown"
@@ -24,6 +25,8 @@ def shape(first, steps, fall, span):
         return None
     if -1 in signs:
         return NOT_MONOTONE
+    if signs == [1]:  # two levels make no curve
+        return ONE_STEP
     if 1 in signs:
         return STEADY if 0 not in signs else IN_PART
     # A plateau is more than a fall that is not shown: the most that it can fall is little beside the step before it.

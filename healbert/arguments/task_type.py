@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ..healing.strategies import STRATEGIES, strategy_names
+from ..healing.strategies import STRATEGIES, healing_options, strategy_names
 from ..tasks.guess import guess_type, own_type
 from ..tasks.source import DataSource
 from ..tasks.types import TaskType, task_type
@@ -63,6 +63,9 @@ def check_fits(arguments):
                 f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
                 "it out"
             )
+    options, _ = healing_options(arguments.run.healing, arguments.run.healing_options)
+    if options.get("distill", {}).get("of") == "logits" and not kind.one_class:
+        raise UserError(f"--healing distill matches logits of classes, not of {kind.name}; use of=hidden")
     severity = arguments.corruption.severity()
     if severity and severity.metric == "kl" and type(kind).divergence is TaskType.divergence:
         raise UserError(

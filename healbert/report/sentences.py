@@ -37,7 +37,7 @@ REASONS = {
     reasons.EQUAL_SEEDS: "the seeds do not differ at all, which says nothing of others",
     reasons.P_CORRECTED: "clear by itself, not after correction for {tests} tests",
     reasons.EQUAL_CORRECTED: "less than {margin} either way by itself, not after correction for {tests} tests",
-    reasons.BELOW_MARGIN: "{margin} or more is ruled out, the opposite is not",
+    reasons.BELOW_MARGIN: "{margin} or more of what is claimed is ruled out, as much of the opposite is not",
     reasons.CHANCE: "chance could give as much",
 }
 EXCEPTIONS = {OPPOSITE: "the opposite {}", NOT_THERE: "not {}", NOT_SHOWN: "not shown {}"}

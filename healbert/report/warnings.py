@@ -170,7 +170,12 @@ def _mixed(study):
     return found + _mixed_fingerprints(study)
 
 
-MACHINES = {"device": "devices", "mixed_precision": "precisions", "threads": "numbers of CPU threads"}
+MACHINES = {
+    "device": "devices",
+    "processes": "numbers of processes",
+    "mixed_precision": "precisions",
+    "threads": "numbers of CPU threads",
+}
 
 
 def _mixed_machines(study, group):

@@ -9,6 +9,7 @@ from ..results.read import check_folder
 from ..utils.alive import alive_file, alive_files
 from ..utils.errors import UserError
 from ..utils.files import read_json, write_json
+from ..utils.text import is_utf8
 from .content import make_content
 
 # Marks a folder as a report's and names what the report wrote: that, and nothing else, is replaced by the next one.
@@ -64,6 +65,8 @@ def check_request(directory, output, seed, margin, paper):
         check_folder(folder)
     if len(folders) > 1 and folders[0].samefile(folders[1]):
         raise UserError(f"{folders[0]} and {folders[1]} are one run; name two, or one folder")
+    if output and not is_utf8(output):
+        raise UserError(f"--output {output} is not UTF-8; name another folder")
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; use 0 or more")
     if margin is not None and not 0 <= margin < math.inf:

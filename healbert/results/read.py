@@ -7,7 +7,7 @@ import warnings
 
 from ..utils.errors import UserError
 from ..utils.files import read_file
-from ..utils.text import without_secrets
+from ..utils.text import is_utf8, without_secrets
 from .kept import keeps_damaged
 from .scan import is_scan_folder, read_scan
 from .schema import (
@@ -29,7 +29,9 @@ DEEPEST, LONGEST = 30, 100  # levels and digits in a results.json; ours have 6 a
 
 
 def check_folder(directory):
-    """Raises `UserError` if ``directory`` is no folder."""
+    """Raises `UserError` if ``directory`` is no folder, or one whose path is not UTF-8."""
+    if not is_utf8(directory):
+        raise UserError(f"results folder {directory} has a path that is not UTF-8; rename it")
     try:
         if not pathlib.Path(directory).is_dir():
             there = pathlib.Path(directory).exists()
@@ -93,6 +95,9 @@ def _read_each(folders, read, unusable):
     """(folder, what ``read`` gives of it) of those that can be used; the others are added to ``unusable``."""
     found = []
     for folder in folders:
+        if not is_utf8(folder):
+            unusable.append((folder, "its folder's name is not UTF-8; rename it"))
+            continue
         try:
             found.append((folder, read(folder)))
         except FileNotFoundError:

@@ -3,8 +3,10 @@
 import html
 import re
 
-# C0 and C1 controls (but tab and newline), line and paragraph separators, and what turns the reading direction.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# C0 and C1 controls (but tab and newline), line and paragraph separators, what turns the reading direction, and
+# surrogates, which stand for what is not UTF-8 in a file's name and which no file of text can hold.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
 MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 
@@ -12,6 +14,16 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$!])")
 def clean(text):
     """Text without control characters and without those that turn the reading direction; U+FFFD takes their place."""
     return CONTROL.sub("\ufffd", text)
+
+
+def is_utf8(path):
+    """Whether a path is UTF-8, as reports and some readers of files need it."""
+    return not SURROGATE.search(str(path))
+
+
+def as_utf8(name):
+    """A name with U+FFFD in place of what is not UTF-8 in it."""
+    return SURROGATE.sub("\ufffd", name)
 
 
 def without_password(text):

@@ -27,6 +27,10 @@ def made(root):
     return group.table("aggregates"), next((one for one in group.figures if one.kind == "profiles"), None)
 
 
+def linked(table):
+    return {row.cells[0].text: row.cells[0].link for row in table.rows}
+
+
 def scores(root):
     """{(dataset, level, region): scores} as they are on disk."""
     found = {}
@@ -63,6 +67,9 @@ def test_the_figure_has_the_means_and_a_profile_for_each_region(root):
     assert line.x == [0, 25, 75, 100]
     assert line.y == [records[name]["iqm"] for name in ("intact", "top 25%", "top 75%", "all 100%")]
     assert line.band[0][1] == records["top 25%"]["iqm_low"]
+    numbers = line.runs[1]
+    assert len(numbers) == 8 and f"#runs-{'.'.join(map(str, numbers))}" == linked(table)["top 25%"]
+    assert [series for series in profiles[1].content.series if series.name == "25%"][0].runs[0] == numbers
     for panel in profiles:
         assert [series.name for series in panel.content.series] == ["intact", "25%", "75%", "all 100%"]
         for series in panel.content.series:

@@ -44,6 +44,7 @@ def test_a_draw_of_each_seed_and_one_seed_alone_are_no_doubt(tmp_path, seeds):
     ("name", "values", "text"),
     [
         ("threads", (1, 2), "different numbers of CPU threads: 1, 2."),
+        ("processes", (1, 4), "different numbers of processes: 1, 4."),
         ("mixed_precision", ("no", "bf16"), "different precisions: bf16, no."),
         ("device", ("cpu", "cuda"), "different devices: cpu, cuda."),
     ],

@@ -1,6 +1,8 @@
 """What a report replaces in its folder, and what it leaves alone."""
 
 import json
+import os
+import shutil
 import types
 
 import pandas
@@ -120,3 +122,16 @@ def test_no_field_of_a_csv_table_is_a_formula_and_all_read_back(tmp_path):
     assert not CONTROL.search((tmp_path / "tables" / "t.csv").read_text(encoding="utf-8"))
     assert [as_written(text) for text in frame["text"]] == formulas
     assert [as_written(name) for name in frame.columns] == ["text", "=name"] and set(frame["'=name"]) == {-1.5}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are bytes on POSIX alone")
+def test_a_run_whose_folder_is_not_utf8_is_left_out_and_named(runs, tmp_path):
+    odd = os.fsdecode(b"caf\xe9")
+    shutil.copytree(runs / "run-00000", runs / odd)
+    content, output = make_report(runs, tmp_path / "out")
+    assert "1 run left out: results.json cannot be used." in content.warnings
+    assert "its folder's name is not UTF-8; rename it" in (output / "report.html").read_text(encoding="utf-8")
+    assert "caf\ufffd" in (output / "tables" / "unreadable.csv").read_text(encoding="utf-8")
+    for given in ((runs / odd, None), (runs, tmp_path / odd)):
+        with pytest.raises(UserError, match="not UTF-8"):
+            make_report(*given)

@@ -91,6 +91,7 @@ class TestFirstLines:
             (shape.STEP, ": a step of 0.200 with the least damage, then a plateau."),
             (shape.NOT_MONOTONE, ": not monotone, the score rises from 50% to 75%."),
             (shape.FLAT, ", shown for no single step."),
+            (shape.ONE_STEP, "0.061)."),
             (None, "0.061)."),
         ],
     )

@@ -116,6 +116,17 @@ def test_a_row_a_dot_and_the_way_back(opened):
     assert page.locator("#reproducibility").is_visible() and not page.locator("#run-page").is_visible()
 
 
+def test_a_dot_of_the_forest_plot_leads_to_its_runs(opened):
+    page = opened()
+    dot = page.locator("figure.forest .chart use[data-runs]").first
+    box = dot.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator("#run-page h2").wait_for()
+    assert heading(page) == "4 runs", "two of the damage, two intact ones"
+    damages = page.locator("#run-page tbody tr td:nth-child(3)").all_text_contents()
+    assert [damage.split(" (")[0] for damage in sorted(damages)] == ["bottom 50%"] * 2 + ["intact"] * 2
+
+
 def test_what_is_missing_is_said(opened):
     notes = opened("#run-run-00001").locator("#run-page .note").all_text_contents()
     assert notes[0] == "No receipt: corruption.json is missing." and "predictions.parquet cannot be read" in notes[1]

@@ -2,13 +2,14 @@
 
 import copy
 import json
+import pathlib
 import random
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from helpers.runs import predictions, read, run_with
+from helpers.runs import predictions, read, rewind, run_with
 from helpers.small import FILLER, WORDS, save_bare_gpt2
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
@@ -215,3 +216,12 @@ def test_head_is_trained_once_on_the_intact_model_and_serves_every_damage(
     assert load_file(head)["cls.predictions.bias"].abs().max() > 0.001, "a new one has zeros"
     again = run_with(settings | {"output_dir": str(tmp_path / "runs" / "again"), "corrupt_level": 0, "seed": 7})
     assert again["metrics"]["damaged"] == found[0]["metrics"]["damaged"], "whatever the run's seed"
+
+
+def test_interrupted_run_goes_on_with_the_masks_that_it_would_have_had(run_flags, files, put, with_head, tmp_path):
+    settings = run_flags | files | {"train_file": put("more.csv", {"text": texts(96, 3)}), "task_type": "masked_lm"}
+    settings |= {"model_name_or_path": with_head, "save_model": True, "save_total_limit": 9, "num_train_epochs": 3}
+    whole = run_with(settings)
+    folder = rewind(pathlib.Path(settings["output_dir"]), tmp_path / "again", 1)
+    again = run_with(settings, output_dir=str(folder))
+    assert again["resumed_from"] == "checkpoint-12" and again["metrics"] == whole["metrics"]

@@ -132,7 +132,12 @@ def test_parts_are_drawn_by_seed_alone(load, files):
 
 
 @pytest.mark.parametrize(
-    "flags, message", [({"tsne": True}, "--tsne pictures classes"), ({"metric_for_best_model": "rmse"}, "pearson")]
+    "flags, message",
+    [
+        ({"tsne": True}, "--tsne pictures classes"),
+        ({"healing": "distill"}, "matches logits of classes.*use of=hidden"),
+        ({"metric_for_best_model": "rmse"}, "pearson"),
+    ],
 )
 def test_what_needs_classes_is_refused(run_flags, files, flags, message):
     with pytest.raises(UserError, match=message):

@@ -44,10 +44,7 @@ class DataArguments:
     )
     test_file: str | None = field(
         default=None,
-        metadata={
-            "help": "A further file, scored once by the chosen epoch (without labels: only predicted); evaluated if "
-            "no --validation_file."
-        },
+        metadata={"help": "A further file, scored once by the chosen epoch; evaluated if no --validation_file."},
     )
     delimiter: str | None = field(
         default=None, metadata={"help": "Between the fields of csv or tsv files: a character, or tab, semicolon, ..."}
@@ -64,9 +61,7 @@ class DataArguments:
     )
     text_column_names: str | None = field(
         default=None,
-        metadata={
-            "help": "Text column, or two with a comma between them for pairs; a JSON list if a name holds commas."
-        },
+        metadata={"help": "Text column, or two with a comma between them for pairs; or a JSON list of them."},
     )
     label_column_name: str | None = field(default=None, metadata={"help": "Label column. Default: label."})
     max_seq_length: int = field(default=128, metadata={"help": "Longer texts are cut to this many tokens."})

@@ -28,7 +28,7 @@ class ModelArguments:
         default="cls",
         metadata={
             "help": "cls: the architecture's own head (its first token; for decoders the last real one). "
-            "mean: average of the last hidden states over real tokens, dropout, a linear layer."
+            "mean: average of last hidden states over real tokens, dropout, a linear layer."
         },
     )
     token: str | None = field(

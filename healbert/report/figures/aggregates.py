@@ -41,7 +41,8 @@ def _by_level(results, found, unit):
         band = [one.interval[0] for one in ones], [one.interval[1] for one in ones]
         look = region_style(region, number)
         y, counts = [one.iqm for one in ones], [one.runs for one in ones]
-        series.append(Series(region or "intact", x, y, [0.0] * len(x), counts, band=band, **look))
+        runs = [results.numbers(results.datasets, one.damages) for one in ones]
+        series.append(Series(region or "intact", x, y, [0.0] * len(x), counts, runs=runs, band=band, **look))
     series = [line for line in series if line.x]
     ticks = {x: f"{x:.3g}" for x in sorted({x for line in series for x in line.x})}
     content = Lines(series, "damaged part of the encoder (%)", f"IQM, {unit}", ticks=ticks)
@@ -58,9 +59,11 @@ def _on(results, region, found):
 def _profile(results, found, region, unit, at, seed):
     series = []
     for one in _on(results, region, found):
+        runs = [results.numbers(results.datasets, one.damages)] * len(at)
         shares, low, high = profile(one, at, results.metric.greater_is_better, seed)
         look = style(results.levels.index(one.damage.level))
         name = one.label.removeprefix(f"{region} ")
-        series.append(Series(name, at, shares, [0.0] * len(at), [one.runs] * len(at), band=(low, high), **look))
+        counts = [one.runs] * len(at)
+        series.append(Series(name, at, shares, [0.0] * len(at), counts, runs=runs, band=(low, high), **look))
     content = Lines(series, unit, "share of runs", whole=False)
     return line_panel(region or "profile", content, results.group)

@@ -108,7 +108,7 @@ class Scatter:
 class Point:
     """An effect with its interval (or None) on line ``line`` of a forest plot; ``dataset`` None: over all of them.
 
-    ``text`` is the same in words; ``link`` the place in the page that says more, or "".
+    ``text`` is the same in words; ``runs`` are the numbers of the runs behind it.
     """
 
     line: int
@@ -116,7 +116,7 @@ class Point:
     effect: float
     interval: tuple | None
     text: str
-    link: str = ""
+    runs: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass

@@ -8,7 +8,7 @@ from ...probing.tsne import COLOURS, draw_note, draw_scatter
 from ...utils.text import clean
 from ..text import number
 from .base import CIVIDIS, GREY, Forest, Heat, Lines, Scatter, style
-from .svg import BAND, GRID, PAGE, TEXT, Mark
+from .svg import BAND, GRID, TEXT, Mark
 
 MARKERS = dict(zip("circle square diamond triangle-up x triangle-down cross star".split(), "osD^XvP*", strict=True))
 MARKERS["none"] = ""
@@ -218,9 +218,9 @@ def _draw_point(axis, forest, point, y, size, limits, gid):
     name = "all datasets" if pooled else clean(point.dataset)
     shown = {"color": look["colour"], "marker": MARKERS[look["marker"]], "markersize": size if pooled else 0.65 * size}
     _write_effect(axis, forest, point, y)
-    axis.plot([point.effect], [y], linestyle="none", label=name, gid=gid, url=_url(point), zorder=3, **shown)
+    axis.plot([point.effect], [y], linestyle="none", label=name, gid=gid, zorder=3, **shown)
     tags = None if pooled else {"dataset": clean(point.dataset)}
-    return [Mark(gid, [point.text], tags), Mark(f"{gid}-line", tags=tags)]
+    return [Mark(gid, [point.text], tags, runs=[point.runs]), Mark(f"{gid}-line", tags=tags)]
 
 
 def _write_effect(axis, forest, point, y):
@@ -228,10 +228,6 @@ def _write_effect(axis, forest, point, y):
     if point.dataset is None or len(forest.datasets) == 1:
         place = {"ha": "left", "va": "center", "fontsize": 8, "transform": axis.get_yaxis_transform()}
         axis.text(1.02, y, number(point.effect), **place)
-
-
-def _url(point):
-    return f"{PAGE}#{point.link}" if point.link else None
 
 
 def _forest_inches(forest):

@@ -4,7 +4,7 @@ from ...analysis.collect import INTACT
 from ...analysis.verdict import POOLED
 from ...utils.registry import register
 from ...utils.text import clean
-from ..tables.base import row_id, tags
+from ..tables.base import tags
 from ..text import interval, number
 from .base import Figure, Forest, Panel, Point, file_stem
 
@@ -50,7 +50,13 @@ def _point(line, dataset, label, outcome, analysed):
     spread = outcome.interval
     text = f"{clean(label)}, {clean(dataset or POOLED)}: {number(outcome.effect, 4)}"
     text += f" (95% interval {interval(spread, lambda v: number(v, 4))})" if spread else " (no interval)"
-    return Point(line, dataset, float(outcome.effect), spread, text, row_id(analysed.number, dataset, label))
+    return Point(line, dataset, float(outcome.effect), spread, text, _runs(dataset, label, analysed.results))
+
+
+def _runs(dataset, label, results):
+    """The numbers of the runs behind a point: those of the damage, and the intact ones beside."""
+    damages = [damage for damage, kind in results.kind_of.items() if results.name_of(kind) == label]
+    return results.numbers(results.datasets if dataset is None else [dataset], [*damages, INTACT])
 
 
 def _caption(metric, margin, pooled):

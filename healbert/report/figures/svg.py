@@ -13,7 +13,6 @@ TEXT, AXIS, GRID, BAND = "#1b1f24", "#7b848e", "#e3e7eb", "#dfe3e8"
 THEME = {TEXT: "var(--text)", AXIS: "var(--axis)", GRID: "var(--grid)", BAND: "var(--band)"}
 
 
-PAGE = "../report.html"  # from figures/; what follows is a place in the page
 NUMBER = re.compile(r"(-?\d+)\.(\d{3,})")
 GEOMETRY = ("d", "x", "y", "width", "height", "transform")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -69,9 +68,10 @@ def _apply(mark, group):
     else:
         for use, title in zip(uses, mark.titles, strict=False):
             ElementTree.SubElement(use, f"{{{SVG}}}title").text = mark.name + title
-        for use, runs in zip(uses, mark.runs, strict=False):
+        same = len(uses) > 1 and all(runs == mark.runs[0] for runs in mark.runs)
+        for element, runs in zip([group] if same else uses, mark.runs, strict=False):
             if runs:
-                use.set("data-runs", ".".join(map(str, runs)))
+                element.set("data-runs", ".".join(map(str, runs)))
     if mark.tags is not None:
         group.set("class", "part")
         for name, value in mark.tags.items():
@@ -187,8 +187,7 @@ def _for_page(element, prefix):
         attributes["id"] = prefix + attributes["id"]
     link = attributes.pop(HREF, None)
     if link is not None:
-        local = link.startswith("#") and f"#{prefix}{link[1:]}"
-        attributes["href"] = local or link.removeprefix(PAGE)
+        attributes["href"] = f"#{prefix}{link[1:]}" if link.startswith("#") else link  # else a picture
     for name, value in attributes.items():
         if "url(#" in value:
             attributes[name] = REFERENCE.sub(rf"url(#{prefix}\1)", value)

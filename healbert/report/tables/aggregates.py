@@ -3,7 +3,7 @@
 from ...analysis.aggregates import LEAST_SEEDS, aggregates
 from ...utils.registry import register
 from ..text import DASH, count, interval, number
-from .base import Cell, Row, Table, ends, file_stem, tags
+from .base import Cell, Row, Table, ends, file_stem, tags, to_runs
 
 FEW = f"takes {LEAST_SEEDS} seeds of a damage on every dataset"
 
@@ -21,7 +21,7 @@ def _table(results, seed):
     if not found.shown:
         title = f"Interquartile mean by damage: not shown, {FEW}: {group.label}"
     columns = ["damage", f"IQM, {unit}", "95% interval", "mean", "scores", "seeds"]
-    rows = [Row(_cells(one), tags(group)) for one in found.found]
+    rows = [Row(_cells(one, results), tags(group)) for one in found.found]
     records = [_record(one, found.relative) for one in found.found]
     name, caption = file_stem("aggregates", group), _caption(results, unit)
     return Table(name, title, caption, columns, rows, records, group, shown=bool(rows), folded=True)
@@ -48,10 +48,11 @@ def _divided(unit, results):
     return ": a run's score divided by the mean score of the intact model on its dataset, which is taken as it is"
 
 
-def _cells(one):
+def _cells(one, results):
+    label = Cell(one.label, link=to_runs(results.numbers(results.datasets, one.damages)))
     few = Cell(DASH, f"{count(one.seeds, 'seed')} on {min(one.scores, key=lambda name: len(one.scores[name]))}")
     spread = interval(one.interval) if one.enough else DASH
-    return [one.label, number(one.iqm) if one.enough else few, spread, number(one.mean), str(one.runs), str(one.seeds)]
+    return [label, number(one.iqm) if one.enough else few, spread, number(one.mean), str(one.runs), str(one.seeds)]
 
 
 def _record(one, relative):

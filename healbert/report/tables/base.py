@@ -1,7 +1,6 @@
 """The tables of a report: figures for reading, and the same in full precision for CSV."""
 
 import dataclasses
-import re
 from urllib.parse import quote
 
 # Parts of the page with tables of their own.
@@ -24,11 +23,10 @@ class Cell:
 
 @dataclasses.dataclass
 class Row:
-    """A line of a table: `Cell` or text, the tags that the page's filters go by, see `tags`, and its id in the page."""
+    """A line of a table: `Cell` or text, the tags and the tags that the page's filters go by, see `tags`."""
 
     cells: list
     tags: dict = dataclasses.field(default_factory=dict)
-    anchor: str = ""
 
     def __post_init__(self):
         self.cells = [cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in self.cells]
@@ -77,12 +75,6 @@ def tags(group, dataset=""):
 def file_stem(kind, group):
     """Name of a table's or a figure's files: the group's number and label follow where there are several groups."""
     return "-".join(filter(None, (kind, group.slug)))
-
-
-def row_id(group_number, dataset, label):
-    """The id of the row of a damage in the table of recovery; a dataset of None is all of them."""
-    plain = re.sub(r"[^a-z0-9]+", "-", f"{dataset or 'all'}-{label}".lower()).strip("-")
-    return f"cost-{group_number}-{plain}"
 
 
 def to_run(name):

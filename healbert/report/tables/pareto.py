@@ -5,7 +5,7 @@ from ...analysis.pareto import COSTS, strategies
 from ...utils.registry import register
 from ..scales import short
 from ..text import DASH, count, interval, number, p_value, rate_text
-from .base import Cell, Row, Table, ends, tags
+from .base import Cell, Row, Table, ends, tags, to_runs
 from .main import mean_and_spread
 
 
@@ -47,7 +47,8 @@ def _table(family, places, number):
 
 
 def _cells(dataset, damage, way, costs):
-    score = Cell(mean_and_spread(list(way.scores.values())), f"n {len(way.scores)}, lr {rate_text(way.rate)}")
+    note = f"n {len(way.scores)}, lr {rate_text(way.rate)}"
+    score = Cell(mean_and_spread(list(way.scores.values())), note, link=to_runs(way.runs))
     return [dataset, str(damage), way.name, score, *(_cost_cell(way, cost) for cost in costs)]
 
 

@@ -5,7 +5,7 @@ from ...analysis.verdict import SHARED_INTACT
 from ...utils.registry import register
 from ..fractions import direction, few_seeds, fraction_note, least_difference
 from ..text import DASH, interval, number, percent
-from .base import Cell, Row, Table, ends, file_stem, row_id, tags, to_runs
+from .base import Cell, Row, Table, ends, file_stem, tags, to_runs
 
 
 @register("table", "recovery")
@@ -27,20 +27,11 @@ def _table(analysed):
     ]
     columns += ["from scratch", "above scratch"] if scratch else []
     shown = [cost for cost in costs if cost.damage != INTACT]
-    rows = [
-        Row(_cost_cells(cost, scratch, analysed.results), tags(group, cost.dataset or ""), _row_id(analysed, cost))
-        for cost in shown
-    ]
+    rows = [Row(_cost_cells(cost, scratch, analysed.results), tags(group, cost.dataset or "")) for cost in shown]
     records = [_cost_record(group, cost) for cost in costs]
     title = f"What damage cost and how far healing came: {group.label}"
     name, caption = file_stem("recovery", group), _caption(analysed, scratch)
     return Table(name, title, caption, columns, rows, records, group, shown=bool(rows))
-
-
-def _row_id(analysed, cost):
-    """By the name that verdicts and the forest plot have for its kind of damage."""
-    results = analysed.results
-    return row_id(analysed.number, cost.dataset, results.name_of(results.kind_of[cost.damage]))
 
 
 def _caption(analysed, scratch):

@@ -6,7 +6,7 @@ from ...analysis.curves import SHARES, speeds, training_examples
 from ...analysis.families import families
 from ...utils.registry import register
 from ..text import DASH, number
-from .base import Cell, Row, Table, file_stem, tags
+from .base import Cell, Row, Table, file_stem, tags, to_runs
 from .main import mean_and_spread
 
 SIZE = "max_train_samples"
@@ -25,7 +25,7 @@ def _speed_table(analysed):
     timed = any(values for one in found for values in one.seconds.values())
     kinds = ["examples", *(["seconds"] if timed else [])]
     columns = ["dataset", "damage", *(f"{kind} to {100 * s:.0f}%" for kind in kinds for s in SHARES), "mean score"]
-    rows = [Row(_speed_cells(one, kinds), tags(group, one.dataset)) for one in found]
+    rows = [Row(_speed_cells(one, kinds, analysed.results), tags(group, one.dataset)) for one in found]
     caption = (
         f"At the first evaluation whose {analysed.metric.title} reaches a share of the intact model's (mean over "
         "seeds, at its best epoch): training examples seen until then, each as often as it was seen, and seconds of "
@@ -38,9 +38,10 @@ def _speed_table(analysed):
     return Table(file_stem("speed", group), title, caption, columns, rows, records, group)
 
 
-def _speed_cells(one, kinds):
+def _speed_cells(one, kinds, results):
+    damage = Cell(str(one.damage), link=to_runs(results.numbers([one.dataset], [one.damage])))
     until = [_until(getattr(one, kind)[share], one.runs) for kind in kinds for share in SHARES]
-    return [one.dataset, str(one.damage), *until, number(np.mean(one.area) if one.area else None)]
+    return [one.dataset, damage, *until, number(np.mean(one.area) if one.area else None)]
 
 
 def _until(values, runs):
@@ -102,4 +103,7 @@ def _size_table(family, number_):
 
 
 def _size_cell(of, size):
-    return Cell(mean_and_spread(of[size][1]), f"n {len(of[size][1])}") if size in of else Cell("", "no run", "missing")
+    if size not in of:
+        return Cell("", "no run", "missing")
+    _, values, runs = of[size]
+    return Cell(mean_and_spread(values), f"n {len(values)}", link=to_runs(runs))

@@ -56,7 +56,7 @@
         const title = use.querySelector("title"), text = title.textContent;
         title.remove(); // else the browser shows it, too, later
         use.setAttribute("aria-label", text);
-        return { x: use.x.baseVal.value, y: use.y.baseVal.value, text, part: use.closest(".part"), runs: use.dataset.runs };
+        return { x: use.x.baseVal.value, y: use.y.baseVal.value, text, part: use.closest(".part"), runs: use.closest("[data-runs]")?.dataset.runs };
       });
       for (const path of all("path[data-titles]", svg)) {
         const titles = path.dataset.titles.split("\n");
