@@ -50,8 +50,7 @@ class QuestionAnswering(TaskType):
     per_text, one_sequence, pipeline = False, False, False
     baseline_name, baseline_says = "no answer", "answering no question"
 
-    def __init__(self):
-        self._windows = {}  # hash -> what `encoded` knows of the window
+    _windows = {}  # hash -> what `encoded` knows of the window; of the class, as a table may make its entries anew
 
     def find_columns(self, raw, task, data):
         found, train = raw["train"].column_names, task.call("train")
