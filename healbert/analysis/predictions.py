@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..models.masking import IGNORED
 from ..tasks.types import TASK_TYPES
-from ..tasks.types.encoding import IGNORED
 from .statistics.examples import example_counts
 
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later

@@ -1,6 +1,6 @@
 """Hiding tokens of a text, as masked language models learn it."""
 
-IGNORED = -100  # a label that counts for nothing
+IGNORED = -100  # the label of a token that is neither learnt nor scored
 RANDOM, KEPT = 0.1, 0.1  # shares of the chosen tokens; the rest becomes the mask
 
 
