@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from ..models.masking import IGNORED
 from ..tasks.types import TASK_TYPES
-from ..tasks.types.encoding import IGNORED
 from .statistics.examples import example_counts
 
 KEPT_BYTES = 200 * 2**20  # of resamples, which are drawn again for a data set that comes back later
@@ -146,11 +146,10 @@ def classes_of(run):
 
 def _array(column):
     """A column (examples,) as it is; of lists, an array (examples, longest), which `IGNORED` fills up."""
-    if column.dtype.kind != "O" or not len(column):
+    if column.dtype.kind != "O" or not len(column) or not all(isinstance(value, np.ndarray) for value in column):
         return column
-    lists = [np.asarray(value) for value in column]
-    found = np.full((len(lists), max(map(len, lists))), IGNORED, dtype=np.result_type(*lists))
-    for row, value in zip(found, lists, strict=True):
+    found = np.full((len(column), max(map(len, column))), IGNORED, dtype=np.result_type(*column))
+    for row, value in zip(found, column, strict=True):
         row[: len(value)] = value
     return found
 

@@ -7,7 +7,7 @@ TRAINING_TITLE = "training (transformers.TrainingArguments)"
 # What most runs set of TrainingArguments, named by --help.
 OFTEN_SET = (
     *("learning_rate", "num_train_epochs", "per_device_train_batch_size", "per_device_eval_batch_size"),
-    *("weight_decay", "seed", "use_cpu"),
+    *("seed", "use_cpu"),
     *("output_dir", "report_to", "push_to_hub", "hub_model_id"),
 )
 

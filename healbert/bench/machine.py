@@ -1,10 +1,9 @@
 """What the machine can do: its rate of matrix products, and how fast it copies memory."""
 
-import pathlib
-import platform
-
 import torch
 from torch.utils.benchmark import Timer
+
+from ..utils.machine import cpu_name
 
 # (rows, inner, columns) of matrix products; the fastest counts. The last of each is a layer's of a small encoder.
 SHAPES = {
@@ -69,9 +68,4 @@ def _median(statement, names, seconds):
 
 def processor(device):
     """The name of a GPU, or of the CPU as the system knows it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    table = pathlib.Path("/proc/cpuinfo")
-    lines = table.read_text(errors="replace").splitlines() if table.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()

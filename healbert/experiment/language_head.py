@@ -46,7 +46,7 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
         tuple: the model, and what ``results.json`` says of its head: a dict.
 
     Raises:
-        UserError: if training it diverges.
+        UserError: if training it diverges, or there are several processes and it is not there yet.
     """
     from safetensors.torch import load_file, save_file
 
@@ -56,6 +56,8 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
     said += [training.device.type, training.mixed_precision]
     content = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
     path = pathlib.Path(training.output_dir).parent / FOLDER / f"{content}.safetensors"
+    if training.world_size > 1 and not path.is_file():  # a trainer of one of them would wait for the others
+        raise UserError(f"a head for {task.type.name} is trained by one process; make one run without a launcher first")
     with training.main_process_first(desc="training a head"):
         if not path.is_file():
             print(

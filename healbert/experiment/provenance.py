@@ -41,7 +41,7 @@ def version(name):
 
 def device_name(device):
     """What the device of a run calls itself: "cpu", or the name of a GPU."""
-    return torch.cuda.getdevice_name(device) if device.type == "cuda" else device.type
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def git_commit():

@@ -89,7 +89,6 @@ class Experiment:
     def damage_and_heal(self, clock, tracking):
         """Evaluates the damaged model, heals it and evaluates it again; returns the outcome part of the results."""
         self.begin()
-        self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
         self.trainer.add_callback(tracking)
         if self.inside.trace is not None:
             self.trainer.add_callback(TraceEvaluations(self.inside.trace, self.model))
@@ -98,6 +97,8 @@ class Experiment:
         self.inside.look("damaged")
         self.inside.compare("damaged", 0, 0)
         clock.lap("evaluate_damaged")
+        # Not before: a damaged model is evaluated as a scan evaluates it, to the last bit.
+        self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
         self.strategy.begin(self.trainer)
         cost = Cost(self.trainer, self.model, self._flops_before())
         clock.lap("count_cost")
@@ -122,8 +123,7 @@ class Experiment:
 
     def _evaluate_damaged(self):
         if self.cache.size and not self.change:  # in a sweep: others may start from the same model
-            more = [self.metric_names, self.arguments.plugins, sorted(self.fast.used)]
-            rows = self.splits["evaluation"]
+            more, rows = [self.metric_names, self.arguments.plugins], self.splits["evaluation"]
             found = damaged_once(lambda: self.evaluate()[0], self.trainer, self.model, rows, self.output_dir, more)
             self.metrics["damaged"], self.damaged_by = found
             return

@@ -1,8 +1,6 @@
 """Hiding tokens of a text, as masked language models learn it."""
 
-import torch
-
-IGNORED = -100  # a label that counts for nothing
+IGNORED = -100  # the label of a token that is neither learnt nor scored
 RANDOM, KEPT = 0.1, 0.1  # shares of the chosen tokens; the rest becomes the mask
 
 
@@ -21,6 +19,8 @@ def mask_tokens(ids, tokenizer, share, generator):
     Returns:
         tuple: ids (batch, tokens), and labels: the original id of each chosen token, -100 elsewhere.
     """
+    import torch  # reports look at types of task, and need none
+
     ids, labels = ids.clone(), ids.clone()
     chance, kind = torch.rand(ids.shape, generator=generator), torch.rand(ids.shape, generator=generator)
     other = torch.randint(len(tokenizer), ids.shape, generator=generator)

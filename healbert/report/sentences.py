@@ -189,6 +189,8 @@ def _collapsed(verdict):
     if not verdict.collapsed:
         return []
     runs = f"{verdict.collapsed} of {count(verdict.runs, 'run')} collapsed"
+    if UNCOLLAPSED not in verdict.rulings:  # of a claim of features
+        return [f"{runs}."]
     return [f"{runs}; without them: {_of_view(verdict, UNCOLLAPSED)}."]
 
 

@@ -9,7 +9,7 @@ from helpers.simulated import Truth, collapse, none, simulate, slope, step
 from healbert.analysis import evidence
 from healbert.analysis import verdict as reasons
 from healbert.analysis.outcome import MIXED, PAIRED
-from healbert.analysis.shape import STEADY, STEP
+from healbert.analysis.shape import ONE_STEP, STEP
 from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED
 from healbert.analysis.verdicts import judge
 from healbert.report.sentences import first_line
@@ -192,7 +192,7 @@ class TestTrend:
 
     def test_two_damaged_levels_are_enough_for_a_slope(self, tmp_path):
         found = pooled(judged(tmp_path, change(levels=(0, 0.25, 0.5))), "b, bottom")
-        assert found.verdict == SUPPORTED and found.shape == STEADY and found.check.name == "paired permutation test"
+        assert found.verdict == SUPPORTED and found.shape == ONE_STEP and found.check.name == "paired permutation test"
 
     def test_one_level_is_none(self, tmp_path):
         found = pooled(judged(tmp_path, change(levels=(0, 0.5))), "b, bottom")

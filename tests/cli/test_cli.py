@@ -135,7 +135,7 @@ BAD_FLAGS = {
     "level 50": (["--corrupt_level", "50"], ["did you mean 0.5?"]),
     "region": (["--corrupt_region", "botom"], ["'botom'", "did you mean 'bottom'?"]),
     "task": (["--task_name", "sst-2"], ["'sst-2'", "did you mean 'sst2'?"]),
-    "regression": (["--task_name", "stsb"], ["stsb", "regression"]),
+    "task type": (["--task_type", "regresion"], ["'regresion'", "did you mean 'regression'?"]),
     "flag": (["--corupt_level", "0.5"], ["--corupt_level", "did you mean '--corrupt_level'?"]),
     "no examples": (["--max_train_samples", "0"], ["--max_train_samples 0"]),
     "missing YAML": (["nowhere.yaml"], ["nowhere.yaml", "does not exist"]),

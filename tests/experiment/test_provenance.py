@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+import torch
 
 from healbert.experiment import provenance
 
@@ -46,3 +47,9 @@ def test_package_inside_of_a_repository_that_does_not_track_it_has_no_commit(che
     git, file = checkout
     git("commit", "--quiet", "--allow-empty", "-m", "first")
     assert commit_of(file) is None
+
+
+def test_a_device_is_called_what_torch_calls_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")  # none is here
+    assert provenance.device_name(torch.device("cuda", 1)) == "GPU 1"
+    assert provenance.device_name(torch.device("cpu")) == "cpu"

@@ -22,10 +22,11 @@ def healthy(settings, tmp_path_factory):
     """Settings of runs that start from a model which knows the task, with its head."""
     folder = tmp_path_factory.mktemp("healthy") / "run"
     texts = write_csv(folder.parent / "texts.csv", make_rows(480, seed=1))
-    more = {"train_file": texts, "learning_rate": 3e-3, "num_train_epochs": 4, "corrupt_level": 0}
+    more = {"train_file": texts, "learning_rate": 3e-3, "num_train_epochs": 4, "corrupt_level": 0, "fast_paths": "none"}
     score = run_with(settings, output_dir=str(folder), save_model=True, **more)["metrics"]["healed"]
     assert score["f1_weighted"] > 0.9
     return settings | {
+        "fast_paths": "none",
         "model_name_or_path": str(folder),
         "num_train_epochs": 1,
         "corrupt_level": 1,

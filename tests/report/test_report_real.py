@@ -57,22 +57,21 @@ def runs(tiny_bert, csv_files, tmp_path_factory):
 def test_real_runs_to_report(runs):
     content, output = make_report(runs)
     (group,) = content.groups  # probes and pictures in some runs do not split them
-    assert all("uncommitted" in warning for warning in content.warnings)
-    kinds = {"levels", "recovery", "profiles", "speed", "epochs", "probes", "confusion", "tsne"}
+    assert all("uncommitted" in warning or "collapsed" in warning for warning in content.warnings), content.warnings
+    kinds = {"forest", "levels", "recovery", "profiles", "speed", "epochs", "probes", "confusion", "tsne"}
     assert {figure.kind for figure in group.figures} == kinds
     results = json.loads((runs / "0.5-top-1" / "results.json").read_text())
     records = {(record["level"], record["region"]): record for record in group.table("main").records}
     assert f"1:{results['metrics']['healed']['f1_weighted']:.6f}" in records[0.5, "top"]["scores_by_seed"]
-    claim, rest = group.claims[0]
-    assert (claim.outcome.seeds, claim.outcome.basis, rest) == (3, "seeds and examples", [])
-    assert (output / "report.html").stat().st_size > 4e6 and len(list((output / "figures").glob("*.svg"))) == 7
+    assert (output / "report.html").stat().st_size < 2e6
+    assert len(list((output / "figures").glob("*.svg"))) == len(group.figures)
 
 
 @pytest.mark.slow
 def test_command_on_a_single_real_run(runs, tmp_path):
     done = healbert("report", runs / "0.5-top-0", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert "Weighted F1 by damage" in done.stdout and "not enough data" in done.stdout
+    assert "Weighted F1 by damage" in done.stdout
     assert done.stdout.strip().endswith(str(tmp_path / "out" / "report.html"))
 
 

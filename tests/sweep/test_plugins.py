@@ -110,7 +110,7 @@ def test_what_it_registered_is_in_the_results(runs, study):
 
 
 def test_the_method_was_applied_by_the_workers(study):
-    for folder in (path for path in study[0].iterdir() if path.is_dir()):
+    for folder in study[0].glob("tiny*"):
         receipt = json.loads((folder / "corruption.json").read_text())
         by = receipt["spec"]["options"]["by"]
         tensors = [tensor for tensor in receipt["tensors"] if tensor["relative_l2"]]

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import field
 
-from ...healing.fast import ALL, FAST_PATHS, fast_path_names
+from ...healing.fast import DEFAULT, FAST_PATHS, fast_path_names
 from ...healing.strategies import STRATEGIES, make_strategy, strategy_names
 from ...results.schema import SELECTIONS
 from ...tasks.texts import check_text_file
@@ -36,7 +36,7 @@ class RunArguments:
         metadata={"help": "Pass frozen layers at the bottom once, without dropout; every epoch takes what they gave."},
     )
     fast_paths: str = field(
-        default=ALL,
+        default=DEFAULT,
         metadata={"help": f"Less work, same result: {', '.join(FAST_PATHS)}, or none."},
     )
     teacher: str | None = field(

@@ -1,7 +1,5 @@
 """The kinds of tasks, a file each: head, columns, encoding, metrics, samples."""
 
-import transformers
-
 from ...utils.errors import UserError, check_choice
 from . import (  # noqa: F401 - they register themselves
     causal_lm,
@@ -50,4 +48,6 @@ def check_head(config, kind, name):
 
 
 def _has_head(config, kind):
+    import transformers
+
     return type(config) in getattr(transformers, kind.auto_class)._model_mapping

@@ -4,11 +4,16 @@ import numpy as np
 
 from ...utils.errors import UserError, check_choice
 from ...utils.registry import table
+from ..columns import find_columns, text_columns
+from ..draws import plain_hold_out, plain_sample
 from ..metrics import LOSS, METRICS
+from .encoding import encode_texts
 
 
 class TaskType:
     """One kind of task. A type derives from this class, registers itself and overrides what is its own.
+
+    What is not overridden is right for texts, or pairs of them, with a label each; samples are drawn plainly.
 
     Attributes of the class:
         auto_class: name of the class in transformers that builds the model with its head.
@@ -56,7 +61,7 @@ class TaskType:
         Raises:
             UserError: naming the columns that were found, where one is missing.
         """
-        raise NotImplementedError
+        return find_columns(raw, task, data)
 
     def prepare(self, raw, task, columns):
         """Checks every row and brings it into the form that `encode` and the trainer take.
@@ -76,11 +81,12 @@ class TaskType:
 
     def draw(self, rows, size, seed):
         """Positions (size,) of a seeded sample of ``rows``, ascending."""
-        raise NotImplementedError
+        return plain_sample(len(rows), size, seed)
 
     def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
         """{"train": what is left, "dev": what is held out} of a split, by a seeded draw; ``flag`` asked for it."""
-        raise NotImplementedError
+        kept, held = plain_hold_out(len(train), fraction, seed, flag)
+        return {"train": train.select(kept), "dev": train.select(held)}
 
     def outputs(self, label_names):
         """The names of the model's outputs, for its configuration."""
@@ -92,7 +98,7 @@ class TaskType:
 
     def fingerprint_columns(self, rows):
         """The columns whose content makes the examples what they are."""
-        raise NotImplementedError
+        return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
 
     # From texts to a model's inputs.
 
@@ -104,7 +110,7 @@ class TaskType:
             tokenizer: a transformers tokenizer.
             data: `DataArguments` (max_seq_length, pad_to_max_length).
         """
-        raise NotImplementedError
+        return encode_texts(rows, tokenizer, data)
 
     def encode_split(self, split, rows, tokenizer, data):
         """`encode` of the split called ``split``, for types whose training examples are others than those scored."""

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ...models.masking import IGNORED
 from ...utils.errors import UserError
 from ...utils.registry import register
-from .encoding import IGNORED, LabelledPieces, longest_of
+from .encoding import LabelledPieces, longest_of
 from .language_modelling import BYTES, LOSS, NATS, TOKENS, LanguageModelling, of_examples, sums_of, unigram_nats
 
 CAUSAL = {"task_types": ("causal_lm",)}

@@ -6,11 +6,11 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
-from ..columns import find_columns, text_columns, with_text_and_label
+from ..columns import with_text_and_label
 from ..draws import hold_out, stratified_sample
 from ..labels import count_classes, encode_labels, find_classes, is_unlabelled, label_column, near_names
 from .base import TaskType
-from .encoding import encode_texts, logits_of
+from .encoding import logits_of
 
 PRIMARY = "f1_weighted"
 
@@ -23,31 +23,26 @@ HUB_F1 |= {"metric_config": "weighted", "metric_args": {"average": "weighted"}}
 
 @register("metric", PRIMARY, title="weighted F1", primary=True, hub=HUB_F1)
 def weighted_f1(predictions, labels):
-    """Mean of the classes' F1, weighted by their examples; 0 for a class that is never predicted."""
-    scores, examples = _f1_of_classes(predictions, labels)
-    return float(np.average(scores, weights=examples))
+    """Mean of the classes' F1, weighted by their examples (scikit-learn); 0 for a class that is never predicted."""
+    from sklearn.metrics import f1_score
+
+    return f1_score(labels, predictions, average="weighted", zero_division=0)
 
 
 @register("metric", "accuracy", title="accuracy", hub={"metric_type": "accuracy", "metric_name": "Accuracy"})
 def accuracy(predictions, labels):
-    """Fraction of the examples whose class is predicted."""
-    return float(np.mean(np.asarray(labels) == np.asarray(predictions)))
+    """Fraction of the examples whose class is predicted (scikit-learn)."""
+    from sklearn.metrics import accuracy_score
+
+    return accuracy_score(labels, predictions)
 
 
 @register("metric", "f1_macro", title="macro F1")
 def macro_f1(predictions, labels):
-    """Mean F1 of the classes that occur in the labels or in the predictions."""
-    return float(np.mean(_f1_of_classes(predictions, labels)[0]))
+    """Mean F1 of the classes that occur in the labels or in the predictions (scikit-learn)."""
+    from sklearn.metrics import f1_score
 
-
-def _f1_of_classes(predictions, labels):
-    """F1 and examples of each class that occurs: the bits of scikit-learn, whose import takes half a second."""
-    classes, codes = np.unique(np.concatenate([labels, predictions]), return_inverse=True)
-    true, predicted = codes[: len(labels)], codes[len(labels) :]
-    hits, examples, guesses = (
-        np.bincount(of, minlength=len(classes)) for of in (true[true == predicted], true, predicted)
-    )
-    return 2 * hits / (examples + guesses), examples
+    return f1_score(labels, predictions, average="macro", zero_division=0)
 
 
 # What `healbert.WeightedF1` computes, whatever plugins add to the type.
@@ -62,9 +57,6 @@ class Classification(TaskType):
     hub_task = "text-classification"
     one_class = True
     baseline_name, baseline_says = "majority", "always answering the commonest class"
-
-    def find_columns(self, raw, task, data):
-        return find_columns(raw, task, data)
 
     def prepare(self, raw, task, columns):
         texts, label = columns
@@ -101,12 +93,6 @@ class Classification(TaskType):
 
     def count(self, rows, label_names):
         return count_classes(label_column(rows), label_names) if "label" in rows.column_names else {}
-
-    def fingerprint_columns(self, rows):
-        return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
-
-    def encode(self, rows, tokenizer, data):
-        return encode_texts(rows, tokenizer, data)
 
     def predictions(self, outputs):
         return logits_of(outputs).argmax(-1)

@@ -2,10 +2,9 @@
 
 import copy
 
+from ...models.masking import IGNORED
 from ...utils.errors import UserError
 from ..columns import text_columns
-
-IGNORED = -100  # the label of a token that is neither learnt nor scored
 
 
 def longest_of(tokenizer, data, least):

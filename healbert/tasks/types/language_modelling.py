@@ -4,12 +4,12 @@ import warnings
 
 import numpy as np
 
+from ...models.masking import IGNORED
 from ...utils.errors import UserError
 from ..columns import find_text_column, with_text_and_label
-from ..draws import plain_hold_out, plain_sample
 from ..rows import counted
 from .base import TaskType
-from .encoding import IGNORED, LabelledPieces
+from .encoding import LabelledPieces
 
 LOSS = {"greater_is_better": False, "range": None}
 NATS, TOKENS, HITS, BYTES = range(4)  # what `reduce` gives of each example, and `predictions.parquet` has of it
@@ -32,13 +32,6 @@ class LanguageModelling(TaskType):
 
     def prepare(self, raw, task, columns):
         return {split: _texts(rows, task.call(split), columns[0][0]) for split, rows in raw.items()}, []
-
-    def draw(self, rows, size, seed):
-        return plain_sample(len(rows), size, seed)
-
-    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = plain_hold_out(len(train), fraction, seed, flag)
-        return {"train": train.select(kept), "dev": train.select(held)}
 
     def fingerprint_columns(self, rows):
         return ["text"]

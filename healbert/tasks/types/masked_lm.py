@@ -5,10 +5,10 @@ import zlib
 
 import numpy as np
 
-from ...models.masking import mask_tokens
+from ...models.masking import IGNORED, mask_tokens
 from ...utils.errors import UserError
 from ...utils.registry import register
-from .encoding import IGNORED, longest_of
+from .encoding import longest_of
 from .language_modelling import HITS, LOSS, NATS, TOKENS, LanguageModelling, of_examples, sums_of, unigram_nats
 
 SHARE = 0.15  # of the tokens that are hidden (Devlin et al. 2019, section 3.1)

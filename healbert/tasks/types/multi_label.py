@@ -4,11 +4,10 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
-from ..columns import find_columns, text_columns, with_text_and_label
-from ..draws import plain_hold_out, plain_sample
+from ..columns import with_text_and_label
 from ..rows import BadRowsError, counted
 from .base import TaskType
-from .encoding import encode_texts, logits_of
+from .encoding import logits_of
 
 SHOWN = 5  # labels in a message
 OWN = {"task_types": ("multi_label",)}
@@ -55,9 +54,6 @@ class MultiLabel(TaskType):
     problem_type = "multi_label_classification"
     baseline_name, baseline_says = "same labels", "always answering the labels that are commonest in train"
 
-    def find_columns(self, raw, task, data):
-        return find_columns(raw, task, data)
-
     def prepare(self, raw, task, columns):
         texts, label = columns
         found, splits = {}, {}
@@ -77,23 +73,10 @@ class MultiLabel(TaskType):
             if not any(any(row) for row in splits[split]["label"]):
                 raise UserError(f"no example of {split} has a label; use more of it")
 
-    def draw(self, rows, size, seed):
-        return plain_sample(len(rows), size, seed)
-
-    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = plain_hold_out(len(train), fraction, seed, flag)
-        return {"train": train.select(kept), "dev": train.select(held)}
-
     def count(self, rows, label_names):
         if "label" not in rows.column_names:
             return {}
         return dict(zip(label_names, _whole(rows["label"]).sum(axis=0).tolist(), strict=True))
-
-    def fingerprint_columns(self, rows):
-        return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
-
-    def encode(self, rows, tokenizer, data):
-        return encode_texts(rows, tokenizer, data)
 
     def predictions(self, outputs):
         return (logits_of(outputs) > 0).astype(np.int64)  # a probability above one half

@@ -4,12 +4,11 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
-from ..columns import find_columns, text_columns, with_text_and_label
-from ..draws import plain_hold_out, plain_sample
+from ..columns import with_text_and_label
 from ..labels import NUMBER, is_unlabelled, label_column
 from ..rows import BadRowsError, counted
 from .base import TaskType
-from .encoding import encode_texts, logits_of
+from .encoding import logits_of
 
 OWN = {"task_types": ("regression",)}
 CONSTANT = 1e-12  # of its variance: what is left of it by rounding where all of a resample is one figure
@@ -62,9 +61,6 @@ class Regression(TaskType):
     problem_type = "regression"
     baseline_name, baseline_says = "constant", "one answer for all, which goes with no label"
 
-    def find_columns(self, raw, task, data):
-        return find_columns(raw, task, data)
-
     def prepare(self, raw, task, columns):
         texts, label = columns
         splits = {}
@@ -85,21 +81,8 @@ class Regression(TaskType):
                     f"every label of {split} is {labels[0]:g}, so that nothing can be told apart; use more of it"
                 )
 
-    def draw(self, rows, size, seed):
-        return plain_sample(len(rows), size, seed)
-
-    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = plain_hold_out(len(train), fraction, seed, flag)
-        return {"train": train.select(kept), "dev": train.select(held)}
-
-    def fingerprint_columns(self, rows):
-        return [column for column in (*text_columns(rows), "label") if column in rows.column_names]
-
     def outputs(self, label_names):
         return ["score"]
-
-    def encode(self, rows, tokenizer, data):
-        return encode_texts(rows, tokenizer, data)
 
     def predictions(self, outputs):
         return logits_of(outputs)[:, 0]

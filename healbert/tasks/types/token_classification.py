@@ -5,14 +5,14 @@ import warnings
 
 import numpy as np
 
+from ...models.masking import IGNORED
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import named_columns, require_column
-from ..draws import plain_hold_out, plain_sample
 from ..guess import tag_columns
 from ..rows import BadRowsError, counted
 from .base import TaskType
-from .encoding import IGNORED, LabelledPieces, longest_of, split_into_words
+from .encoding import LabelledPieces, longest_of, split_into_words
 
 OUTSIDE = "O"
 TAG = re.compile(r"([BI])-(.+)")
@@ -110,13 +110,6 @@ class TokenClassification(TaskType):
         for split in ("train", "evaluation"):
             if not any(any(row) for row in splits[split]["label"]):
                 raise UserError(f"no word of {split} is part of an entity; use more of it")
-
-    def draw(self, rows, size, seed):
-        return plain_sample(len(rows), size, seed)
-
-    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = plain_hold_out(len(train), fraction, seed, flag)
-        return {"train": train.select(kept), "dev": train.select(held)}
 
     def count(self, rows, label_names):
         """How many words have each tag."""

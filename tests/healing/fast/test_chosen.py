@@ -1,6 +1,7 @@
 """Which fast paths a run uses, and what it says of the others."""
 
 import pytest
+import torch
 from helpers.fast import scene
 
 from healbert.healing.fast import FAST_PATHS, fast_path_names
@@ -57,9 +58,11 @@ def test_those_that_are_asked_for_are_used_in_their_time(tiny_bert, tmp_path):
 
 def test_a_training_that_never_began_can_end(tiny_bert, tmp_path):
     given = scene(tiny_bert, tmp_path)
+    before = given.model.get_input_embeddings().weight.clone()
     fast = FastPaths("vocabulary", given)
     fast.end_training()
     fast.end()
+    assert torch.equal(given.model.get_input_embeddings().weight, before)
 
 
 def test_what_is_not_used_has_its_reason(tiny_bert, tmp_path):
