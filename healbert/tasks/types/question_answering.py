@@ -9,7 +9,6 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..answers import read_answers
 from ..columns import named_columns, require_column, with_text_and_label
-from ..draws import plain_hold_out, plain_sample
 from ..squad import scores
 from .base import TaskType
 from .encoding import longest_of
@@ -76,13 +75,6 @@ class QuestionAnswering(TaskType):
             raise UserError(f"no question of {task.call('train')} has an answer")
         none = not all(splits["train"]["answers"])
         return {split: rows.add_column("none", [none] * len(rows)) for split, rows in splits.items()}, []
-
-    def draw(self, rows, size, seed):
-        return plain_sample(len(rows), size, seed)
-
-    def hold_out(self, train, fraction, seed, flag="--dev_fraction"):
-        kept, held = plain_hold_out(len(train), fraction, seed, flag)
-        return {"train": train.select(kept), "dev": train.select(held)}
 
     def outputs(self, label_names):
         return ["start", "end"]
