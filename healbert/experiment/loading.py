@@ -28,7 +28,7 @@ class LoadCache:
     """
 
     def __init__(self, size=2):
-        self.size, self._kept = size, {"task": {}, "model": {}, "features": {}}
+        self.size, self._kept = size, {"task": {}, "model": {}, "features": {}, "language": {}}
 
     def get(self, kind, key, make):
         """What ``make()`` returned for this key before, or returns now; the least recently used is forgotten."""
@@ -71,6 +71,7 @@ def load(arguments, cache):
         check_head(load_config(sources.model), kind, sources.model.name)
         head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
         model = load_model(arguments.model, *head)
+        kind.configure(model, tokenizer, arguments.data)
         return model, fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
 
     def pretrained():

@@ -1,6 +1,6 @@
 """The closing summary of a run."""
 
-from .schema import baseline_of, damages_of, primary_of, primary_score, region_that_counts
+from .schema import baseline_of, damages_of, language_scores, primary_of, primary_score, region_that_counts
 
 
 def table_rows(results, output_dir):
@@ -17,6 +17,7 @@ def table_rows(results, output_dir):
         (f"{baseline_of(results)['name']} {title}", _figure(results["task"]["majority"])),
         (f"damaged {title}", _figure(primary_score(results, "damaged"))),
         (f"healed {title}", _figure(primary_score(results, "healed"))),
+        *_language(results),
         ("best epoch", f"{results['best_epoch']:g}" if results["best_epoch"] else "none"),
         ("status", results["status"]),
         ("time", f"{sum(results['timing'].values()):.1f} s, of it healing {results['timing']['heal']:.1f} s"),
@@ -27,6 +28,14 @@ def table_rows(results, output_dir):
 def _severity(damage):
     found = damage.get("severity")
     return [("severity", f"{found['metric']} {found['reached']:.4g}, asked {found['target']:g}")] if found else []
+
+
+def _language(results):
+    found = language_scores(results)
+    if not found:
+        return []
+    _, title, scores = found
+    return [("language model", f"{title} " + ", ".join(f"{_figure(of)} {stage}" for stage, of in scores.items()))]
 
 
 def _figure(value):

@@ -13,11 +13,14 @@ GLUE_TASKS = "cola mnli mrpc qnli qqp rte wnli".split()
 
 
 OTHER_TYPES = {
+    "cnn_dailymail": "summarization",
     "copa": "multiple_choice",
+    "samsum": "summarization",
     "squad": "question_answering",
     "squad_v2": "question_answering",
     "stsb": "regression",
     "swag": "multiple_choice",
+    "xsum": "summarization",
     "go_emotions": "multi_label",
     "wikitext": "masked_lm",
     "conll2003": "token_classification",
