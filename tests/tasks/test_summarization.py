@@ -9,6 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 from helpers.runs import predictions, read, rewind, run_with
+from helpers.scans import damaged_by_a_run, scan_with
 from helpers.small import FILLER, WORDS, save_bare_gpt2, save_tiny_bart, save_tiny_t5
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -237,3 +238,14 @@ def test_padding_on_the_left_moves_no_summary(tiny):
     )
     assert batch["labels"].tolist() == [[8, 3, -100], [8, 9, 3]] and batch["input_ids"][1].tolist() == [0, 2, 3]
     assert torch.equal(batch["reference"], torch.tensor([[97, -100], [97, 98]]))
+
+
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_scan_has_the_figures_of_runs(files, tiny, tmp_path, side):
+    settings = {"model_name_or_path": tiny("bart"), **files, "use_cpu": True, "torch_num_threads": 1}
+    settings |= {"corrupt_side": side, "max_summary_length": LENGTH, "output_dir": str(tmp_path / "scan")}
+    scan = scan_with(settings, over="layers")
+    assert len({json.dumps(point["draws"][0]["metrics"]) for point in scan["points"]}) == len(scan["points"]) == 2
+    for point in scan["points"]:
+        found = damaged_by_a_run(settings, point, tmp_path / f"run-{point['layer']}")
+        assert point["draws"][0]["metrics"] == found
