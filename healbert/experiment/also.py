@@ -13,10 +13,9 @@ from transformers import set_seed
 from ..arguments.training import without_services
 from ..healing.trainer import HealingTrainer
 from ..models.loading import describe_model, load_config, load_model
-from ..models.vocabulary import fit_vocabulary
+from ..models.vocabulary import fit_vocabulary, highest_id
 from ..models.wrappers import base_of
-from ..tasks.columns import written_columns
-from ..tasks.load import load_task, tokenize
+from ..tasks.load import as_text_alone, tokenize
 from ..tasks.types import check_head, task_type
 from ..utils.errors import UserError
 from .change import draws_kept
@@ -69,10 +68,14 @@ class LanguageScores:
     def _make(self, task, rows):
         """The texts, the language model on its intact base, what is said of its head, and its scores."""
         arguments, source = self.arguments, self.arguments.sources.model
-        columns = written_columns(task.text_columns[:1])
-        data = dataclasses.replace(arguments.data, task_type=self.kind.name, text_column_names=columns)
-        texts = load_task(data, arguments.model, source=arguments.sources.data)
-        tokenize(texts, self.tokenizer, data)
+        texts = as_text_alone(task, self.kind)
+        tokenize(texts, self.tokenizer, arguments.data)
+        highest = highest_id(texts.splits.values(), self.tokenizer)
+        if highest >= rows:
+            raise UserError(
+                f"--also_evaluate {self.kind.name}: token id {highest} is beyond the {rows} rows of the embedding; "
+                "give the tokenizer that goes with the model: --tokenizer_name"
+            )
         plain = dataclasses.replace(arguments.model, pooling="cls")  # which is that of a task's head
 
         def load():
