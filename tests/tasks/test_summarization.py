@@ -107,13 +107,13 @@ def written(folder, texts, beams):
     return found
 
 
-@pytest.mark.parametrize("name, beams", [("t5", 1), ("bart", 3)])
-def test_run_has_the_summaries_of_the_saved_model(run_flags, files, tiny, name, beams):
+@pytest.mark.parametrize("name, beams, rate, epochs", [("t5", 1, 5e-3, 3), ("bart", 3, 1e-2, 6)])
+def test_run_has_the_summaries_of_the_saved_model(run_flags, files, tiny, name, beams, rate, epochs):
     from rouge_score.rouge_scorer import RougeScorer
 
-    settings = run_flags | files | {"model_name_or_path": tiny(name), "save_model": True, "learning_rate": 5e-3}
+    settings = run_flags | files | {"model_name_or_path": tiny(name), "save_model": True, "learning_rate": rate}
     settings |= {"max_summary_length": LENGTH, "num_beams": beams, "corrupt_side": "both", "measure_damage": True}
-    results = run_with(settings, num_train_epochs=3)
+    results = run_with(settings, num_train_epochs=epochs)
     folder, task, frame = settings["output_dir"], results["task"], predictions(settings["output_dir"])
     assert (task["type"], task["text_columns"]) == ("summarization", ["dialogue"]), "guessed from the columns"
     source = rows(20, 2)
