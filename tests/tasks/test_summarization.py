@@ -16,6 +16,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
 from healbert.arguments.groups import DataArguments
+from healbert.publish.usage import usage
 from healbert.tasks.guess import type_of
 from healbert.tasks.load import tokenize
 from healbert.tasks.rouge import scores
@@ -132,6 +133,9 @@ def test_run_has_the_summaries_of_the_saved_model(run_flags, files, tiny, name, 
     assert steps == [column for column in frame if column.startswith("step_")]
     assert results["corruption"]["change"]["kl"] is None
     assert read(folder) == json.loads(json.dumps(results))
+    code = usage(results, folder, KIND)
+    exec(code, shown := {"print": lambda texts: shown.update(printed=texts)})
+    assert "pipeline" not in code and isinstance(shown["printed"][0], str)
 
 
 def test_settings_of_a_checkpoint_for_other_summaries_do_not_count(run_flags, files, tmp_path):
