@@ -20,7 +20,7 @@ class Predictions:
 
     def __init__(self, seed):
         self.seed, self.problems = seed, []
-        self._read, self._resampled, self._drawn, self._steps = {}, {}, {}, {}
+        self._read, self._resampled, self._drawn, self._steps, self._samples = {}, {}, {}, {}, {}
 
     def of(self, run):
         """(ids, labels, predictions), each (examples, ...) and sorted by id, or None."""
@@ -75,8 +75,10 @@ class Predictions:
         return np.mean([self._resample(run) for run in runs], axis=0), examples.pop()
 
     def _examples(self, run):
-        read = self.of(run)
-        return None if read is None else hash((read[0].tobytes(), read[1].tobytes()))
+        if run not in self._samples:
+            read = self.of(run)
+            self._samples[run] = None if read is None else hash((read[0].tobytes(), read[1].tobytes()))
+        return self._samples[run]
 
     def _resample(self, run):
         if run not in self._resampled:
