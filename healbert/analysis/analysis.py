@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 from ..arguments.neutral import NOT_IDENTITY
+from .aggregates import aggregates
 from .collect import Study, collect, collect_runs, signature
 from .contrasts import costs
 from .entries import Results
@@ -35,6 +36,11 @@ class GroupAnalysis:
     def costs(self):
         """A list of `Cost`: what each damage cost and how far healing came; worked out when it is asked for."""
         return costs(self.results, self.predictions)
+
+    @functools.cached_property
+    def aggregates(self):
+        """`Aggregates`: the runs of each damage as a whole."""
+        return aggregates(self.results, self.predictions.seed)
 
     @functools.cached_property
     def verdicts(self):

@@ -7,7 +7,7 @@ from ..utils.errors import UserError
 from .headline import NOTHING, headline, lacking
 from .workers import Workers, draw
 
-MANY, MANY_TSNE = 60, 2  # runs, and of them those laid out by t-SNE, beyond which other processes are worth their start
+MANY, MANY_TSNE = 60, 8  # runs, and of them those laid out by t-SNE, beyond which other processes are worth their start
 LATE = ("forest", "kinds", "recovery", "tsne")  # figures that wait for verdicts or a layout; others are drawn meanwhile
 
 
@@ -131,6 +131,7 @@ def content_of(analysis, workers=None):
     # Sooner than tables: one of these names the files they cannot read.
     figures, drawn = _figures(analysis, workers)
     tables = list(_made(TABLES, TABLES, Table, analysis))
+    analysis.predictions.forget_draws()
     groups = [group.group for group in analysis.groups]
     return Content(
         title=_title(analysis),
@@ -157,7 +158,7 @@ def _figures(analysis, workers):
     if workers and (len(analysis.study.runs) > MANY or len(shown) > MANY_TSNE):
         workers.start()
     workers = workers or Workers()
-    for run in shown:
+    for run in shown if len(shown) > MANY_TSNE else ():  # few are sooner done here than what it takes is imported
         analysis.projections.begin(run, workers.submit)
     for figure in _made(FIGURES, sorted(FIGURES, key=LATE.__contains__), Figure, analysis):
         # Without the group, of which only the page makes use: all its runs would be copied to every process.

@@ -6,11 +6,14 @@ import multiprocessing
 
 from ..utils.machine import cpu_cores
 
-MOST = 4
+MOST = 4  # processes, this one among them
 
 
 class Workers:
-    """As a context: hands work to other processes, once they are started; else it is done here when it is asked for."""
+    """As a context: hands work to other processes, once they are started.
+
+    What none of them has begun when it is asked for is done here.
+    """
 
     def __init__(self):
         self._pool = None
@@ -24,18 +27,20 @@ class Workers:
             self._pool = None
 
     def start(self):
-        """Starts a process for every core; what they draw with is imported meanwhile."""
-        count = min(cpu_cores(), MOST)
-        if self._pool is None and count > 1:
+        """Starts a process for every core but this process's own; what they draw with is imported meanwhile."""
+        count = min(cpu_cores(), MOST) - 1
+        if self._pool is None and count:
             self._pool = concurrent.futures.ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
             for _ in range(count):
                 self._pool.submit(_import)
 
     def submit(self, function, *given):
         """A function without arguments that gives ``function(*given)``; of other processes once it is there."""
-        if self._pool:
-            return self._pool.submit(function, *given).result
-        return functools.cache(functools.partial(function, *given))
+        here = functools.partial(function, *given)
+        if not self._pool:
+            return functools.cache(here)
+        future = self._pool.submit(function, *given)
+        return functools.cache(lambda: here() if future.cancel() else future.result())
 
 
 def _import():

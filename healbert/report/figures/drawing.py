@@ -60,7 +60,7 @@ def _draw_lines(frame, lines):
         frame.line(frame.limits[0], [y, y], color=colour, linestyle=DASHES[dash], linewidth=width, label=name)
     ticks = lines.ticks or (log_ticks([x for series in lines.series for x in series.x]) if lines.log else None)
     named = {float(places(x)): label for x, label in ticks.items()} if ticks else None
-    frame.ticks = named or numbers(frame.limits[0], whole=lines.whole), numbers(frame.limits[1])
+    frame.ticks = named or numbers(frame.limits[0], whole=lines.whole), numbers(frame.limits[1], 8)
     frame.labels = lines.x_label, lines.y_label
     return marks
 
