@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Affine2D, nonsingular
+from matplotlib.transforms import Affine2D
 
 from ..scales import short
 from ..text import number
@@ -22,6 +22,7 @@ SIZE = 9  # points, of letters
 LINE, LETTER = 0.16, 0.07  # inches of a line of text, and of a letter on average
 GAP = 0.05  # inches between what stands around a panel's inside
 MARGIN = 0.05  # of the limits, around the data
+ROUNDING = 1e-12  # of the values, by which they differ where they do not
 HUGE = 1e5  # numbers from here on are shortened: 100k
 BOTH, BOTTOM_ONLY, NONE = ([0, 0, 1], [1, 0, 0]), ([0, 1], [0, 0]), None  # lines at the edges of the inside
 
@@ -183,9 +184,11 @@ class Frame(Group):
 
 
 def _around(values):
-    known = values[np.isfinite(values)]
-    low, high = nonsingular(known.min(), known.max(), expander=0.05) if len(known) else (0.0, 1.0)
-    return low - MARGIN * (high - low), high + MARGIN * (high - low)
+    known = values[np.isfinite(values)].tolist() or [0.0, 1.0]
+    low, high = min(known), max(known)
+    size = max(abs(low), abs(high))
+    room = MARGIN * (high - low) if high - low > ROUNDING * size else MARGIN * (size or 1)
+    return low - room, high + room
 
 
 def numbers(limits, most=6, whole=False):
