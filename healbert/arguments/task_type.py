@@ -45,12 +45,23 @@ def check_fits(arguments):
     """
     kind, model, features = arguments.task_type, arguments.model, arguments.features
     probing = [name for name in strategy_names(arguments.run.healing) if STRATEGIES[name].fixed_features]
-    asked = {"--pooling mean": model.pooling == "mean", "--probe_layers": features.probe_layers is not None}
+    asked = {
+        "--pooling mean": model.pooling == "mean" and not kind.pools,
+        "--probe_layers": features.probe_layers is not None,
+    }
     asked |= {f"--healing {name}": True for name in probing}
     for flag, given in asked.items():
         if given and not kind.per_text:
             raise UserError(
                 f"{flag} needs one vector for each text, and a task of type {kind.name} has none; leave it out"
+            )
+    whole = {"--trace_healing": features.trace_healing, "--reuse_frozen": arguments.run.reuse_frozen}
+    whole |= {f"--healing {arguments.run.healing}": arguments.run.strategy().learns_from is not None}
+    for flag, given in whole.items():
+        if given and not kind.one_sequence:
+            raise UserError(
+                f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
+                "it out"
             )
     options, _ = healing_options(arguments.run.healing, arguments.run.healing_options)
     if options.get("distill", {}).get("of") == "logits" and not kind.one_class:

@@ -69,6 +69,7 @@ class Change:
                 processing_class=self.tokenizer,
                 compute_metrics=self.kind.compute_metrics,
                 preprocess_logits_for_metrics=self.kind.reduce,
+                model_inputs=self.kind.model_inputs,
                 data_collator=self.kind.collator(self.tokenizer),
             )
             found = trainer.predict(self.task.splits["evaluation"], metric_key_prefix="look")

@@ -156,6 +156,7 @@ class Experiment:
             preprocess_logits_for_metrics=self.kind.reduce,
             predictions=self.kind.predictions,
             training_inputs=self.kind.training_inputs(self.tokenizer, self.arguments.training.seed),
+            model_inputs=self.kind.model_inputs,
             **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
         )
         if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:

@@ -54,9 +54,14 @@ class GroupedByLength(Sampler):
 
 
 def token_lengths(rows):
-    """The number of tokens of every example of a tokenized `datasets.Dataset`: numpy.ndarray (examples,)."""
+    """The number of tokens of every example of a tokenized `datasets.Dataset`: numpy.ndarray (examples,).
+
+    Of an example of several sequences, as many in each example, that of its longest.
+    """
     ids = rows.select_columns("input_ids").with_format("arrow")[:]["input_ids"]
-    return pc.list_value_length(ids).to_numpy()
+    nested = hasattr(ids.type.value_type, "value_type")
+    lengths = pc.list_value_length(pc.list_flatten(ids) if nested else ids).to_numpy()
+    return lengths.reshape(len(rows), -1).max(axis=1) if nested else lengths
 
 
 def longest_first(rows):

@@ -129,7 +129,13 @@ def load_model(
             output_loading_info=True,
             **source.hub_options(),
         )
-        model, report = POOLINGS[arguments.pooling](source.place, labels, options, getattr(transformers, auto_class))
+        if auto_class == "AutoModel":  # no head: sentence embeddings
+            from .pairs import load_pairs
+
+            model, report = load_pairs(source.place, arguments.pooling, options)
+        else:
+            of = getattr(transformers, auto_class)
+            model, report = POOLINGS[arguments.pooling](source.place, labels, options, of)
     _require_encoder(model, report, source.name)
     model.head_was = _head_was(model, report)
     return model
@@ -200,11 +206,13 @@ def describe_model(model, name, commit=None):
         name: what the user called it.
         commit: that of its repository on the Hub.
     """
+    import torch
+
     digest = hashlib.sha256()
     # By name: another version of transformers may list the same weights in another order.
     for path, tensor in sorted(model.base_model.state_dict().items()):
         digest.update(path.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(dtype=_byte()).numpy())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(dtype=torch.uint8).numpy())
     return {
         "name": name,
         "architecture": type(model).__name__,
@@ -212,12 +220,6 @@ def describe_model(model, name, commit=None):
         "commit": commit,
         "fingerprint": digest.hexdigest(),
     }
-
-
-def _byte():
-    import torch
-
-    return torch.uint8
 
 
 # What transformers raises for files that are missing or damaged, or hold values of a wrong type or size.

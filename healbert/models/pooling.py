@@ -83,8 +83,8 @@ class NoPooler(nn.Module):
         return hidden_states[:, 0]
 
 
-def output_size(encoder):
-    """The size of an encoder's last hidden states, read off a real output.
+def output_size(encoder, asks="--pooling mean"):
+    """The size of an encoder's last hidden states, read off a real output; ``asks`` is the flag that needs them.
 
     Raises:
         UserError: if the encoder does not give a hidden state for each token of a text alone.
@@ -95,11 +95,11 @@ def output_size(encoder):
         with torch.random.fork_rng(devices=[]), torch.no_grad():  # Reformer draws numbers
             shape = encoder(input_ids=ids).last_hidden_state.shape
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-        raise UserError(f"--pooling mean cannot use {type(encoder).__name__}: it takes more than a text") from error
+        raise UserError(f"{asks} cannot use {type(encoder).__name__}: it takes more than a text") from error
     if "decoder_input_ids" in names or shape[:2] != ids.shape:
         raise UserError(
-            f"--pooling mean cannot use {type(encoder).__name__}: its last hidden states are not one for each token "
-            "of the text; leave out --pooling"
+            f"{asks} cannot use {type(encoder).__name__}: its last hidden states are not one for each token "
+            f"of the text; leave out {asks}"
         )
     return shape[-1]
 

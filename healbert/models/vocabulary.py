@@ -19,7 +19,7 @@ def highest_id(splits, tokenizer):
     for rows in splits:
         if "input_ids" in rows.column_names:
             ids = rows.select_columns(["input_ids"]).with_format("arrow")[:].column(0)
-            found.append(pc.max(pc.list_flatten(ids)).as_py() or 0)
+            found.append(pc.max(pc.list_flatten(ids, recursive=True)).as_py() or 0)
     return max(found)
 
 

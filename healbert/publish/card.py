@@ -210,14 +210,26 @@ def _by_class(scores):
         yield table(["class", "F1", "examples"], [[escape(n), f"{f1:.4f}", f"{count:,}"] for n, f1, count in scores])
 
 
-CALLED = {"fill-mask": "fill", "text-generation": "write", "token-classification": "tag"}  # what a pipeline does
+CALLED = {  # what a pipeline does
+    "feature-extraction": "embed",
+    "fill-mask": "fill",
+    "text-generation": "write",
+    "token-classification": "tag",
+}
 
 
 def _use(results, repo_id):
-    task = _kind(results).hub_task if _kind(results) else "text-classification"
+    kind = _kind(results)
+    if kind and not kind.pipeline:
+        return (
+            f"from transformers import {kind.auto_class}, AutoTokenizer\n\n"
+            f'model = {kind.auto_class}.from_pretrained("{repo_id}")\n'
+            f'tokenizer = AutoTokenizer.from_pretrained("{repo_id}")'
+        )
+    task = kind.hub_task if kind else "text-classification"
     imports = "import healbert.models.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
     return (
-        (imports if results["config"]["pooling"] == "mean" else "")
+        (imports if results["config"]["pooling"] == "mean" and not (kind and kind.pools) else "")
         + "from transformers import pipeline\n\n"
         + f'{CALLED.get(task, "classify")} = pipeline("{task}", model="{repo_id}")'
     )

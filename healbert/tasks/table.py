@@ -41,6 +41,10 @@ def _tagged(dataset, examples):
     return Task(dataset, text=("tokens",), label="ner_tags", type="token_classification", examples=examples)
 
 
+def _squad(dataset, examples):
+    return Task(dataset, text=("question", "context"), label="answers", type="question_answering", examples=examples)
+
+
 EMBEDDED_TASK = "docstrings"
 
 
@@ -106,6 +110,18 @@ BUILT_IN = {
         "google-research-datasets/go_emotions", "simplified", label="labels", type="multi_label", examples=43_410
     ),
     "wikitext": Task("Salesforce/wikitext", "wikitext-2-raw-v1", type="masked_lm", examples=36_718),
+    "swag": Task(
+        "allenai/swag",
+        "regular",
+        text=("startphrase", "ending0", "ending1", "ending2", "ending3"),
+        type="multiple_choice",
+        examples=73_546,
+    ),
+    "copa": Task(
+        "kinit/copa", text=("premise", "question", "choice1", "choice2"), type="multiple_choice", examples=400
+    ),
+    "squad": _squad("rajpurkar/squad", examples=87_599),
+    "squad_v2": _squad("rajpurkar/squad_v2", examples=130_319),
     "conll2003": _tagged("lhoestq/conll2003", examples=14_041),
     "wnut_17": _tagged("manu/wnut_17", examples=3_394),
 }

@@ -175,11 +175,12 @@ def test_what_is_none_is_refused(kind, thing, named):
 
 def test_tables_hold_what_ships():
     assert set(TASK_TYPES) == {
-        *("classification", "multi_label", "regression", "token_classification", "masked_lm", "causal_lm")
+        *("classification", "multi_label", "regression", "token_classification", "masked_lm", "causal_lm"),
+        *("multiple_choice", "question_answering", "retrieval"),
     }
     assert list(task_type().metrics()) == ["f1_weighted", "accuracy", "f1_macro"]
     assert {kind for metric in METRICS.values() for kind in metric.task_types} == set(TASK_TYPES)
-    assert {task.type for task in TASKS.values()} == set(TASK_TYPES) - {"causal_lm"}
+    assert {task.type for task in TASKS.values()} == set(TASK_TYPES) - {"causal_lm", "retrieval"}
 
 
 @pytest.mark.parametrize(

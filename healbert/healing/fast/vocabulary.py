@@ -88,7 +88,7 @@ def occurring_ids(splits, special_ids, rows):
     found = [np.array([one for one in special_ids if 0 <= one < rows], dtype=np.int64)]
     for split in splits:
         ids = split.select_columns(["input_ids"]).with_format("arrow")[:].column(0)
-        found.append(pc.unique(pc.list_flatten(ids)).to_numpy())
+        found.append(pc.unique(pc.list_flatten(ids, recursive=True)).to_numpy())
     return np.unique(np.concatenate(found)).astype(np.int64)
 
 

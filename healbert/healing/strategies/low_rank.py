@@ -35,6 +35,11 @@ class Adapters(Strategy):
         return super().adjusted(training)
 
     def prepare(self, model, receipt):
+        if self.settings["keep"] == "adapter" and not getattr(model, "saved_whole", True):
+            raise UserError(
+                f"--healing {self.called} with keep=adapter: sentence embeddings are saved without what the adapter "
+                "would be opened on; use keep=merged"
+            )
         model.requires_grad_(True)
         self.adapt(model, receipt)
 

@@ -6,7 +6,10 @@ from . import (  # noqa: F401 - they register themselves
     classification,
     masked_lm,
     multi_label,
+    multiple_choice,
+    question_answering,
     regression,
+    retrieval,
     token_classification,
 )
 from .base import TASK_TYPES, TaskType
@@ -37,7 +40,9 @@ def check_head(config, kind, name):
     """
     if hasattr(config, "auto_map") or _has_head(config, kind):
         return
-    others = [other for other, entry in TASK_TYPES.items() if _has_head(config, entry)]
+    others = [
+        other for other, entry in TASK_TYPES.items() if entry.auto_class != "AutoModel" and _has_head(config, entry)
+    ]
     known = f"it has one for {', '.join(others)} (--task_type)" if others else "it has one for no type of task here"
     raise UserError(f"model '{name}' is of type {config.model_type}, which has no head for {kind.name}; {known}")
 

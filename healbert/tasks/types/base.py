@@ -22,6 +22,10 @@ class TaskType:
         problem_type: what the model's configuration calls the task, where transformers has it choose the loss by that.
         per_text: whether the model answers once for a whole text: what mean pooling, linear probes of either kind and
             the head of a scan need.
+        pools: whether the type has another use of `--pooling` than a head for a whole text.
+        one_sequence: whether an example is one sequence of tokens: what a trace, a teacher, and frozen layers that are
+            passed once need.
+        pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
         one_class: whether a label is one class of `TaskData.label_names`: what a picture of the classes, a matrix of
             confusions and the matching of logits need.
@@ -33,6 +37,7 @@ class TaskType:
     version = 1
     problem_type = None
     per_text, own_head, one_class = True, False, False
+    pools, one_sequence, pipeline = False, True, True
     baseline_name, baseline_says = "baseline", "the answer that needs no model"
 
     @property
@@ -125,6 +130,9 @@ class TaskType:
         What it draws may depend on its arguments and ``seed`` alone: runs are resumed.
         """
         return
+
+    # Every batch on its way to a model that does not take ``labels``: function(inputs) -> inputs; None: as it is.
+    model_inputs = None
 
     # From a model's outputs to figures.
 

@@ -81,3 +81,50 @@ class LabelledPieces:
 
     def __call__(self, rows):
         return self.collate([{name: value for name, value in row.items() if name != "label"} for row in rows])
+
+
+def encode_sequences(sequences, tokenizer, data, pair):
+    """A function for `datasets.Dataset.map` that gives each example several sequences of tokens.
+
+    Args:
+        sequences: function(batch of columns) -> for each example, a list of what the tokenizer takes: texts, or pairs.
+        tokenizer, data: as of `TaskType.encode`.
+        pair: whether a sequence is made of two texts.
+    """
+    longest = longest_of(tokenizer, data, tokenizer.num_special_tokens_to_add(pair=pair) + 1 + pair)
+    padding = "max_length" if data.pad_to_max_length else False
+
+    def encode(batch):
+        found = sequences(batch)
+        flat = [sequence for example in found for sequence in example]
+        texts = [list(side) for side in zip(*flat, strict=True)] if pair else [flat]
+        encoded, size = tokenizer(*texts, truncation=True, max_length=longest, padding=padding), len(found[0])
+        return {name: [of[i : i + size] for i in range(0, len(of), size)] for name, of in encoded.items()}
+
+    return encode
+
+
+class Sequences:
+    """Makes a batch of examples that have several sequences each: tensors (batch, sequences, tokens), and ``labels``.
+
+    Args:
+        tokenizer: says how sequences are padded.
+    """
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+
+    def __call__(self, rows):
+        import torch
+
+        names = [name for name in self.tokenizer.model_input_names if name in rows[0]]
+        flat = [
+            dict(zip(names, sequence, strict=True))
+            for row in rows
+            for sequence in zip(*(row[name] for name in names), strict=True)
+        ]
+        batch = self.tokenizer.pad(flat, return_tensors="pt")
+        batch = {name: tensor.unflatten(0, (len(rows), -1)) for name, tensor in batch.items()}
+        if "label" in rows[0]:
+            batch["labels"] = torch.tensor([row["label"] for row in rows])
+        return batch
