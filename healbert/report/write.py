@@ -164,11 +164,11 @@ def _write(content, output, earlier):
     from .formats import FORMATS
 
     _remove_killed(output)
-    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output) as name, alive_file(name, ALIVE) as alive:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output) as name, alive_file(name, ALIVE):
         folder = pathlib.Path(name)
         for write in FORMATS.values():
             write(content, folder)
-        paths = [path for path in folder.rglob("*") if path.is_file() and str(path) != alive]
+        paths = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(ALIVE)]
         files = sorted(path.relative_to(folder).as_posix() for path in paths)
         known = set(files) if earlier is None else earlier
         _refuse_foreign(output, set(files) - known)

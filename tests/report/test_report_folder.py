@@ -112,6 +112,14 @@ def test_leftover_of_a_killed_report_goes_and_that_of_one_at_work_stays(runs, tm
     assert not [name for name in list_in_marker(output) if ".at-work" in name]
 
 
+def test_a_folder_named_from_here_gets_the_report_alone(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_report(runs, "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("report.html", "report.md", "report.json", "tables", "figures")
+    }
+
+
 def test_no_field_of_a_csv_table_is_a_formula_and_all_read_back(tmp_path):
     formulas = ["=1+1", "+1", "-1", "@sum", "'quoted", "plain", "", "a\\b", "=a\\u001b", "'\\\\"]
     formulas += ["red\x1b[31m\u202e", "\x00", "\r\n", 'two\nlines\tand, a "comma"', "\\\x07\\u0007"]
