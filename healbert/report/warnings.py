@@ -198,14 +198,15 @@ def _mixed_fingerprints(study):
     data, models = collections.defaultdict(set), collections.defaultdict(set)
     drawn = ("max_train_samples", "max_eval_samples", "sample_seed", "selection", "dev_fraction")
     for run in study.runs:
-        key = (run.dataset, *(signature(run.config.get(name)) for name in drawn))
+        kind = run.part("task").get("type", "classification")  # which columns count, and which parts a model has
+        key = (run.dataset, kind, *(signature(run.config.get(name)) for name in drawn))
         data[key].add(run.part("task").get("fingerprint"))
         if run.damage == INTACT or run.part("model"):
-            name = (str(run.config.get("model_name_or_path")), run.config.get("pooling"))  # which weights there are
+            name = (str(run.config.get("model_name_or_path")), run.config.get("pooling"), kind)  # which weights there are
             models[name].add(run.part("model").get("fingerprint"))
     mixed = sorted({key[0] for key, prints in data.items() if len(prints - {None}) > 1})
     found += [f"Runs of {name} have different texts or labels (data fingerprints)." for name in mixed]
-    mixed = sorted(name for (name, _), prints in models.items() if len(prints - {None}) > 1)
+    mixed = sorted(name for (name, *_), prints in models.items() if len(prints - {None}) > 1)
     found += [f"Runs of model {name} start from different weights (model fingerprints)." for name in mixed]
     changed = [run for run in study.runs if run.part("corruption").get("untouched_bit_identical") is False]
     if changed:

@@ -98,6 +98,13 @@ class TestReproducibility:
         ):
             assert part in text
 
+    def test_another_type_of_task_has_other_columns_and_parts(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        results = json.loads((maker.run("sst2", 0) / "results.json").read_text())
+        other = {"type": "masked_lm", "fingerprint": "other"}
+        maker.run("sst2", 0.5, _task=results["task"] | other, _model={"fingerprint": "other"})
+        assert not any("fingerprint" in warning for warning in make_content(tmp_path).warnings)
+
     def test_failures_show_their_log(self, full_sweep, full_content):
         (table,) = [table for table in full_content.tables if table.name == "failures"]
         failed = next(row for row in table.rows if row.cells[1].text == "failed")
