@@ -202,7 +202,7 @@ def _mixed_fingerprints(study):
         key = (run.dataset, kind, *(signature(run.config.get(name)) for name in drawn))
         data[key].add(run.part("task").get("fingerprint"))
         if run.damage == INTACT or run.part("model"):
-            name = (str(run.config.get("model_name_or_path")), run.config.get("pooling"), kind)  # which weights there are
+            name = (str(run.config.get("model_name_or_path")), run.config.get("pooling"), kind)
             models[name].add(run.part("model").get("fingerprint"))
     mixed = sorted({key[0] for key, prints in data.items() if len(prints - {None}) > 1})
     found += [f"Runs of {name} have different texts or labels (data fingerprints)." for name in mixed]
