@@ -51,6 +51,7 @@ MEANINGS = {
     "damage_rules": Meaning(1, lambda arguments: not arguments.specs[0].intact),  # norms, biases, the rest
     "language_head": Meaning(1, lambda arguments: arguments.task_type.own_head),
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
+    "lm_eval": Meaning(1, lambda arguments: arguments.features.lm_eval is not None),
     "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
     "picture": Meaning(1, lambda arguments: arguments.features.tsne),
 }

@@ -1,16 +1,18 @@
-"""What is measured inside the model."""
+"""What is measured beside predictions, inside the model and by another harness."""
 
 import dataclasses
+import pathlib
 from dataclasses import field
 
 from ...utils.errors import UserError, refuse_empty
 
+YAML = (".yaml", ".yml")
 LEAST = 4  # examples in a trace, below which there is no debiased CKA
 
 
 @dataclasses.dataclass
 class FeatureArguments:
-    """What is measured inside the model, beside its predictions."""
+    """What is measured beside the model's predictions."""
 
     _argument_group_name = "features"
 
@@ -36,8 +38,14 @@ class FeatureArguments:
         default=None, metadata={"help": "Compare with this fine-tuned intact model, too: a folder of --save_model."}
     )
 
+    lm_eval: str | None = field(
+        default=None,
+        metadata={"help": "Scores of the damaged and healed decoder on these tasks of lm-evaluation-harness."},
+    )
+
     def __post_init__(self):
         self.layers()
+        self.lm_eval = ",".join(self.lm_eval_tasks()) or None
         if self.trace_samples < LEAST:
             raise UserError(f"--trace_samples {self.trace_samples} is too small; use {LEAST} or more")
         refuse_empty(trace_reference=self.trace_reference)
@@ -47,6 +55,22 @@ class FeatureArguments:
             raise UserError(f"--tsne_samples {self.tsne_samples} is too small; use 2 or more")
         if not self.tsne_perplexity > 0:
             raise UserError(f"--tsne_perplexity {self.tsne_perplexity:g} is not above 0; try 30")
+
+    def lm_eval_tasks(self):
+        """The tasks of ``lm_eval``, names or YAML files of your own: a list of str, empty where none is asked for."""
+        if self.lm_eval is None:
+            return []
+        names = [name.strip() for name in self.lm_eval.split(",")]
+        if not all(names):
+            raise UserError(f"--lm_eval '{self.lm_eval}' has an empty name; give tasks with commas between them")
+        for name in names:
+            if name.endswith(YAML) and not pathlib.Path(name).is_file():
+                raise UserError(f"--lm_eval {name} does not exist or is not a file")
+        return list(dict.fromkeys(names))
+
+    def lm_eval_files(self):
+        """Those of `lm_eval_tasks` that are files."""
+        return [name for name in self.lm_eval_tasks() if name.endswith(YAML)]
 
     def layers(self):
         """The depths to probe: a sorted list, "all", or None."""

@@ -16,9 +16,7 @@ class ModelArguments:
 
     model_name_or_path: str = field(
         default=EMBEDDED_MODEL,
-        metadata={
-            "help": "Hub id or folder of a pretrained model; 'embedded' is all-MiniLM-L6-v2 as an installed package."
-        },
+        metadata={"help": "Hub id or folder of a model; embedded: the installed all-MiniLM-L6-v2."},
     )
     config_name: str | None = field(default=None, metadata={"help": "Configuration, if it is not the model's."})
     tokenizer_name: str | None = field(default=None, metadata={"help": "Tokenizer, if it is not the model's."})

@@ -27,7 +27,7 @@ class RunArguments:
     healing_options: str | None = field(
         default=None,
         metadata={
-            "help": "Options of --healing, name=value with commas between them; of several strategies lora.rank=8. "
+            "help": "Options of --healing, name=value with commas; of several strategies lora.rank=8. "
             f"{list_options(STRATEGIES)}"
         },
     )
@@ -50,8 +50,8 @@ class RunArguments:
     selection: str = field(
         default="best_eval",
         metadata={
-            "help": "best_eval: report the epoch with the best score on the evaluation split (the paper's way). "
-            "dev: choose it on a stratified part of train, then score the evaluation split once."
+            "help": "best_eval: report the epoch that scores best on the evaluation split (the paper's way). dev: "
+            "choose it on a part of train, then score that split once."
         },
     )
     dev_fraction: float = field(default=0.1, metadata={"help": "Part of train held out by --selection dev."})
