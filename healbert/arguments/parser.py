@@ -41,12 +41,7 @@ GROUPS = (
 )
 
 
-WITH_COMMAS = (
-    "corrupt_components",
-    "corrupt_layers",
-    "healing",
-    "lm_eval",
-)  # one text on the command line, in YAML a list, too
+WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing", "lm_eval")  # one text, or in YAML a list
 OPTIONS_OF = {"healing": "healing_options", "corrupt_method": "corrupt_options"}  # an entry -> its options
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
 
