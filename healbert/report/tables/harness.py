@@ -7,8 +7,8 @@ from .base import Cell, Row, Table, tags
 
 COLUMNS = ["dataset", "damage", "learning rate", "seed", "task", "metric", "damaged", "healed"]
 CAPTION = (
-    "Of runs with --lm_eval: the scores that lm-evaluation-harness gives the damaged and the healed decoder, under them "
-    "its standard errors. The dataset is what the run healed on."
+    "Of runs with --lm_eval: what lm-evaluation-harness scores the damaged and the healed decoder, and under that its "
+    "standard errors. The dataset is what the run healed on."
 )
 
 
