@@ -12,7 +12,7 @@ from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
 from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
-from .checkpoints import LEAST, prune, write_manifest
+from .checkpoints import LEAST, Behind, finish
 from .evaluated import LastEvaluation, evaluation_in
 from .predicted import PredictedClasses
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
@@ -127,7 +127,7 @@ class HealingTrainer(Trainer):
         self.strategy = Full() if strategy is None else strategy
         self.scored_dataset, self.predicted = scored_dataset, PredictedClasses(predictions)
         self.evaluated, self.training_inputs = LastEvaluation(), training_inputs
-        self.model_inputs = model_inputs
+        self.model_inputs, self._behind = model_inputs, Behind()
         self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
         self.row_columns = set()  # columns beside the model's own that batches are to have
         super().__init__(*args, **kwargs)
@@ -147,12 +147,14 @@ class HealingTrainer(Trainer):
         # Trainer's own pruning deletes whatever is called checkpoint-*, and keeps none to fall back on: see `prune`.
         self._limit, self.args.save_total_limit = self.args.save_total_limit, None
         try:
-            return super().train(resume_from_checkpoint, **kwargs)
+            with self._behind:
+                return super().train(resume_from_checkpoint, **kwargs)
         finally:
             self.args.save_total_limit = self._limit
 
     def _save_checkpoint(self, model, trial):
         folder = pathlib.Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
+        self._behind.wait()  # which deletes some, of which this one may be
         if self.args.should_save:
             shutil.rmtree(folder, ignore_errors=True)  # of a kill, perhaps of another number of processes
         self.accelerator.wait_for_everyone()
@@ -161,9 +163,8 @@ class HealingTrainer(Trainer):
         if self.args.should_save:
             self.predicted.write(folder)
             self.evaluated.write(folder, self.state.global_step)
-            write_manifest(folder)
             limit = self._limit and max(self._limit, LEAST)
-            prune(folder.parent, limit, [folder, self.state.best_model_checkpoint])
+            self._behind.do(finish, folder, limit, [folder, self.state.best_model_checkpoint])
 
     def _run_epoch(self, *args, **kwargs):
         # Before an epoch and not after one: a run that is taken up after its last epoch must not train another.
