@@ -8,7 +8,7 @@ TRAINING_TITLE = "training (transformers.TrainingArguments)"
 OFTEN_SET = (
     *("learning_rate", "num_train_epochs", "per_device_train_batch_size", "per_device_eval_batch_size"),
     *("seed", "use_cpu"),
-    *("output_dir", "report_to", "push_to_hub", "hub_model_id"),
+    *("output_dir", "push_to_hub", "hub_model_id"),
 )
 
 

@@ -63,7 +63,7 @@ def check_fits(arguments):
                 f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
                 "it out"
             )
-    if features.lm_eval and not kind.generates:
+    if features.lm_eval and not kind.continues:
         raise UserError(
             f"--lm_eval scores decoders with their head, and a task of type {kind.name} has another; give --task_type "
             "causal_lm, or leave it out"

@@ -28,7 +28,7 @@ def _require_decoder(folder, results):
     from ..tasks.types import TASK_TYPES
 
     kind = TASK_TYPES.get(results["task"].get("type"))
-    if kind is None or not kind.generates:
+    if kind is None or not kind.continues:
         model = f"{results['model']['architecture']}, healed on a task of type {results['task'].get('type')}"
         raise UserError(f"{folder} is no decoder's run ({model}); name a run with --task_type causal_lm")
     names = ("model.safetensors", "model.safetensors.index.json")

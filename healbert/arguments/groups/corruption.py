@@ -26,7 +26,7 @@ class CorruptionArguments:
 
     corrupt_level: float | None = field(
         default=None,
-        metadata={"help": "Fraction of the encoder to damage, 0 to 1. Default: 0; 1 where parts are named."},
+        metadata={"help": "Fraction of the encoder to damage. Default: 0; 1 where components or parameters are named."},
     )
     corrupt_region: str = field(
         default="bottom", metadata={"help": f"Which part of the encoder: {', '.join(REGIONS)}."}
@@ -88,7 +88,7 @@ class CorruptionArguments:
     corrupt_pooler: bool = field(default=False, metadata={"help": "Damage the pooler too, where there is one."})
     corrupt_side: str = field(
         default="encoder",
-        metadata={"help": f"Of an encoder-decoder, what to damage: {', '.join(SIDES)}."},
+        metadata={"help": f"What to damage of a model with both: {', '.join(SIDES)}."},
     )
 
     def __post_init__(self):

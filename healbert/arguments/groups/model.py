@@ -16,7 +16,7 @@ class ModelArguments:
 
     model_name_or_path: str = field(
         default=EMBEDDED_MODEL,
-        metadata={"help": "Hub id or folder of a model; embedded: the installed all-MiniLM-L6-v2."},
+        metadata={"help": "A Hub id or a folder; 'embedded': all-MiniLM-L6-v2 as a package."},
     )
     config_name: str | None = field(default=None, metadata={"help": "Configuration, if it is not the model's."})
     tokenizer_name: str | None = field(default=None, metadata={"help": "Tokenizer, if it is not the model's."})

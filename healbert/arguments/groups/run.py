@@ -50,8 +50,8 @@ class RunArguments:
     selection: str = field(
         default="best_eval",
         metadata={
-            "help": "best_eval: report the epoch that scores best on the evaluation split (the paper's way). dev: "
-            "choose it on a part of train, then score that split once."
+            "help": "best_eval: report the epoch with the best score on the evaluation split, as in the paper. "
+            "dev: choose it on a stratified part of train."
         },
     )
     dev_fraction: float = field(default=0.1, metadata={"help": "Part of train held out by --selection dev."})
