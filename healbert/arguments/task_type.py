@@ -70,9 +70,16 @@ def check_fits(arguments):
         )
     if features.lm_eval and arguments.training.world_size > 1:
         raise UserError("--lm_eval works in one process; keep the model, and see: healbert export-lm-eval --help")
+    data, writes = arguments.data, type(kind).generates is not TaskType.generates
+    for flag in ("max_summary_length", "num_beams"):
+        if getattr(data, flag) != getattr(DataArguments, flag) and not writes:
+            raise UserError(f"--{flag} is for models that write summaries, not for {kind.name}; leave it out")
+    if arguments.training.label_smoothing_factor and kind.model_inputs is not None:
+        raise UserError(f"--label_smoothing_factor does not go with a task of type {kind.name}; leave it out")
     options, _ = healing_options(arguments.run.healing, arguments.run.healing_options)
     if options.get("distill", {}).get("of") == "logits" and not kind.one_class:
         raise UserError(f"--healing distill matches logits of classes, not of {kind.name}; use of=hidden")
+    _check_also(arguments, kind, features.also_evaluate)
     severity = arguments.corruption.severity()
     if severity and severity.metric == "kl" and type(kind).divergence is TaskType.divergence:
         raise UserError(
@@ -80,3 +87,14 @@ def check_fits(arguments):
         )
     if features.tsne and not kind.one_class:
         raise UserError(f"--tsne pictures classes, and a task of type {kind.name} has none; leave it out")
+
+
+def _check_also(arguments, kind, also):
+    """Refuses ``--also_evaluate`` where there is no text, or no whole model, to score."""
+    if also is None:
+        return
+    if also == kind.name or kind.name == "token_classification":
+        why = "is the task itself" if also == kind.name else "needs texts, and tags are of lists of words"
+        raise UserError(f"--also_evaluate {also} {why}; leave it out")
+    if arguments.training.fsdp or arguments.training.deepspeed:
+        raise UserError("--also_evaluate needs whole parameters; leave out --fsdp and --deepspeed")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..damage.methods import METHODS
 from ..healing.strategies import STRATEGIES, strategy_names
+from ..tasks.types import TASK_TYPES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,10 @@ def _trains_fast(arguments):
     return arguments.run.fast_paths != "none" and not arguments.run.strategy().fixed_features
 
 
+def _gets_a_head(arguments):
+    return arguments.task_type.own_head or arguments.features.also_evaluate is not None
+
+
 MEANINGS = {
     "hub_files": Meaning(2, _reads_text_of_the_hub),
     "sampling": Meaning(2, _draws_samples),  # --max_..._samples, and the part held out by --selection dev
@@ -49,7 +54,8 @@ MEANINGS = {
     "training": Meaning(2, _trains_fast),  # order of the batches, loss, what is drawn while training
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
     "damage_rules": Meaning(1, lambda arguments: not arguments.specs[0].intact),  # norms, biases, the rest
-    "language_head": Meaning(1, lambda arguments: arguments.task_type.own_head),
+    "language_head": Meaning(1, _gets_a_head),
+    "also_evaluate": Meaning(1, lambda arguments: arguments.features.also_evaluate is not None),
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
     "lm_eval": Meaning(1, lambda arguments: arguments.features.lm_eval is not None),
     "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
@@ -64,5 +70,6 @@ def versions_of(arguments):
         found |= {f"method {spec.method}": METHODS[spec.method].version for spec in arguments.specs}
     names = strategy_names(arguments.run.healing) + (["full"] if arguments.needs_intact else [])
     found |= {f"healing {name}": STRATEGIES[name].version for name in names}
-    found[f"task type {arguments.task_type.name}"] = arguments.task_type.version
+    types = {arguments.task_type.name, arguments.features.also_evaluate} - {None}
+    found |= {f"task type {name}": TASK_TYPES[name].version for name in sorted(types)}
     return {part: version for part, version in found.items() if version > 1}

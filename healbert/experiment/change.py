@@ -10,6 +10,7 @@ import torch
 
 from ..arguments.training import without_services
 from ..healing.trainer import HealingTrainer
+from .evaluating import evaluation_parts
 from .per_epoch import pick
 
 
@@ -67,10 +68,7 @@ class Change:
                 args=training,
                 eval_dataset=self.task.splits["evaluation"],
                 processing_class=self.tokenizer,
-                compute_metrics=self.kind.compute_metrics,
-                preprocess_logits_for_metrics=self.kind.reduce,
-                model_inputs=self.kind.model_inputs,
-                data_collator=self.kind.collator(self.tokenizer),
+                **evaluation_parts(self.kind, self.tokenizer),
             )
             found = trainer.predict(self.task.splits["evaluation"], metric_key_prefix="look")
         return pick(found.metrics, "look", self.kind.describe_metrics()), found.predictions

@@ -28,7 +28,7 @@ class LoadCache:
     """
 
     def __init__(self, size=2):
-        self.size, self._kept = size, {"task": {}, "model": {}, "features": {}}
+        self.size, self._kept = size, {"task": {}, "model": {}, "features": {}, "language": {}}
 
     def get(self, kind, key, make):
         """What ``make()`` returned for this key before, or returns now; the least recently used is forgotten."""
@@ -54,6 +54,7 @@ def load(arguments, cache):
         UserError: if any of it cannot be used.
     """
     run, seed, sources = arguments.run, arguments.training.seed, arguments.sources
+    also = arguments.features.also_evaluate is not None
     key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources.fingerprints()]
 
     def task_and_tokenizer():
@@ -61,16 +62,18 @@ def load(arguments, cache):
         with arguments.training.main_process_first(desc="loading the task"):
             drawn = run.selection, run.dev_fraction
             task = load_task(arguments.data, arguments.model, *drawn, source=sources.data)
+            task.texts = dict(task.splits) if also else {}
             tokenize(task, tokenizer, arguments.data)
         return task, tokenizer
 
-    task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction], task_and_tokenizer)
+    task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction, also], task_and_tokenizer)
 
     def loaded():
         kind, padding = task.type, tokenizer.pad_token_id
         check_head(load_config(sources.model), kind, sources.model.name)
         head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
         model = load_model(arguments.model, *head)
+        kind.configure(model, tokenizer, arguments.data)
         return model, fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
 
     def pretrained():

@@ -81,7 +81,9 @@ class _Bench:
         experiment.begin()
         if scan.options.most > 1:
             self._require_chance()
-        self.skipping = Skipping(experiment.model, scan.spec(scan.damage_at()).side)
+        side = scan.spec(scan.damage_at()).side
+        # How often a decoder that writes is passed depends on what it writes.
+        self.skipping = Skipping(experiment.model, side, side == "encoder" or experiment.trainer.generates is None)
         with self.skipping.recording():
             metrics, output = experiment.evaluate()
         metrics = plain(metrics)

@@ -48,7 +48,7 @@ def _key(training, model, rows, more):
     held = [*model.named_parameters(), *model.named_buffers()]
     found = {
         "weights": [f"{name} {quick_digest(value).hex()}" for name, value in held],
-        "model": [type(model).__name__, str(model.config)],
+        "model": [type(model).__name__, str(model.config), str(getattr(model, "generation_config", None))],
         "rows": rows._fingerprint,
         "training": [
             training.eval_batch_size,

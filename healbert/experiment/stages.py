@@ -18,6 +18,8 @@ from ..results.schema import TEXT_STAGE
 from ..tasks.texts import encode_texts
 from ..utils.errors import UserError
 from ..utils.files import write_json
+from .also import LanguageScores
+from .evaluating import evaluation_parts
 from .folder import remove_checkpoints, remove_text_stage, write_table
 from .inside import Inside
 from .loading import LoadCache, shared_features
@@ -40,7 +42,7 @@ class Experiment:
     """A loaded model, tokenizer and task on their way through one run; ``metrics`` fills up on the way.
 
     The model is not damaged yet. ``teacher`` is the `Teacher` that it will learn from, if there is one. ``receipt`` is
-    that of the damage, once it is done; ``change`` is its `Change`, where that is measured.
+    that of the damage, once it is done, ``change`` its `Change` and ``frozen`` its `FrozenLayers`, where asked for.
     """
 
     def __init__(self, arguments, task, tokenizer, model, description, teacher=None, cache=None):
@@ -51,10 +53,10 @@ class Experiment:
         self.inside = Inside(arguments, task, tokenizer, model)
         self.metric_names = list(task.type.describe_metrics())
         self.metrics = {"damaged": None, "healed": None, "last": None}
-        self.frozen = None  # what passes frozen layers once, where asked for
         self.teacher, self.taught_by = teacher, load_teacher(teacher, self) if teacher else None
         self.text = self._encoded_text()
-        self.receipt = self.change = self.damaged_by = self.by_label = None
+        self.language = LanguageScores(arguments, task, tokenizer, model, self.cache)
+        self.receipt = self.change = self.damaged_by = self.by_label = self.frozen = None
 
     def _encoded_text(self):
         source = self.arguments.sources.text
@@ -96,6 +98,7 @@ class Experiment:
         tracking.metrics("damaged", self.metrics["damaged"], 0)
         self.inside.look("damaged")
         self.inside.compare("damaged", 0, 0)
+        self.language.look("damaged")
         clock.lap("evaluate_damaged")
         # Not before: a damaged model is evaluated as a scan evaluates it, to the last bit.
         self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
@@ -105,6 +108,9 @@ class Experiment:
         status, checkpoint, text = self._heal()
         clock.lap("heal")
         best, collapsed = self._evaluate_healed()
+        self.fast.end()
+        if best:
+            self.language.look("healed")
         for stage in ("healed", "last", "test"):
             tracking.metrics(stage, self.metrics.get(stage) or {}, self.trainer.state.global_step)
         clock.lap("evaluate_healed")
@@ -114,6 +120,7 @@ class Experiment:
             "metrics": self.metrics,
             **({"damaged_by": self.damaged_by} if self.damaged_by else {}),
             **({"by_label": self.by_label} if self.by_label else {}),
+            **self.language.describe(),
             "best_epoch": best and best["epoch"],
             "resumed_from": checkpoint and pathlib.Path(checkpoint).name,
             "healing": self._describe_healing() | cost.describe() | ({"text": text} if text else {}),
@@ -152,12 +159,9 @@ class Experiment:
         trainer = HealingTrainer(
             args=self.strategy.adjusted(without_services(self.arguments.training)),
             **_datasets(splits),
-            compute_metrics=self.kind.compute_metrics,
-            preprocess_logits_for_metrics=self.kind.reduce,
             predictions=self.kind.predictions,
             training_inputs=self.kind.training_inputs(self.tokenizer, self.arguments.training.seed),
-            model_inputs=self.kind.model_inputs,
-            **{"data_collator": self.kind.collator(self.tokenizer)} | parts,
+            **evaluation_parts(self.kind, self.tokenizer) | parts,
         )
         if self.arguments.run.reuse_frozen and not self.strategy.fixed_features:
             self.frozen = FrozenLayers(trainer)
@@ -283,7 +287,6 @@ class Experiment:
     def finish(self, results):
         """Writes the model if it is to be kept, the trainer's state and, last, results.json."""
         trainer, keep = self.trainer, self.arguments.run.save_model
-        self.fast.end()
         if keep:
             self.strategy.save(trainer, self.model, self.tokenizer, self.output_dir)
         if trainer.is_world_process_zero():

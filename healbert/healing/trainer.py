@@ -7,13 +7,14 @@ import warnings
 
 import numpy as np
 import torch
-from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
+from transformers import DataCollatorWithPadding, TrainerCallback
 
 from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
 from .checkpoints import LEAST, Behind, finish
 from .evaluated import LastEvaluation, evaluation_in
+from .generating import GeneratingTrainer
 from .predicted import PredictedClasses
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
 from .strategies.full import Full
@@ -87,7 +88,7 @@ class _Hooks(TrainerCallback):
         self.trainer.strategy.on_step(self.trainer, state.global_step)
 
 
-class HealingTrainer(Trainer):
+class HealingTrainer(GeneratingTrainer):
     """A `transformers.Trainer` for healing a damaged classifier.
 
     Takes Trainer's arguments; datasets are tokenized `datasets.Dataset`. Unless others are given, metrics are
@@ -105,6 +106,8 @@ class HealingTrainer(Trainer):
         training_inputs: function(inputs, epoch) -> inputs that a training batch goes through before the model.
         model_inputs: function(inputs) -> inputs that every batch goes through, of types whose ``labels`` are not those
             of the model.
+        generates: what a model writes of a batch in an evaluation, as `GeneratingTrainer` has it.
+        row_columns: columns beside the model's own that batches are to have.
 
     Raises:
         Diverged: from `train`, on every process, once the loss is NaN or infinite.
@@ -118,6 +121,8 @@ class HealingTrainer(Trainer):
         predictions=None,
         training_inputs=None,
         model_inputs=None,
+        generates=None,
+        row_columns=(),
         **kwargs,
     ):
         if "compute_metrics" not in kwargs:
@@ -129,7 +134,7 @@ class HealingTrainer(Trainer):
         self.evaluated, self.training_inputs = LastEvaluation(), training_inputs
         self.model_inputs, self._behind = model_inputs, Behind()
         self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
-        self.row_columns = set()  # columns beside the model's own that batches are to have
+        self.row_columns, self.generates = set(row_columns), generates
         super().__init__(*args, **kwargs)
         self.add_callback(_Hooks(self))
         if model_inputs:

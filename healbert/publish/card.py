@@ -7,6 +7,7 @@ from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.text import escape_markdown as escape
 from .describe import damage_in_words, last_part, reproducing_command, taught_in_words
+from .usage import usage
 
 PAPER = "https://arxiv.org/abs/2406.14459"
 
@@ -67,7 +68,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None, adapter=F
         *_scores(results, intact),
         *_by_class(by_class),
         "## Use",
-        code_block(_use(results, repo_id)),
+        code_block(usage(results, repo_id, _kind(results))),
         *(_adapter(damaged) if adapter else ()),
         *_intended_use(damaged),
         "## Run it again",
@@ -208,31 +209,6 @@ def _by_class(scores):
     if scores:
         yield "F1 of the healed model by class:"
         yield table(["class", "F1", "examples"], [[escape(n), f"{f1:.4f}", f"{count:,}"] for n, f1, count in scores])
-
-
-CALLED = {  # what a pipeline does
-    "feature-extraction": "embed",
-    "fill-mask": "fill",
-    "text-generation": "write",
-    "token-classification": "tag",
-}
-
-
-def _use(results, repo_id):
-    kind = _kind(results)
-    if kind and not kind.pipeline:
-        return (
-            f"from transformers import {kind.auto_class}, AutoTokenizer\n\n"
-            f'model = {kind.auto_class}.from_pretrained("{repo_id}")\n'
-            f'tokenizer = AutoTokenizer.from_pretrained("{repo_id}")'
-        )
-    task = kind.hub_task if kind else "text-classification"
-    imports = "import healbert.models.pooling  # registers the mean-pooling head (from the HealBERT package)\n"
-    return (
-        (imports if results["config"]["pooling"] == "mean" and not (kind and kind.pools) else "")
-        + "from transformers import pipeline\n\n"
-        + f'{CALLED.get(task, "classify")} = pipeline("{task}", model="{repo_id}")'
-    )
 
 
 def _adapter(damaged):

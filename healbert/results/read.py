@@ -17,6 +17,7 @@ from .schema import (
     STATUSES,
     TEACHERS,
     error_message,
+    language_scores,
     metrics_of,
     place_of,
     primary_of,
@@ -118,6 +119,8 @@ def load_results(directory):
         flag's name (``corrupt_region`` is missing where it has no meaning, see `place_of`); ``metric``, the
         name of the primary metric, and ``damaged_``, ``healed_``, ``last_`` (the last epoch), ``dev_`` and ``test_``
         followed by the name of each metric, such as ``healed_accuracy``; ``majority_`` and the primary metric's name;
+        of runs with ``--also_evaluate`` ``language_intact_``, ``language_damaged_`` and ``language_healed_`` with that
+        of the metric;
         ``best_epoch``, ``collapsed``, ``layers_hit``, ``fraction_of_encoder``, ``fraction_of_model``, ``seconds``,
         ``error``. What a run does not have is missing. Damaged files are named in a warning.
 
@@ -152,6 +155,8 @@ def row_of(folder, results):
     for stage in STAGES:
         row |= {f"{stage}_{name}": (metrics.get(stage) or {}).get(name) for name in metrics_of(results)}
     row |= {f"majority_{primary}": task.get("majority")} if primary else {}
+    if found := language_scores(results):
+        row |= {f"language_{stage}_{found[0]}": score for stage, score in found[2].items()}
     return row | {
         "best_epoch": results.get("best_epoch"),
         "collapsed": results.get("collapsed"),

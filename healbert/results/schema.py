@@ -8,6 +8,7 @@ SCHEMA_VERSION = 2  # of results.json; earlier ones are still read, see upgrade.
 STATUSES = ("completed", "diverged", "failed")
 LOG_NAME = "log.txt"  # what a sweep's worker printed
 STAGES = ("damaged", "healed", "last", "dev", "test")
+LANGUAGE_STAGES = ("intact", "damaged", "healed")  # of what --also_evaluate says
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
 TEACHERS = ".teachers"  # beside runs: intact models that others learn from
@@ -81,6 +82,15 @@ def primary_of(results):
     """The primary metric of a run: (name, what ``task.metrics`` says of it); (None, {}) of a run that has no task."""
     name = (results.get("task") or {}).get("primary_metric")
     return name, metrics_of(results).get(name, {})
+
+
+def language_scores(results):
+    """What ``--also_evaluate`` found: (name of the metric, its title, {stage: score or None}); None of other runs."""
+    found = results.get("language_model")
+    if not found:
+        return None
+    name = found["primary_metric"]
+    return name, found["metrics"][name]["title"], {stage: (found[stage] or {}).get(name) for stage in LANGUAGE_STAGES}
 
 
 def primary_score(results, stage):

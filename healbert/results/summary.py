@@ -1,7 +1,7 @@
 """The closing summary of a run."""
 
 from .harness import harness_scores
-from .schema import baseline_of, damages_of, primary_of, primary_score, region_that_counts
+from .schema import baseline_of, damages_of, language_scores, primary_of, primary_score, region_that_counts
 
 
 def table_rows(results, output_dir):
@@ -18,6 +18,7 @@ def table_rows(results, output_dir):
         (f"{baseline_of(results)['name']} {title}", _figure(results["task"]["majority"])),
         (f"damaged {title}", _figure(primary_score(results, "damaged"))),
         (f"healed {title}", _figure(primary_score(results, "healed"))),
+        *_language(results),
         *_harness(results),
         ("best epoch", f"{results['best_epoch']:g}" if results["best_epoch"] else "none"),
         ("status", results["status"]),
@@ -37,6 +38,14 @@ def _harness(results):
         (f"{line['task']} {line['metric']}", f"damaged {_figure(line['damaged'])}, healed {_figure(line['healed'])}")
         for line in harness_scores(results)
     ]
+
+
+def _language(results):
+    found = language_scores(results)
+    if not found:
+        return []
+    _, title, scores = found
+    return [("language model", f"{title} " + ", ".join(f"{_figure(of)} {stage}" for stage, of in scores.items()))]
 
 
 def _figure(value):

@@ -3,7 +3,7 @@
 import json
 import math
 
-from .schema import SELECTIONS, STAGES, STATUSES
+from .schema import LANGUAGE_STAGES, SELECTIONS, STAGES, STATUSES
 
 SHOWN = 40  # characters of a wrong value
 
@@ -88,6 +88,12 @@ def _is_list_of_damages(value):
     except (TypeError, ValueError, RecursionError):
         return False
     return isinstance(found, list) and all(isinstance(entry, dict) for entry in found)
+
+
+def _is_language_model(value):
+    metrics = value.get("metrics") if isinstance(value, dict) else None
+    about = metrics.get(str(value.get("primary_metric"))) if isinstance(metrics, dict) else None
+    return isinstance(about, dict) and isinstance(about.get("title"), str)
 
 
 def _or_none(fits):
@@ -179,6 +185,9 @@ CHECKS = {
     **{f"corruption.change.{side}.loss": MAYBE_NUMBER for side in ("intact", "damaged")},
     "corruption.change.kl": MAYBE_NUMBER,
     "corruption.change.predictions_changed": MAYBE_SHARE,
+    "language_model": ("a set of named values with a metric", _or_none(_is_language_model)),
+    **{f"language_model.{stage}": MAYBE_DICT for stage in LANGUAGE_STAGES},
+    **{f"language_model.{stage}.*": MAYBE_NUMBER for stage in LANGUAGE_STAGES},
     "healing": MAYBE_DICT,
     "healing.strategy": MAYBE_TEXT,
     "healing.options": MAYBE_DICT,

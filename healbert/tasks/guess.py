@@ -8,6 +8,8 @@ from .files.store import read_file
 from .labels import NUMBER
 
 OWN_DATA = "classification"  # the type of data that no task of the table describes, where nothing is guessed
+SUMMARIES = ("summary", "highlights")  # what columns of summaries are called, and of what they are summaries of
+DOCUMENTS = ("document", "article", "dialogue", "text")
 TAGS = ("ner_tags", "pos_tags", "chunk_tags", "tags")  # what columns of tags are called, beside --label_column_name
 
 
@@ -57,6 +59,10 @@ def type_of(rows, label=None):
     kinds = {name: _kind(feature) for name, feature in rows.features.items()}
     if kinds.get("tokens") == "list" and any(kinds.get(name) == "list" for name in tag_columns(label)):
         return "token_classification"
+    texts = [name for name in DOCUMENTS if kinds.get(name) == "text"]
+    summaries = [name for name in SUMMARIES if kinds.get(name) == "text" and label in (None, name)]
+    if len(texts) == len(summaries) == 1 and "label" not in kinds:
+        return "summarization"
     label = label or "label"
     if kinds.get(label) == "list":
         return "multi_label"

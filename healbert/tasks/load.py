@@ -5,9 +5,11 @@ import hashlib
 import warnings
 
 from ..results.schema import source_name
+from .columns import text_columns
 from .reading import load_raw
 from .rows import BadRowsError
 from .source import DataSource
+from .table import Task
 from .types import TaskType, task_type
 
 SHOWN = 20  # labels in a warning
@@ -22,7 +24,8 @@ class TaskData:
     the model's inputs.
     ``evaluation_split`` is the source's name of the evaluated split; ``commit`` that of a dataset on the Hub; ``type``
     the kind of task, which knows all that is not the same for every kind. ``read`` says for each split of the source
-    how many rows it has and, where they are local files, what was read.
+    how many rows it has and, where they are local files, what was read. ``texts`` are the splits before they were
+    tokenized, of a run that asks for them.
     """
 
     name: str
@@ -35,6 +38,7 @@ class TaskData:
     type: TaskType
     commit: str | None = None
     read: dict = dataclasses.field(default_factory=dict)
+    texts: dict = dataclasses.field(default_factory=dict)
 
     def describe(self):
         """What ``results.json`` says of the task."""
@@ -126,6 +130,26 @@ def tokenize(task, tokenizer, data):
             desc=f"Tokenizing {split}",
         )
         task.splits[split] = task.type.encoded(task.splits[split], split)
+
+
+def as_text_alone(task, kind):
+    """The texts of a task as a task of language modelling: the same rows of train and evaluation, not tokenized.
+
+    Args:
+        task: a `TaskData` with ``texts``. Of pairs, the side counts that holds more text in the evaluation split.
+        kind: a `TaskType` for text alone.
+
+    Returns:
+        TaskData: ``text_columns`` is the one column that counts.
+    """
+    names = text_columns(task.texts["evaluation"])
+    sizes = [sum(map(len, task.texts["evaluation"][name][:])) for name in names]
+    largest = sizes.index(max(sizes))
+    raw = {split: task.texts[split].select_columns([names[largest]]) for split in ("train", "evaluation")}
+    splits, _ = kind.prepare(raw, Task(task.name), (names[largest : largest + 1], None))
+    columns = task.text_columns[largest : largest + 1]
+    parts = {"label_names": [], "text_columns": columns, "splits": splits, "read": {}, "texts": {}}
+    return dataclasses.replace(task, type=kind, fingerprint=_fingerprint(kind, splits), **parts)
 
 
 def _draw(kind, splits, data):

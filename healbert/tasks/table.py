@@ -51,6 +51,10 @@ def _squad(dataset, examples):
     return Task(dataset, text=("question", "context"), label="answers", type="question_answering", examples=examples)
 
 
+def _summaries(dataset, config=None, text="dialogue", label="summary", examples=None):
+    return Task(dataset, config, text=(text,), label=label, type="summarization", examples=examples)
+
+
 EMBEDDED_TASK = "docstrings"  # of those that are embedded, the one that is run where none is named
 
 
@@ -130,6 +134,9 @@ BUILT_IN = {
     "squad_v2": _squad("rajpurkar/squad_v2", examples=130_319),
     "conll2003": _tagged("lhoestq/conll2003", examples=14_041),
     "wnut_17": _tagged("manu/wnut_17", examples=3_394),
+    "xsum": _summaries("knkarthick/xsum", examples=204_045),
+    "cnn_dailymail": _summaries("abisee/cnn_dailymail", "3.0.0", "article", "highlights", examples=287_113),
+    "samsum": _summaries("knkarthick/samsum", examples=14_732),
 }
 
 

@@ -43,10 +43,9 @@ def write_csv(path, rows):
     return str(path)
 
 
-def save_tiny_bert(folder, num_hidden_layers=4, **options):
-    """Writes a BertModel of hidden size 32 and a WordPiece tokenizer that knows the words above."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+def save_tiny_tokenizer(folder):
+    """Writes a WordPiece tokenizer that knows the words above; returns the size of its vocabulary."""
+    from transformers import BertTokenizerFast
 
     folder.mkdir(parents=True, exist_ok=True)
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -54,8 +53,54 @@ def save_tiny_bert(folder, num_hidden_layers=4, **options):
     words = sorted({*FILLER, *sum(WORDS.values(), [])} - set(letters))
     vocabulary = {token: i for i, token in enumerate(specials + letters + words)}
     BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
+    return len(vocabulary)
+
+
+def save_tiny_t5(folder):
+    """Writes a T5 with a head, of two layers on either side, and the same tokenizer."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+    ids = {"pad_token_id": 0, "eos_token_id": 3, "decoder_start_token_id": 0}
+    config = T5Config(vocab_size=save_tiny_tokenizer(folder), **sizes, **ids)
+    torch.manual_seed(0)
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    return str(folder)
+
+
+def save_tiny_bart(folder, **options):
+    """Writes a BART with a head, of two layers on either side, and the same tokenizer."""
+    import torch
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    sizes = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "max_position_embeddings": 64}
+    sizes |= {
+        f"{side}_{of}": size
+        for side in ("encoder", "decoder")
+        for of, size in (("attention_heads", 4), ("ffn_dim", 64))
+    }
+    ids = {
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "decoder_start_token_id": 2,
+        "forced_eos_token_id": 3,
+    }
+    config = BartConfig(vocab_size=save_tiny_tokenizer(folder), **sizes | ids | options)
+    torch.manual_seed(0)
+    BartForConditionalGeneration(config).save_pretrained(folder)
+    return str(folder)
+
+
+def save_tiny_bert(folder, num_hidden_layers=4, **options):
+    """Writes a BertModel of hidden size 32 and a WordPiece tokenizer that knows the words above."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    size = save_tiny_tokenizer(folder)
     sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64, "max_position_embeddings": 64}
-    config = BertConfig(vocab_size=len(vocabulary), num_hidden_layers=num_hidden_layers, **sizes | options)
+    config = BertConfig(vocab_size=size, num_hidden_layers=num_hidden_layers, **sizes | options)
     torch.manual_seed(0)
     BertModel(config).save_pretrained(folder)
     return str(folder)

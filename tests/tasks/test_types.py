@@ -176,7 +176,7 @@ def test_what_is_none_is_refused(kind, thing, named):
 def test_tables_hold_what_ships():
     assert set(TASK_TYPES) == {
         *("classification", "multi_label", "regression", "token_classification", "masked_lm", "causal_lm"),
-        *("multiple_choice", "question_answering", "retrieval"),
+        *("multiple_choice", "question_answering", "retrieval", "summarization"),
     }
     assert list(task_type().metrics()) == ["f1_weighted", "accuracy", "f1_macro"]
     assert {kind for metric in METRICS.values() for kind in metric.task_types} == set(TASK_TYPES)

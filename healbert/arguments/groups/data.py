@@ -11,6 +11,10 @@ from ...tasks.table import EMBEDDED_TASK, TASKS
 from ...tasks.types import TASK_TYPES
 from ...utils.errors import UserError, check_choice
 
+AT_LEAST_ONE = (
+    *("max_seq_length", "max_train_samples", "max_eval_samples", "preprocessing_num_workers"),
+    *("max_summary_length", "num_beams"),
+)
 OF_FILES = ("delimiter", "encoding", "quoting", "json_field")
 
 
@@ -69,6 +73,10 @@ class DataArguments:
     pad_to_max_length: bool = field(
         default=False, metadata={"help": "Pad every text to max_seq_length, not to the longest of its batch."}
     )
+    max_summary_length: int = field(
+        default=64, metadata={"help": "Tokens of a summary, at most, in training and when it is written."}
+    )
+    num_beams: int = field(default=1, metadata={"help": "Beams with which summaries are written."})
     max_train_samples: int | None = field(
         default=None, metadata={"help": "Train on so many examples (stratified sample, --sample_seed)."}
     )
@@ -84,7 +92,7 @@ class DataArguments:
     def __post_init__(self):
         if self.sample_seed < 0:
             raise UserError(f"--sample_seed {self.sample_seed} is negative; use 0 or more")
-        for name in ("max_seq_length", "max_train_samples", "max_eval_samples", "preprocessing_num_workers"):
+        for name in AT_LEAST_ONE:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"--{name} {value} is too small; use 1 or more, or leave it out")

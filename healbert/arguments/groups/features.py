@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 from dataclasses import field
 
-from ...utils.errors import UserError, refuse_empty
+from ...tasks.types import LANGUAGE_MODELS
+from ...utils.errors import UserError, check_choice, refuse_empty
 
 YAML = (".yaml", ".yml")
 LEAST = 4  # examples in a trace, below which there is no debiased CKA
@@ -16,6 +17,10 @@ class FeatureArguments:
 
     _argument_group_name = "features"
 
+    also_evaluate: str | None = field(
+        default=None,
+        metadata={"help": f"Score the model as a language model, too: {' or '.join(LANGUAGE_MODELS)}."},
+    )
     probe_layers: str | None = field(
         default=None,
         metadata={"help": "Score of a linear probe by depth: all, or layers such as 0,3,6 (0: embeddings)."},
@@ -46,6 +51,8 @@ class FeatureArguments:
     def __post_init__(self):
         self.layers()
         self.lm_eval = ",".join(self.lm_eval_tasks()) or None
+        if self.also_evaluate is not None:
+            check_choice("--also_evaluate", self.also_evaluate, LANGUAGE_MODELS)
         if self.trace_samples < LEAST:
             raise UserError(f"--trace_samples {self.trace_samples} is too small; use {LEAST} or more")
         refuse_empty(trace_reference=self.trace_reference)

@@ -10,11 +10,14 @@ from . import (  # noqa: F401 - they register themselves
     question_answering,
     regression,
     retrieval,
+    summarization,
     token_classification,
 )
 from .base import TASK_TYPES, TaskType
 
-__all__ = ["TASK_TYPES", "TaskType", "check_head", "task_type"]
+__all__ = ["LANGUAGE_MODELS", "TASK_TYPES", "TaskType", "check_head", "task_type"]
+
+LANGUAGE_MODELS = ("masked_lm", "causal_lm")  # types for text alone
 
 
 def task_type(name="classification"):

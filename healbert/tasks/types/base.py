@@ -132,8 +132,18 @@ class TaskType:
         """
         return
 
-    # Every batch on its way to a model that does not take ``labels``: function(inputs) -> inputs; None: as it is.
+    # Every batch on its way to a model that does not take it as it is: function(inputs) -> inputs; None: it does.
     model_inputs = None
+
+    # Columns beside the model's own that batches are to have.
+    row_columns = ()
+
+    def configure(self, model, tokenizer, data):
+        """Sets on a loaded model what it needs for tasks of this type; arguments as of `encode`."""
+
+    def generates(self, tokenizer):
+        """What a model writes of a batch in an evaluation, as `HealingTrainer` takes it; None: its outputs will do."""
+        return
 
     # From a model's outputs to figures.
 

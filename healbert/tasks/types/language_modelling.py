@@ -31,7 +31,7 @@ class LanguageModelling(TaskType):
         return [find_text_column(raw, task, data)], None
 
     def prepare(self, raw, task, columns):
-        return {split: _texts(rows, task.call(split), columns[0][0]) for split, rows in raw.items()}, []
+        return {split: texts_that_say(rows, task.call(split), columns[0][0]) for split, rows in raw.items()}, []
 
     def fingerprint_columns(self, rows):
         return ["text"]
@@ -53,7 +53,7 @@ class LanguageModelling(TaskType):
         return (found[:, NATS] @ counts) / (found[:, self.over] @ counts) / self.unit
 
 
-def _texts(rows, split, column):
+def texts_that_say(rows, split, column):
     """The texts of a split that are not blank, with ``id``, the row of each, and a ``label`` that `encode` fills in."""
     said = [bool(text and text.strip()) for text in rows[column][:]] if len(rows) else []
     where = np.flatnonzero(said)
