@@ -72,6 +72,7 @@ BUILT_IN = {
     # Ship with the requirements: `embedded/` says what they are.
     EMBEDDED_TASK: _embedded(EMBEDDED_TASK, "text"),
     "docstring_similarity": _embedded("docstring_similarity", "text", "other", label="nearness", type="retrieval"),
+    "docstring_summary": _embedded("docstring_summary", "text", label="summary", type="summarization"),
     "docstring_lm": _embedded("docstring_lm", "text", type="masked_lm"),
     "code_tokens": _embedded("code_tokens", "tokens", label="tags", type="token_classification"),
     # The six of the paper (arXiv 2406.14459). Where there is no labelled validation split, test is evaluated.

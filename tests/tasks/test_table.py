@@ -17,6 +17,7 @@ OTHER_TYPES = {
     "code_tokens": "token_classification",
     "docstring_lm": "masked_lm",
     "docstring_similarity": "retrieval",
+    "docstring_summary": "summarization",
     "cnn_dailymail": "summarization",
     "copa": "multiple_choice",
     "samsum": "summarization",

@@ -53,4 +53,5 @@ def check_head(config, kind, name):
 def _has_head(config, kind):
     import transformers
 
-    return type(config) in getattr(transformers, kind.auto_class)._model_mapping
+    known = type(config) in getattr(transformers, kind.auto_class)._model_mapping
+    return known and kind.fits(config)
