@@ -135,10 +135,6 @@ class TaskType:
     # Every batch on its way to a model that does not take ``labels``: function(inputs) -> inputs; None: as it is.
     model_inputs = None
 
-    def fits(self, config):
-        """Whether a model of this transformers configuration can do the task, where its architecture has the head."""
-        return True
-
     # From a model's outputs to figures.
 
     # What is kept of each batch's outputs, on the device: function(logits, labels) -> tensors; None: all of them.
