@@ -54,4 +54,12 @@ def _has_head(config, kind):
     import transformers
 
     known = type(config) in getattr(transformers, kind.auto_class)._model_mapping
-    return known and kind.fits(config)
+    return known and not (kind.continues and _sees_ahead(config))
+
+
+def _sees_ahead(config):
+    """Whether a model sees the token that it is to predict: one of BERT's kind, unless it is told otherwise."""
+    from transformers import AutoModelForMaskedLM
+
+    told = any(getattr(config, name, False) for name in ("is_decoder", "is_encoder_decoder", "causal"))
+    return not told and type(config) in AutoModelForMaskedLM._model_mapping

@@ -145,10 +145,6 @@ class TaskType:
         """What a model writes of a batch in an evaluation, as `HealingTrainer` takes it; None: its outputs will do."""
         return
 
-    def fits(self, config):
-        """Whether a model of this transformers configuration can do the task, where its architecture has the head."""
-        return True
-
     # From a model's outputs to figures.
 
     # What is kept of each batch's outputs, on the device: function(logits, labels) -> tensors; None: all of them.

@@ -54,13 +54,6 @@ class CausalLM(LanguageModelling):
     over, unit = BYTES, np.log(2)
     continues = True
 
-    def fits(self, config):
-        """Not a BERT: such a model sees the token that it is to predict, unless its configuration says otherwise."""
-        from transformers import AutoModelForMaskedLM
-
-        told = any(getattr(config, name, False) for name in ("is_decoder", "is_encoder_decoder", "causal"))
-        return told or type(config) not in AutoModelForMaskedLM._model_mapping
-
     def encode_split(self, split, rows, tokenizer, data):
         longest = longest_of(tokenizer, data, 2)
         first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
