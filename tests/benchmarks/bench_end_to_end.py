@@ -123,7 +123,7 @@ def part_sweep(bench):
 def part_probes(bench):
     base = {"num_train_epochs": PROBE_EPOCHS, "healing": "linear_probe"}
     axes = {"learning_rate": [1e-3, 3e-3, 1e-2], "seed": [0, 1, 2]}
-    flags = ["--frozen", "--epochs", PROBE_EPOCHS]
+    flags = ["--frozen", "--epochs", PROBE_EPOCHS, "--learning_rate", 3e-3]
     ways = {
         "72 probes": lambda _: bench.sweep(base, **axes),
         "72 of stock, frozen": lambda seed: bench_loop(bench, 72, flags, seed),

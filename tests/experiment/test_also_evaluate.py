@@ -13,8 +13,9 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, 
 from healbert import CorruptionSpec, UserError, corrupt, load_results, make_arguments
 from healbert.arguments.groups import DataArguments
 from healbert.cli.main import command
-from healbert.experiment.loading import LoadCache
+from healbert.experiment.loading import LoadCache, load
 from healbert.results.summary import table_rows
+from healbert.tasks.load import as_text_alone
 from healbert.tasks.types import task_type
 
 TEXTS = [text for text, _ in make_rows(42, seed=2)]  # of the validation file
@@ -158,3 +159,24 @@ def test_models_without_such_a_head_are_refused(settings, tmp_path, tiny_bert):
     both = save_tiny_bart(tmp_path / "bart")
     with pytest.raises(UserError, match="needs an encoder or a decoder alone, and a model of type bart has both"):
         run_with(settings | {"model_name_or_path": both})
+
+
+def test_texts_are_the_rows_of_the_task_whatever_is_held_out(settings, tmp_path):
+    one = {name: value for name, value in settings.items() if name != "validation_file"}
+    arguments = make_arguments(**one, validation_fraction=0.25, selection="dev", max_train_samples=40)
+    task, tokenizer, _, _ = load(arguments, LoadCache(0))
+    alone = as_text_alone(task, task_type("masked_lm"))
+    for split in ("train", "evaluation"):
+        assert alone.splits[split]["text"][:] == task.texts[split]["text"][:]
+        assert len(alone.splits[split]) == len(task.splits[split])
+    assert set(alone.splits) == {"train", "evaluation"}, "what is held out trains nothing"
+    assert alone.fingerprint != task.fingerprint
+
+
+def test_side_of_a_pair_with_more_text_counts(settings, tmp_path):
+    path = tmp_path / "pairs.csv"
+    pairs = [f"good film {number},{text},{number % 2}" for number, text in enumerate(TEXTS)]
+    path.write_text("\n".join(["question,answer,label", *pairs]))
+    files = {"train_file": str(path), "validation_file": str(path), "text_column_names": "question,answer"}
+    found = run_with(settings | files, num_train_epochs=1)["language_model"]
+    assert found["text_column"] == "answer" and found["examples"] == len(TEXTS)
