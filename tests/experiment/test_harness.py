@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
+import pandas
 import pytest
 import torch
 from helpers.arguments import run
@@ -32,7 +34,9 @@ output_type: multiple_choice
 doc_to_text: "{{{{question}}}}"
 doc_to_target: answer
 doc_to_choice: choices
-metric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]
+metric_list:
+  - {{metric: acc, aggregation: mean, higher_is_better: true}}
+  - {{metric: brier_score, aggregation: brier_score, higher_is_better: false}}
 metadata: {{version: 3.0}}
 """
 
@@ -48,10 +52,11 @@ def task_file(tmp_path):
 
 
 @pytest.fixture
-def settings(run_flags, put, tmp_path):
+def settings(run_flags, tmp_path):
     """A run of a tiny decoder on text."""
     lines = [question["question"] for question in QUESTIONS] * 4
-    files = {f"{name}_file": put(f"{name}.csv", {"text": lines}) for name in ("train", "validation")}
+    pandas.DataFrame({"text": lines}).to_csv(tmp_path / "lines.csv", index=False)
+    files = dict.fromkeys(("train_file", "validation_file"), str(tmp_path / "lines.csv"))
     model = {"model_name_or_path": save_bare_gpt2(tmp_path / "gpt2"), "task_type": "causal_lm"}
     return run_flags | files | model | {"disable_tqdm": True, "learning_rate": 1e-2}
 
@@ -121,7 +126,7 @@ def test_scores_are_a_line_for_each_metric():
 
 def exported(capsys, *argv):
     export_lm_eval(list(map(str, argv)))
-    return shlex.split(capsys.readouterr().out)
+    return shlex.split(capsys.readouterr().out.splitlines()[-1])
 
 
 def test_command_names_the_kept_model_and_the_tasks(settings, capsys, tmp_path):
@@ -179,26 +184,26 @@ def test_scores_are_those_of_the_models_and_of_the_exported_command(package, set
         "version": "3.0",
         "few_shot": 0,
         "examples": len(QUESTIONS),
-        "greater_is_better": {"acc": True},
+        "greater_is_better": {"acc": True, "brier_score": False},
     }
-    assert found["healed"]["own"]["acc,none"] == pytest.approx(accuracy(folder))
-    assert found["damaged"]["own"]["acc,none"] != found["healed"]["own"]["acc,none"], "the question is worth asking"
-    assert found["damaged"]["own"]["acc_stderr,none"] > 0
+    damaged, healed = (found[stage]["own"] for stage in ("damaged", "healed"))
+    assert (healed["acc,none"], healed["brier_score,none"]) == pytest.approx(by_hand(folder), rel=1e-5)
+    assert damaged["brier_score,none"] != pytest.approx(healed["brier_score,none"]) and damaged["acc_stderr,none"] > 0
     capsys.readouterr()
     command = exported(capsys, folder)
     command[:1] = [sys.executable, "-m", "lm_eval"]
     done = subprocess.run([*command, "--output_path", tmp_path / "said"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     (said,) = (tmp_path / "said").rglob("results_*.json")
-    assert read(said.parent, said.name)["results"]["own"]["acc,none"] == found["healed"]["own"]["acc,none"]
+    assert read(said.parent, said.name)["results"]["own"]["brier_score,none"] == healed["brier_score,none"]
 
 
-def accuracy(folder):
-    """How often a kept decoder finds the right choice the likelier one, from scratch."""
+def by_hand(folder):
+    """Of a kept decoder how often the right choice is the likelier one, and the Brier score, from scratch."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model, tokenizer = (of.from_pretrained(folder) for of in (AutoModelForCausalLM, AutoTokenizer))
-    right = 0
+    right, far = [], []
     for row in QUESTIONS:
         scores = []
         for choice in row["choices"]:
@@ -206,8 +211,10 @@ def accuracy(folder):
             with torch.no_grad():
                 likely = model.eval()(torch.tensor([ids])).logits[0].log_softmax(-1)
             scores.append(sum(likely[place - 1, ids[place]].item() for place in range(len(start), len(ids))))
-        right += scores.index(max(scores)) == row["answer"]
-    return right / len(QUESTIONS)
+        shares = np.exp(scores) / np.exp(scores).sum()
+        right.append(np.argmax(scores) == row["answer"])
+        far.append(((shares - np.eye(2)[row["answer"]]) ** 2).sum())
+    return np.mean(right), np.mean(far)
 
 
 def test_one_process_alone_scores(monkeypatch):
