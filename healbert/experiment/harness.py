@@ -1,6 +1,7 @@
 """Scores of a decoder on tasks of lm-evaluation-harness (``--lm_eval``; an extra: the package lm_eval)."""
 
 import copy
+import functools
 import importlib.util
 import logging
 import math
@@ -27,13 +28,11 @@ class Harness:
     """
 
     def __init__(self, arguments, tokenizer):
-        from lm_eval.tasks import TaskManager
-
         logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns of every model that is not named by a text
         self._tasks, self._files = arguments.features.lm_eval_tasks(), arguments.features.lm_eval_files()
         self._tokenizer = tokenizer
         self._batch = arguments.training.per_device_eval_batch_size
-        self._manager = TaskManager()
+        self._manager = _manager()
         for name in self._tasks:
             self._require(name)
         self._about = {}
@@ -75,6 +74,13 @@ class Harness:
         import lm_eval
 
         return {"version": lm_eval.__version__, "tasks": self._about}
+
+
+@functools.cache  # it looks through thousands of files
+def _manager():
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
 
 
 def _about(found, name):
