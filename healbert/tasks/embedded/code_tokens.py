@@ -9,7 +9,7 @@ import tokenize
 from .folder import EmbeddedTask
 from .libraries import LIBRARIES, draw, only_once, source_files
 
-TRAIN_PER_LIBRARY, VALIDATION_PER_LIBRARY = 200, 60
+TRAIN_PER_LIBRARY, VALIDATION_PER_LIBRARY = 100, 40
 FILES = 40  # of each library, of which lines are drawn: reading all would take a minute
 FEWEST, MOST = 5, 40  # words of a line
 KINDS = {tokenize.NAME: "name", tokenize.NUMBER: "number", tokenize.OP: "operator", tokenize.STRING: "string"}
