@@ -106,6 +106,7 @@ class LanguageScores:
             trainer = HealingTrainer(
                 model=copy.deepcopy(language),
                 args=training,
+                eval_dataset=texts.splits["evaluation"],
                 processing_class=self.tokenizer,
                 **evaluation_parts(self.kind, self.tokenizer),
             )

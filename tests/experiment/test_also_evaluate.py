@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from helpers.runs import read, run_with
@@ -130,13 +131,10 @@ def test_report_says_what_became_of_the_language_model(settings, tmp_path):
         means[level] = run_with(settings | out, num_train_epochs=1)["language_model"]
     command("report")([str(tmp_path / "runs"), "--output", str(tmp_path / "report")])
     (path,) = (tmp_path / "report" / "tables").glob("language-model-masked-loss*.csv")
-    header, *lines = path.read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 2
-    for line, level in zip(lines, (0, 0.5), strict=True):
-        of = dict(zip(header.split(","), line.split(","), strict=True))
-        assert float(of["level"]) == level and float(of["healed"]) == pytest.approx(
-            means[level]["healed"]["masked_loss"]
-        )
+    rows = pandas.read_csv(path)
+    assert rows["level"].tolist() == [0, 0.5]
+    for stage in STAGES:
+        assert rows[stage].tolist() == pytest.approx([means[level][stage]["masked_loss"] for level in (0, 0.5)])
 
 
 @pytest.mark.parametrize(

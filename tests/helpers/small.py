@@ -43,7 +43,7 @@ def write_csv(path, rows):
     return str(path)
 
 
-def save_tiny_tokenizer(folder):
+def save_tiny_tokenizer(folder, **options):
     """Writes a WordPiece tokenizer that knows the words above; returns the size of its vocabulary."""
     from transformers import BertTokenizerFast
 
@@ -52,8 +52,11 @@ def save_tiny_tokenizer(folder):
     letters = list(string.ascii_lowercase) + [f"##{c}" for c in string.ascii_lowercase]
     words = sorted({*FILLER, *sum(WORDS.values(), [])} - set(letters))
     vocabulary = {token: i for i, token in enumerate(specials + letters + words)}
-    BertTokenizerFast(vocab=vocabulary).save_pretrained(folder)
+    BertTokenizerFast(vocab=vocabulary, **options).save_pretrained(folder)
     return len(vocabulary)
+
+
+ONE_TEXT = {"model_input_names": ["input_ids", "attention_mask"]}  # of models that know no pairs
 
 
 def save_tiny_t5(folder):
@@ -63,7 +66,7 @@ def save_tiny_t5(folder):
 
     sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
     ids = {"pad_token_id": 0, "eos_token_id": 3, "decoder_start_token_id": 0}
-    config = T5Config(vocab_size=save_tiny_tokenizer(folder), **sizes, **ids)
+    config = T5Config(vocab_size=save_tiny_tokenizer(folder, **ONE_TEXT), **sizes, **ids)
     torch.manual_seed(0)
     T5ForConditionalGeneration(config).save_pretrained(folder)
     return str(folder)
@@ -87,7 +90,7 @@ def save_tiny_bart(folder, **options):
         "decoder_start_token_id": 2,
         "forced_eos_token_id": 3,
     }
-    config = BartConfig(vocab_size=save_tiny_tokenizer(folder), **sizes | ids | options)
+    config = BartConfig(vocab_size=save_tiny_tokenizer(folder, **ONE_TEXT), **sizes | ids | options)
     torch.manual_seed(0)
     BartForConditionalGeneration(config).save_pretrained(folder)
     return str(folder)

@@ -13,7 +13,7 @@ from transformers import AutoModelForMultipleChoice, AutoTokenizer
 from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
 from healbert.arguments.groups import DataArguments
-from healbert.publish.card import _use
+from healbert.publish.usage import usage
 from healbert.tasks.load import tokenize
 from healbert.tasks.types import TaskType, task_type
 
@@ -96,7 +96,8 @@ def test_run_learns_and_has_the_logits_of_the_saved_model(run_flags, files):
     steps = [f"step_{epoch['step']}" for epoch in results["metrics"]["per_epoch"]]
     assert steps == [name for name in frame if name.startswith("step_")]
     assert read(folder) == json.loads(json.dumps(results))
-    assert "AutoModelForMultipleChoice" in _use(results, "me/it") and "pipeline" not in _use(results, "me/it")
+    shown = usage(results, "me/it", KIND)
+    assert "AutoModelForMultipleChoice" in shown and "pipeline" not in shown
 
 
 def test_baseline_is_the_commonest_position_of_train(load, files):

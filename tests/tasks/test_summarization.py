@@ -16,6 +16,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
 from healbert.arguments.groups import DataArguments
+from healbert.publish.usage import usage
 from healbert.tasks.guess import type_of
 from healbert.tasks.load import tokenize
 from healbert.tasks.rouge import scores
@@ -107,13 +108,13 @@ def written(folder, texts, beams):
     return found
 
 
-@pytest.mark.parametrize("name, beams", [("t5", 1), ("bart", 3)])
-def test_run_has_the_summaries_of_the_saved_model(run_flags, files, tiny, name, beams):
+@pytest.mark.parametrize("name, beams, rate, epochs", [("t5", 1, 5e-3, 3), ("bart", 3, 1e-2, 6)])
+def test_run_has_the_summaries_of_the_saved_model(run_flags, files, tiny, name, beams, rate, epochs):
     from rouge_score.rouge_scorer import RougeScorer
 
-    settings = run_flags | files | {"model_name_or_path": tiny(name), "save_model": True, "learning_rate": 5e-3}
+    settings = run_flags | files | {"model_name_or_path": tiny(name), "save_model": True, "learning_rate": rate}
     settings |= {"max_summary_length": LENGTH, "num_beams": beams, "corrupt_side": "both", "measure_damage": True}
-    results = run_with(settings, num_train_epochs=3)
+    results = run_with(settings, num_train_epochs=epochs)
     folder, task, frame = settings["output_dir"], results["task"], predictions(settings["output_dir"])
     assert (task["type"], task["text_columns"]) == ("summarization", ["dialogue"]), "guessed from the columns"
     source = rows(20, 2)
@@ -132,6 +133,9 @@ def test_run_has_the_summaries_of_the_saved_model(run_flags, files, tiny, name, 
     assert steps == [column for column in frame if column.startswith("step_")]
     assert results["corruption"]["change"]["kl"] is None
     assert read(folder) == json.loads(json.dumps(results))
+    code = usage(results, folder, KIND)
+    exec(code, shown := {"print": lambda texts: shown.update(printed=texts)})
+    assert "pipeline" not in code and isinstance(shown["printed"][0], str)
 
 
 def test_settings_of_a_checkpoint_for_other_summaries_do_not_count(run_flags, files, tmp_path):
