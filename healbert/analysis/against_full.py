@@ -25,6 +25,7 @@ class Against:
         p: two-sided, adjusted for the number of strategies; None where it is not known.
         open: why there is no interval, one of the reasons of `statistics.mixed`; None if there is one.
         costs: {name in `COSTS`: the strategy's cost divided by that of full fine-tuning, or None}.
+        runs: the numbers of the strategy's runs.
     """
 
     group: object
@@ -37,6 +38,7 @@ class Against:
     p: float | None = None
     open: str | None = None
     costs: dict = dataclasses.field(default_factory=dict)
+    runs: list = dataclasses.field(default_factory=list)
 
 
 def against_full(groups):
@@ -82,6 +84,7 @@ def _line(family, places, damage, name):
         score=float(np.mean([way.score for way, _ in both])),
         gain=sign * float(np.mean([way.score - full.score for way, full in both])),
         costs={cost: _share([(way.costs[cost], full.costs[cost]) for way, full in both]) for cost in COSTS},
+        runs=[run for way, _ in both for run in way.runs],
     )
 
 

@@ -1,8 +1,11 @@
 """All that a report is made of: the one object that every table and every figure is a function of."""
 
 import dataclasses
+import functools
 
-from .collect import Study, collect, collect_runs
+from ..arguments.neutral import NOT_IDENTITY
+from .aggregates import aggregates
+from .collect import Study, collect, collect_runs, signature
 from .contrasts import costs
 from .entries import Results
 from .pairs import Pair, pair_of
@@ -20,14 +23,29 @@ class GroupAnalysis:
     Args:
         number: its place in the report, from 1.
         results: `Results`: the entries (a dataset under a damage) with their scores by seed.
-        costs: list of `Cost`: what each damage cost and how far healing came.
-        verdicts: list of `Verdict` on the paper's claims, of this group.
+        predictions: `Predictions`.
+        judged: function that gives the `Verdict`s of all groups.
     """
 
     number: int
     results: Results
-    costs: list
-    verdicts: list
+    predictions: Predictions
+    judged: object
+
+    @functools.cached_property
+    def costs(self):
+        """A list of `Cost`: what each damage cost and how far healing came; worked out when it is asked for."""
+        return costs(self.results, self.predictions)
+
+    @functools.cached_property
+    def aggregates(self):
+        """`Aggregates`: the runs of each damage as a whole."""
+        return aggregates(self.results, self.predictions.seed)
+
+    @functools.cached_property
+    def verdicts(self):
+        """A list of `Verdict` on the paper's claims, of this group; all groups are judged when one is asked for."""
+        return [verdict for verdict in self.judged() if verdict.group is self.group]
 
     @property
     def group(self):
@@ -79,6 +97,13 @@ class Analysis:
         """Every `Verdict`, the groups in their order."""
         return [verdict for group in self.groups for verdict in group.verdicts]
 
+    @functools.cached_property
+    def settings(self):
+        """{setting: its value in every run, as text}, settings that cannot change a result left out."""
+        configs = [run.config for run in self.study.runs]
+        names = sorted({name for config in configs for name in config} - NOT_IDENTITY)
+        return {name: [signature(config.get(name)) for config in configs] for name in names}
+
     def without_epochs(self):
         """How many runs have predictions, and not those of every epoch that `--selection best_eval` chose among."""
         runs = [run for group in self.groups for entry in group.results.entries.values() for run in entry.counted]
@@ -88,11 +113,11 @@ class Analysis:
     @property
     def problems(self):
         """(run, reason) of every file that could not be used by what has been asked for so far."""
-        return self.predictions.problems + self.projections.problems
+        return sorted(self.predictions.problems) + sorted(self.projections.problems)
 
 
 def analyse(directory, seed=0, margin=None, paper=None):
-    """Reads the runs at or under a folder and compares them.
+    """Reads the runs at or under a folder; what it takes to compare them is worked out when it is asked for.
 
     Args:
         directory: a results folder: of one run, of a sweep, finished or half finished, or of several; or a list of the
@@ -112,10 +137,12 @@ def analyse(directory, seed=0, margin=None, paper=None):
     predictions = Predictions(seed)
     pair = pair_of(study.runs, predictions) if two else None
     all_results = [Results(group) for group in study.groups]
-    verdicts = judge(all_results, predictions, seed, margin)  # of all groups at once: p-values are corrected together
-    stand_beside(verdicts, paper or {})
-    groups = [
-        GroupAnalysis(number, results, costs(results, predictions), [v for v in verdicts if v.group is results.group])
-        for number, results in enumerate(all_results, 1)
-    ]
+
+    @functools.cache
+    def judged():  # of all groups at once: p-values are corrected together
+        verdicts = judge(all_results, predictions, seed, margin)
+        stand_beside(verdicts, paper or {})
+        return verdicts
+
+    groups = [GroupAnalysis(i, results, predictions, judged) for i, results in enumerate(all_results, 1)]
     return Analysis(study, groups, predictions, Projections(seed), seed, margin, pair)

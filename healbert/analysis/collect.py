@@ -22,11 +22,7 @@ DATA = (
     "task_name dataset_name dataset_config_name train_file validation_file test_file text_column_names "
     "label_column_name"
 ).split()
-
-
 AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
-
-
 # Looked at, without an effect on scores.
 MEASURED = frozenset(
     "measure_damage probe_layers lm_eval tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
@@ -46,6 +42,7 @@ class Damage(collections.namedtuple("Damage", "level region")):
 
 
 CONSTANTS = {None: "null", True: "true", False: "false"}
+ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # once, for thousands of runs
 INTACT, ALL = Damage(0, ""), Damage(1, "")
 
 
@@ -109,6 +106,11 @@ class Group:
         }
         more = [_in_words(*pair) for pair in named.items() if pair[0] not in unset]
         return ", ".join([self.model, self.method, *more])
+
+    @property
+    def answers(self):
+        """Whether the main question can be put to it: it has scored runs of intact and of damaged models."""
+        return len({run.damage == INTACT for run in self.runs if run.score("healed") is not None}) == 2
 
     @property
     def selection(self):
@@ -250,17 +252,16 @@ def signature(value):
         return str(value)
     if value is None or isinstance(value, bool):
         return CONSTANTS[value]
-    return json.dumps(value, sort_keys=True, default=str)
+    return ENCODER.encode(value)
 
 
 def varying(runs):
     """The settings that can change a result and differ between runs of one dataset, beside the axes of a study."""
-    values = collections.defaultdict(set)
+    values, left = collections.defaultdict(set), AXES | MEASURED | NOT_IDENTITY
     for run in runs:
         for name, value in run.config.items():
-            if name in AXES | MEASURED | NOT_IDENTITY or (run.damage == INTACT and is_damage(name)):
-                continue
-            values[run.dataset, name].add(signature(value))
+            if not (name in left or (run.damage == INTACT and is_damage(name))):
+                values[run.dataset, name].add(signature(value))
     return sorted({name for (_, name), found in values.items() if len(found) > 1})
 
 
@@ -277,7 +278,7 @@ def _group(runs):
     several = len({run.metric for run in runs}) > 1
     groups = [_make(damaged[key] + intact.get(keys[key], []), names, several) for key in damaged]
     groups += [_make(members, shared, several) for key, members in intact.items() if key not in keys.values()]
-    groups.sort(key=lambda group: group.label)
+    groups.sort(key=lambda group: (not group.answers, group.label))
     for number, group in enumerate(groups, 1):
         words = re.sub(r"[^\w.\-]+", "_", group.label).strip("_")[:60]
         group.slug = f"{number}-{words}" if len(groups) > 1 else ""

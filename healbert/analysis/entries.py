@@ -25,6 +25,7 @@ class Entry:
     rates: dict
     rate: float | None
     without_score: collections.Counter
+    _known: dict = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def runs(self):
@@ -38,7 +39,9 @@ class Entry:
 
     def scores(self, stage="healed"):
         """{repetition: score}; several runs of a repetition (crossed seeds) count as their mean."""
-        return _scores(self.runs, stage)
+        if stage not in self._known:
+            self._known[stage] = _scores(self.runs, stage)
+        return self._known[stage]
 
     @property
     def values(self):

@@ -33,10 +33,10 @@ class Examples:
         return self.results.metric.sign * sum(weight * found[key][0] for key, weight in weights.items())
 
     @functools.cached_property
-    def without_epochs(self):
-        """How many runs do not say what every epoch predicted, of those that a choice was made among."""
-        runs = [run for entry in self.results.entries.values() for run in _all(entry)]
-        return sum(not self.predictions.keeps_epochs(run) for run in runs)
+    def lack_epochs(self):
+        """Whether a run does not say what every epoch predicted, of those that a choice was made among."""
+        runs = (run for entry in self.results.entries.values() for run in _all(entry))
+        return not all(map(self.predictions.keeps_epochs, runs))
 
     def _of(self, key):
         """(score on each resample, which examples) of a dataset and damage; (None, None) without predictions."""
@@ -47,7 +47,7 @@ class Examples:
     def _resample(self, key):
         entry = self.results.entries[key]
         vector, sample = self.predictions.resampled(entry.counted) if entry.runs else (None, None)
-        if vector is None or self.without_epochs:
+        if vector is None or self.lack_epochs:
             return vector, sample
         return self._chosen_anew(entry), sample
 

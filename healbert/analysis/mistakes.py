@@ -35,7 +35,7 @@ def _confidence(run, places):
     try:
         table = pyarrow.parquet.read_table(run.folder / "predictions.parquet", columns=["id", "logits"])
         order = np.argsort(table["id"].to_numpy(), kind="stable")
-        logits = np.array(table["logits"].take(order[places]).to_pylist(), float)
+        logits = np.stack(table["logits"].take(order[places]).to_numpy()).astype(float)
     except (pyarrow.ArrowException, OSError, KeyError, ValueError, TypeError):
         return None
     if logits.ndim != 2 or not np.isfinite(logits).all():

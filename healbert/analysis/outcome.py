@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from .statistics.intervals import CONFIDENCE
 
@@ -67,7 +67,7 @@ class Outcome:
         if not margin or not self.error:
             return None
         far = abs(self.effect) - margin
-        return float(stats.t.cdf(far / self.error, self.df))
+        return float(scipy.stats.t.cdf(far / self.error, self.df))
 
 
 def outcome_of(effect, error, df, resampled=None, many=1, over_seeds=None, p=None, **rest):
@@ -89,13 +89,13 @@ def outcome_of(effect, error, df, resampled=None, many=1, over_seeds=None, p=Non
     if not error:
         return Outcome(effect, interval=examples, over_examples=examples, **rest)
     tail = (1 - CONFIDENCE) / 2
-    half = float(stats.t.isf(tail / many, df)) * error
+    half = float(scipy.stats.t.isf(tail / many, df)) * error
     over_seeds = over_seeds or (effect - half, effect + half)
-    normal = float(stats.norm.isf(tail / many))
+    normal = float(scipy.stats.norm.isf(tail / many))
     spread = 0.0 if resampled is None else normal * float(np.std(resampled, ddof=1))
     half = math.hypot(over_seeds[1] - effect, spread)
     # What makes p and interval agree: they tell the same of an effect of 0.
-    total = half / float(stats.t.isf(tail / many, df))
-    p = min(1.0, many * float(2 * stats.t.sf(abs(effect) / total, df))) if p is None else p
+    total = half / float(scipy.stats.t.isf(tail / many, df))
+    p = min(1.0, many * float(2 * scipy.stats.t.sf(abs(effect) / total, df))) if p is None else p
     found = {"interval": (effect - half, effect + half), "over_seeds": over_seeds, "over_examples": examples}
     return Outcome(effect, **found, error=total, df=df, p=p, **rest)

@@ -21,6 +21,7 @@ class Predictions:
     def __init__(self, seed):
         self.seed, self.problems = seed, []
         self._read, self._resampled, self._drawn, self._steps = {}, {}, {}, {}
+        self._samples, self._shared = {}, {}  # {run: its examples, as a hash}, {these: ids and labels, once}
 
     def of(self, run):
         """(ids, labels, predictions), each (examples, ...) and sorted by id, or None."""
@@ -58,7 +59,8 @@ class Predictions:
         if abs(found - run.score("healed")) > AGREES:
             told = f"predictions.parquet gives {found:.4f}, results.json {run.score('healed'):.4f}"
             return self._refuse(run, told)
-        return ids, labels, predicted
+        self._samples[run] = sample = hash((ids.tobytes(), labels.tobytes()))
+        return *self._shared.setdefault(sample, (ids, labels)), predicted
 
     def _refuse(self, run, reason):
         self.problems.append((run.name, reason))
@@ -75,8 +77,7 @@ class Predictions:
         return np.mean([self._resample(run) for run in runs], axis=0), examples.pop()
 
     def _examples(self, run):
-        read = self.of(run)
-        return None if read is None else hash((read[0].tobytes(), read[1].tobytes()))
+        return None if self.of(run) is None else self._samples[run]
 
     def _resample(self, run):
         if run not in self._resampled:
@@ -110,6 +111,10 @@ class Predictions:
                 del self._drawn[next(iter(self._drawn))]
             self._drawn[examples] = example_counts(examples, self.seed)
         return self._drawn[examples]
+
+    def forget_draws(self):
+        """Gives back the memory of `counts`, which are drawn again if they are asked for."""
+        self._drawn.clear()
 
     def confusion(self, runs):
         """Counts (label, prediction) summed over the runs that have predictions; None without, or of other classes."""

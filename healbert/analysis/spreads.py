@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from .claims import Claim
 from .families import families
@@ -93,9 +93,9 @@ def _ratio(more, less, places):
     if not dfs or not other or min(above, below) < ROUNDING**2:
         return None
     ratio = above / below
-    ends = (stats.f.isf(tail, dfs, other) for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    ends = (scipy.stats.f.isf(tail, dfs, other) for tail in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     low, high = (float(np.sqrt(ratio / end)) for end in ends)
-    p = float(2 * min(stats.f.sf(ratio, dfs, other), stats.f.cdf(ratio, dfs, other)))
+    p = float(2 * min(scipy.stats.f.sf(ratio, dfs, other), scipy.stats.f.cdf(ratio, dfs, other)))
     found = {"interval": (low, high), "over_seeds": (low, high), "p": p}
     return Outcome(float(np.sqrt(ratio)), SPREADS, null=1.0, **found, **size)
 

@@ -204,20 +204,18 @@ def draw_note(axis, note):
     axis.set_yticks([])
 
 
-def draw_scatter(axis, points, labels, names, gid=""):
+def draw_scatter(axis, points, labels, names):
     """Draws points by class on a matplotlib axis without scales.
 
     Args:
         axis: where to.
         points: (examples, 2); labels: (examples,) indices of ``names``, which a legend of the axis shows.
-        gid: how the ids of the groups of points begin, in a file of SVG.
     """
     for index, name in enumerate(names):
         own = points[labels == index]
         colour, marker = class_style(index)
         look = {"c": colour, "marker": MARKERS[marker], "label": name}
-        own_gid = f"{gid}-class-{index}" if gid else None
-        axis.scatter(own[:, 0], own[:, 1], s=9, alpha=0.7, linewidths=0, gid=own_gid, **look)
+        axis.scatter(own[:, 0], own[:, 1], s=9, alpha=0.7, linewidths=0, **look)
     axis.set_xticks([])
     axis.set_yticks([])
 

@@ -5,6 +5,10 @@ import pathlib
 
 from ..utils.errors import UserError
 from .headline import NOTHING, headline, lacking
+from .workers import Workers, draw
+
+MANY, MANY_TSNE = 60, 8  # runs, and of them those laid out by t-SNE, beyond which other processes are worth their start
+LATE = ("forest", "kinds", "recovery", "tsne")  # figures that wait for verdicts or a layout; others are drawn meanwhile
 
 
 @dataclasses.dataclass
@@ -50,7 +54,8 @@ class Content:
     those on all groups. ``warnings`` are sentences, ``overview`` is (count, what) of runs, ``filters`` maps what the
     page can be narrowed by to its values. ``reload`` is the seconds after which the page loads itself again, or None.
     ``comparison`` are sentences on two runs that were named. ``pages`` is what the page of a run is made of, see
-    `run_pages`, ``folders`` where each run lies, ``output`` the report's folder, for links to them.
+    `run_pages`, ``folders`` where each run lies, ``output`` the report's folder, for links to them. ``drawn`` maps the
+    name of a figure to a function that gives it as `figures.base.Drawn`.
     """
 
     title: str
@@ -66,6 +71,7 @@ class Content:
     pages: dict = dataclasses.field(default_factory=dict)
     folders: list = dataclasses.field(default_factory=list)
     output: pathlib.Path | None = None
+    drawn: dict = dataclasses.field(default_factory=dict)
 
     def of_part(self, part):
         """The tables on all groups that the page shows in one of its parts."""
@@ -102,24 +108,30 @@ class Content:
         return " ".join(f"No verdicts on {'; '.join(labels)}: {lack}." for lack, labels in by_lack.items())
 
 
-def make_content(directory, seed=0, margin=None, paper=None):
-    """Reads a results folder and works out all that a report says, drawing nothing; arguments as of `analyse`."""
+def make_content(directory, seed=0, margin=None, paper=None, workers=None):
+    """Reads a results folder and works out all that a report says; arguments as of `analyse` and `content_of`."""
     from ..analysis.analysis import analyse
 
-    return content_of(analyse(directory, seed, margin, paper))
+    return content_of(analyse(directory, seed, margin, paper), workers)
 
 
-def content_of(analysis):
-    """The `Content` of an `Analysis`."""
+def content_of(analysis, workers=None):
+    """The `Content` of an `Analysis`.
+
+    Args:
+        analysis: the `Analysis`.
+        workers: `Workers`, which begin to draw; default: figures are drawn when they are asked for.
+    """
     from .compare import comparison
-    from .figures import FIGURES, Figure
     from .run_pages import pages_of
     from .scan_axes import tags_of
     from .tables import TABLES, Table
     from .warnings import overview, warnings
 
-    figures = _made(FIGURES, Figure, analysis)  # sooner than tables: one of these names the files they cannot read
-    tables = _made(TABLES, Table, analysis)
+    # Sooner than tables: one of these names the files they cannot read.
+    figures, drawn = _figures(analysis, workers)
+    tables = list(_made(TABLES, TABLES, Table, analysis))
+    analysis.predictions.forget_draws()
     groups = [group.group for group in analysis.groups]
     return Content(
         title=_title(analysis),
@@ -133,7 +145,27 @@ def content_of(analysis):
         comparison=comparison(analysis.pair),
         pages=pages_of(analysis, next(table for table in tables if table.kind == "runs")),
         folders=[run.folder for run in analysis.study.runs],
+        drawn=drawn,
     )
+
+
+def _figures(analysis, workers):
+    """Every figure, and {its name: function that gives it drawn}."""
+    from .figures import FIGURES, Figure
+    from .figures.tsne import runs_shown
+
+    shown, drawn, figures = runs_shown(analysis), {}, []
+    if workers and (len(analysis.study.runs) > MANY or len(shown) > MANY_TSNE):
+        workers.start()
+    workers = workers or Workers()
+    for run in shown if len(shown) > MANY_TSNE else ():  # few are sooner done here than what it takes is imported
+        analysis.projections.begin(run, workers.submit)
+    for figure in _made(FIGURES, sorted(FIGURES, key=LATE.__contains__), Figure, analysis):
+        # Without the group, of which only the page makes use: all its runs would be copied to every process.
+        drawn[figure.name] = workers.submit(draw, dataclasses.replace(figure, group=None))
+        figures.append(figure)
+    order = list(FIGURES)
+    return sorted(figures, key=lambda figure: order.index(figure.kind)), drawn
 
 
 def _title(analysis):
@@ -170,15 +202,15 @@ def _group_content(analysed, tables, figures):
     )
 
 
-def _made(makers, entry, analysis):
-    """What every function of a registry makes of an analysis, each marked with the name it is registered by.
+def _made(makers, order, entry, analysis):
+    """What every function of a registry makes of an analysis, one after another, marked with the name it is of.
 
     Raises:
         UserError: if one makes something else, or two things would be written to one file.
     """
     made = {}
-    for kind, make in makers.items():
-        found = make(analysis)
+    for kind in order:
+        found = makers[kind](analysis)
         for one in found if isinstance(found, list) else [found]:
             if one is None:
                 continue
@@ -190,4 +222,4 @@ def _made(makers, entry, analysis):
                 )
             one.kind = kind
             made[one.name] = one
-    return list(made.values())
+            yield one

@@ -12,7 +12,6 @@ from ..analysis.mistakes import worst_mistakes
 from ..analysis.predictions import classes_of
 from ..analysis.receipts import read_receipt
 from ..results.schema import STAGES, metrics_of
-from .tables.reproducibility import settings_of
 
 FULL = 200  # runs with a receipt, confusions and mistakes; more would make the page slow to write and to open
 MISTAKES = 10  # of a run
@@ -50,7 +49,7 @@ def pages_of(analysis, table):
         table: the table of runs, whose rows are those of the study's runs in their order.
     """
     study = analysis.study
-    settings = {name: found for name, found in settings_of(study).items() if len(set(found)) > 1}
+    settings = {name: found for name, found in analysis.settings.items() if len(set(found)) > 1}
     pools = collections.defaultdict(Pool)
     samples, runs = {}, []
     for place, (run, row) in enumerate(zip(study.runs, table.rows, strict=True)):

@@ -37,16 +37,19 @@ def warnings(study, problems):
         begun = count(len(study.unfinished), "run")
         found.append(f"Half finished: {begun} begun and not finished; figures may change.")
     found += _of_plans(study) + [sentence for group in study.groups if (sentence := _holes(study, group))]
-    if study.unreadable:
-        found.append(f"{count(len(study.unreadable), 'run')} left out: results.json cannot be used.")
-    if study.unusable_scans:
-        found.append(f"{count(len(study.unusable_scans), 'scan')} left out: not finished, or scan.json cannot be used.")
+    found += _left_out(study.unreadable, "run", "results.json") + _left_out(study.unusable_scans, "scan", "scan.json")
     found += [f"{count(n, 'run')} {status}: left out of every mean." for status, n in sorted(without_score.items())]
     if problems:
         found.append(
             f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."
         )
     return found + _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study) + _mixed(study)
+
+
+def _left_out(unusable, what, file):
+    """Sentences on (name, reason) of runs or scans: faults of one file together, of which a table has each."""
+    reasons = collections.Counter(f"{file} cannot be used" if file in reason else reason for _, reason in unusable)
+    return [f"{count(n, what)} left out: {reason}." for reason, n in sorted(reasons.items())]
 
 
 def _collapsed(study):

@@ -9,6 +9,7 @@ from ..results.plans import planned_runs, read_plans, run_hash
 from ..results.read import is_locked, list_folders, read_runs
 from ..utils.files import atomic_path, file_state
 from .content import make_content
+from .workers import Workers
 from .write import check_output, check_request, remove_made, write_report
 
 STATES = ("settings.json", "results.json", "scan.json")  # files of runs and scans that say how far they are
@@ -48,21 +49,22 @@ def _until_ended(directory, output, how, every, tell):
         if now != written:
             ended, says = _progress(directory)
             made = check_output(output)
-            try:
-                content = make_content(directory, *how)
-            except (ValueError, OSError) as error:  # a file that is being written, or no run yet
-                remove_made(made)
-                if ended:
-                    raise
-                if told != (told := str(error)):
-                    tell(f"no new report: {error}; trying again every {every:g} s")
-            else:
-                content.reload = None if ended else max(1, math.ceil(every))
-                write_report(content, output)
-                written, told = now, None
-                tell(f"{time.strftime('%H:%M:%S')}  {says}: {output / 'report.html'}")
-                if ended:
-                    return content
+            with Workers() as workers:
+                try:
+                    content = make_content(directory, *how, workers)
+                except (ValueError, OSError) as error:  # a file that is being written, or no run yet
+                    remove_made(made)
+                    if ended:
+                        raise
+                    if told != (told := str(error)):
+                        tell(f"no new report: {error}; trying again every {every:g} s")
+                else:
+                    content.reload = None if ended else max(1, math.ceil(every))
+                    write_report(content, output)
+                    written, told = now, None
+                    tell(f"{time.strftime('%H:%M:%S')}  {says}: {output / 'report.html'}")
+                    if ended:
+                        return content
         time.sleep(every)
 
 

@@ -11,6 +11,7 @@ from ..utils.errors import UserError
 from ..utils.files import read_json, write_json
 from ..utils.text import is_utf8
 from .content import make_content
+from .workers import Workers
 
 # Marks a folder as a report's and names what the report wrote: that, and nothing else, is replaced by the next one.
 MARKER, SCHEMA = "report.json", 1
@@ -42,12 +43,13 @@ def make_report(directory, output=None, seed=0, margin=None, paper=None):
     """
     output, figures = check_request(directory, output, seed, margin, paper)
     made = check_output(output)
-    try:
-        content = make_content(directory, seed, margin, figures)
-    except UserError:
-        remove_made(made)
-        raise
-    write_report(content, output)
+    with Workers() as workers:
+        try:
+            content = make_content(directory, seed, margin, figures, workers)
+        except UserError:
+            remove_made(made)
+            raise
+        write_report(content, output)
     return content, output
 
 

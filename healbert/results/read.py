@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import warnings
 
 from ..utils.errors import UserError
@@ -26,6 +27,7 @@ from .schema import (
 from .upgrade import upgraded
 from .validation import fault
 
+HALVES = re.compile("\\\\u[dD]|[\ud800-\udfff]")  # what may be half of a pair: written out, or as it is
 DEEPEST, LONGEST = 30, 100  # levels and digits in a results.json; ours have 6 and 20
 
 
@@ -188,10 +190,11 @@ def read_results(folder):
     """
     text = read_file(pathlib.Path(folder) / "results.json")
     try:
+        text = text.decode(json.detect_encoding(text), "surrogatepass")  # as json.loads does
         results = json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"results.json is cut short or damaged ({error})") from error
-    if not _is_text(results):
+    if HALVES.search(text) and not _is_text(results):
         raise ValueError("results.json holds half a character")
     if _is_deep(results):
         raise ValueError(f"results.json is nested more than {DEEPEST} deep")

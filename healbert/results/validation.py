@@ -20,8 +20,10 @@ def fault(results):
     Returns:
         str, or None if nothing is wrong.
     """
-    for path, (says, fits) in (CHECKS | _checks_of_metrics(results)).items():
-        for name, value in _find(results, path.split("."), ""):
+    more = _checks_of_metrics(results)
+    checks = [(steps, more.pop(path, check)) for path, steps, check in STEPS]
+    for steps, (says, fits) in checks + [(path.split("."), check) for path, check in more.items()]:
+        for name, value in _find(results, steps, ""):
             if not fits(value):
                 return f"{name} is {_shown(value)}, not {says}"
     task = results.get("task") or {}
@@ -65,6 +67,8 @@ def _find(value, steps, name):
     """(name, value) of every place that a path leads to; ``*`` is all of a list or dict. What is not there is None."""
     if not steps:
         return [(name, value)]
+    if value is None:  # and with it all that would be in it
+        return [] if "*" in steps else [(".".join([name, *steps]), None)]
     first, *rest = steps
     if first == "*":
         places = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -250,3 +254,4 @@ CHECKS = {
     "error": MAYBE_DICT,
     "error.message": MAYBE_TEXT,
 }
+STEPS = [(path, path.split("."), check) for path, check in CHECKS.items()]  # once, for thousands of runs

@@ -90,7 +90,7 @@ def test_one_run_without_its_epochs_leaves_the_choice_as_it_was(tmp_path):
     study(tmp_path)
     Maker(tmp_path / "more", {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02).run("sst2", 0, seed=0, rate=5e-5)
     examples = Examples(*analysed(tmp_path))
-    assert examples.without_epochs == 1 and len(examples.contrast({KEY: 1.0})) == 1000
+    assert examples.lack_epochs and len(examples.contrast({KEY: 1.0})) == 1000
     caption = content_of(analyse(tmp_path)).table("verdicts").caption
     assert "take the choice of epoch as it was made: 1 run does not say" in caption
 
@@ -98,7 +98,7 @@ def test_one_run_without_its_epochs_leaves_the_choice_as_it_was(tmp_path):
 def test_a_held_out_part_that_is_missing_is_no_choice(tmp_path):
     folders = study(tmp_path, "dev")
     (folders[1e-5][0] / "predictions_dev.parquet").unlink()
-    assert Examples(*analysed(tmp_path)).without_epochs == 1
+    assert Examples(*analysed(tmp_path)).lack_epochs
 
 
 @pytest.mark.parametrize("selection", ["best_eval", "dev"])
@@ -106,7 +106,7 @@ def test_a_run_that_lacks_its_first_epoch_is_no_choice(tmp_path, selection):
     """It went on from a checkpoint of a version that did not keep them."""
     path = study(tmp_path, selection)[1e-5][0] / "predictions.parquet"
     pandas.read_parquet(path).drop(columns="step_10").to_parquet(path, index=False)
-    assert Examples(*analysed(tmp_path)).without_epochs == 1
+    assert Examples(*analysed(tmp_path)).lack_epochs
 
 
 def test_a_report_of_such_runs_says_nothing_of_it(tmp_path):

@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import psutil
 from helpers.report_runs import Maker, add_insides
 
-RUNS, SECONDS, GIB = 2000, 60, 1.5
+RUNS, SECONDS, GIB = 2000, 30, 0.75
 DATASETS = {
     "sst2": (["negative", "positive"], 872),
     "emotion": ("sadness joy love anger fear surprise".split(), 2000),

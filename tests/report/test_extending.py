@@ -10,6 +10,7 @@ from healbert.report.content import make_content
 from healbert.report.figures import FIGURES
 from healbert.report.formats import FORMATS
 from healbert.report.tables import TABLES
+from healbert.report.workers import Workers
 from healbert.utils.errors import UserError
 
 PLUGIN = '''
@@ -123,19 +124,31 @@ def test_a_plugin_that_is_not_there_is_named(runs):
 def test_built_in_entries_are_in_the_order_of_the_page():
     assert list(FIGURES)[:7] == ["levels", "forest", "kinds", "recovery", "profiles", "epochs", "rates"]
     assert list(TABLES)[:3] == ["main", "kinds", "recovery"] and {"runs", "verdicts"} < set(TABLES)
-    assert list(FORMATS)[:5] == ["pictures", "csv", "latex", "markdown", "html"]
+    assert list(FORMATS)[:5] == ["csv", "latex", "pictures", "markdown", "html"]
 
 
 def test_figures_go_to_other_processes_without_their_runs(tmp_path, monkeypatch):
     """A group holds the results.json of every run: of 200 runs, 22 figures were 8.2 MB with it and 0.07 without."""
-    from healbert.report.figures import static
-
     Maker(tmp_path, {"sst2": (["n", "p"], 60)}).run("sst2", 0.5)
-    figures, sent = make_content(tmp_path).figures, []
-    monkeypatch.setattr(static, "_save", lambda figure, folder: sent.append(figure) or False)
-    static.save_figures(figures, tmp_path)
-    assert [figure.name for figure in sent] == [figure.name for figure in figures] and figures
+    workers, sent = Workers(), []
+    monkeypatch.setattr(workers, "submit", lambda function, *given: sent.extend(given))
+    figures = make_content(tmp_path, workers=workers).figures
+    assert {figure.name for figure in sent} == {figure.name for figure in figures} and figures
     assert all(figure.group is None for figure in sent) and all(figure.group for figure in figures)
+
+
+def test_other_processes_draw_and_lay_out_the_same(tmp_path):
+    maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+    for level in (0, 0.5, 1):
+        add_insides(maker.run("sst2", level), examples=30)
+    alone = make_content(tmp_path)
+    with Workers() as workers:
+        together = make_content(tmp_path, workers=workers)
+        drawn = {name: get() for name, get in together.drawn.items()}
+    assert drawn == {name: get() for name, get in alone.drawn.items()} and "tsne-1" in drawn
+    assert [figure.name for figure in together.figures] == [figure.name for figure in alone.figures]
+    order = list(FIGURES)
+    assert [figure.kind for figure in alone.figures] == sorted((f.kind for f in alone.figures), key=order.index)
 
 
 def test_tsne_leaves_no_column_empty(tmp_path):

@@ -52,6 +52,12 @@ def test_the_table_says_what_the_runs_say(root):
             assert record["lost"] == pytest.approx(intact - np.mean(scores[method, 0.5]), abs=1e-12)
             assert record["lost_low"] < record["lost"] < record["lost_high"] and record["pairs"] == 3
     assert len(table.rows) == len(table.records) == 9, "three damages: two datasets and their mean"
+    (flipped,) = [
+        i for i, r in enumerate(table.records) if r["damage"] == "bit_flip, attention" and r["dataset"] == "sst2"
+    ]
+    runs = [run for run in analyse(root).study.runs if run.dataset == "sst2" and run.config["corrupt_components"]]
+    assert table.rows[flipped].cells[0].link == "#runs-" + ".".join(str(run.number) for run in runs)
+    assert all(row.cells[0].link for row in table.rows)
 
 
 def test_groups_that_differ_in_more_than_damage_are_not_compared(tmp_path):

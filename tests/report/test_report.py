@@ -167,9 +167,21 @@ class TestMainTable:
         assert content.groups[0].table("main").columns == columns
         (levels,) = [figure for figure in content.figures if figure.kind == "levels"]
         (line,) = levels.panels[0].content.series
-        assert line.x == [0, 33.3, 45] and levels.panels[0].content.ticks == {0: "0", 33.3: "33.3", 45: "45"}
+        assert line.x == [0, 33.3, 45]
+        assert levels.panels[0].content.ticks == {0: "0%", 33.3: "25%\n(33.3%)", 45: "50%\n(45%)"}
         assert "level 25% is 33.3%, level 50% is 45%" in levels.caption
         assert content.table("runs").rows[1].cells[2].text == "top 25% (2 of 6 layers)"
+
+    def test_the_axis_names_levels_as_verdicts_do_and_says_how_many_layers(self, tmp_path):
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        maker.run("sst2", 0, "top")
+        for level, layers in ((0.25, [4, 5]), (0.3, [4, 5]), (0.5, [3, 4, 5])):
+            hit = {"layers_hit": layers, "num_layers": 6, "fraction_of_encoder": len(layers) / 6}
+            maker.run("sst2", level, "top", _corruption=hit)
+        (levels,) = [figure for figure in make_content(tmp_path).figures if figure.kind == "levels"]
+        content = levels.panels[0].content
+        assert content.ticks == {0: "0%", 33.3: "25% and 30%\n2 of 6", 50: "50%\n3 of 6"}
+        assert content.x_label == "level of damage; under it the layers hit"
 
     def test_runs_without_a_score_are_shown(self, tmp_path):
         maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})

@@ -189,7 +189,7 @@ def test_text_in_maps_has_contrast(opened, scheme):
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             if not any(i["x"] < x < i["x"] + i["width"] and i["y"] < y < i["y"] + i["height"] for i in inside):
                 continue
-            place = picture.getpixel((round(x - left), round(box["y"] - 2 - top)))
+            place = picture.getpixel((round(box["x"] - 3 - left), round(y - top)))  # beside it
             dark, light = sorted(map(luminance, (place, [int(v) for v in fill[4:-1].split(",")])))
             found.append((light + 0.05) / (dark + 0.05))
             words.add(text.text_content())

@@ -129,7 +129,8 @@ def test_a_run_whose_folder_is_not_utf8_is_left_out_and_named(runs, tmp_path):
     odd = os.fsdecode(b"caf\xe9")
     shutil.copytree(runs / "run-00000", runs / odd)
     content, output = make_report(runs, tmp_path / "out")
-    assert "1 run left out: results.json cannot be used." in content.warnings
+    assert "1 run left out: its folder's name is not UTF-8; rename it." in content.warnings
+    assert not any("results.json" in warning for warning in content.warnings)
     assert "its folder's name is not UTF-8; rename it" in (output / "report.html").read_text(encoding="utf-8")
     assert "caf\ufffd" in (output / "tables" / "unreadable.csv").read_text(encoding="utf-8")
     for given in ((runs / odd, None), (runs, tmp_path / odd)):

@@ -128,15 +128,16 @@ def test_the_spread_over_seeds_shows_at_a_single_point(content):
     from matplotlib.figure import Figure
 
     from healbert.report.figures.drawing import draw_panel
+    from healbert.report.figures.frame import Frame
 
     (figure,) = figures(content, "pareto")
     panel = figure.rows[1][0]
     spreads = {s.name: s.spread for s in panel.content.series if len(s.x) == 1}
     assert spreads.keys() == COST.keys() and all(spread[0] > 0 for spread in spreads.values())
-    axis = Figure().subplots()
-    draw_panel(axis, panel, "one")
-    bars = [bar.get_segments()[0] for bar in axis.collections]
-    heights = sorted(segment[1][1] - segment[0][1] for segment in bars)
+    frame = Frame(Figure(), "one")
+    draw_panel(frame, panel)
+    bars = [part.get_ydata() for part in frame.parts if part.get_marker() == "_"]
+    heights = sorted(high - low for low, high in bars)
     assert heights == pytest.approx(sorted(2 * spread[0] for spread in spreads.values()))
 
 

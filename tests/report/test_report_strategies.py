@@ -63,6 +63,13 @@ def test_what_a_strategy_recovers_beside_full_fine_tuning(study):
     assert found["all", "lora"]["places"] == 4 and found[1, "lora"]["places"] == 2
 
 
+def test_rows_lead_to_their_runs(study):
+    _, table, _ = study
+    assert all(row.cells[2].link.startswith("#runs-") for row in table.rows)
+    (row,) = [row for row in table.rows if [cell.text for cell in row.cells[:2]] == ["all damages", "lora"]]
+    assert len(row.cells[2].link.split(".")) == len(TWO) * 2 * len(SEEDS)
+
+
 def test_the_intervals_are_those_of_a_mixed_model_of_places_and_strategies(study):
     scores, _, found = study
     model = fit(Cell((d, lv), way, seed, score) for (d, lv, way, seed), score in scores.items() if lv)

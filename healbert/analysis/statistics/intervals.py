@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts load when they are used
 
 CONFIDENCE = 0.95
 
@@ -83,7 +83,7 @@ def estimate(strata):
     if resampled is not None:
         over_examples = tuple(np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist())
         if over_seeds:
-            examples = stats.norm.ppf((1 + CONFIDENCE) / 2) * resampled.std(ddof=1)
+            examples = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2) * resampled.std(ddof=1)
             half = math.hypot(over_seeds[1] - effect, examples)
             over_both = float(effect - half), float(effect + half)
     return Estimate(
@@ -101,7 +101,7 @@ def estimate(strata):
 
 def t_interval(effect, error, df):
     """95% interval of Student's t around an effect: (low, high)."""
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, df) * error
+    half = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, df) * error
     return float(effect - half), float(effect + half)
 
 

@@ -18,7 +18,7 @@ import math
 import typing
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from . import reml
 from .intervals import ROUNDING, t_interval
@@ -69,7 +69,7 @@ class Contrast:
     @property
     def p(self):
         """Two-sided, of the hypothesis that the sum is 0."""
-        return float(2 * stats.t.sf(abs(self.effect) / self.error, self.df))
+        return float(2 * scipy.stats.t.sf(abs(self.effect) / self.error, self.df))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The smallest true effect that a test would find in four experiments of five."""
 
-from scipy import optimize, stats
+import scipy
 
 from .significance import ALPHA
 
@@ -15,10 +15,10 @@ def detectable_difference(error, df):
     """
     if not error:
         return None
-    critical = stats.t.ppf(1 - ALPHA / 2, df)
+    critical = scipy.stats.t.ppf(1 - ALPHA / 2, df)
 
     def lack(shift):
-        return POWER - stats.nct.sf(critical, df, shift)  # the far side adds nothing here
+        return POWER - scipy.stats.nct.sf(critical, df, shift)  # the far side adds nothing here
 
     # Four critical values are wide enough for one degree of freedom too, where the critical value is 12.7.
-    return float(error * optimize.brentq(lack, 0, 4 * critical + 4))
+    return float(error * scipy.optimize.brentq(lack, 0, 4 * critical + 4))

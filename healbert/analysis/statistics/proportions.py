@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from .intervals import CONFIDENCE, t_interval
 
@@ -15,7 +15,7 @@ def wilson(hits, trials):
         hits: how many of the trials; need not be whole.
         trials: how many there were, above 0, each independent of the others.
     """
-    share, z = hits / trials, stats.norm.ppf((1 + CONFIDENCE) / 2)
+    share, z = hits / trials, scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     # Rounding must not put a share outside of its own interval.

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from .intervals import CONFIDENCE, error_of_mean, seeds_behind, shared_seeds, t_interval
 
@@ -59,7 +59,7 @@ def _fieller(samples, top, bottom, names):
     error, df = error_of_mean(samples, np.array([1.0, -top / bottom]), names)
     if error is None:
         return None
-    squares = stats.t.ppf((1 + CONFIDENCE) / 2, df) ** 2
+    squares = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, df) ** 2
     errors = [error_of_mean(samples, np.array(w, float), names)[0] for w in ((1, 0), (0, 1), (1, 1))]
     vtop, vbottom, vsum = (error**2 for error in errors)
     shared = (vsum - vtop - vbottom) / 2

@@ -14,7 +14,7 @@ import math
 import operator
 
 import numpy as np
-from scipy import linalg, optimize
+import scipy
 
 SMALLEST = 1e-6  # lower bound of variances that must be above 0; the mean square residual is 1
 AT_BOUNDARY = 2e-6  # smaller variances are 0, in the same unit
@@ -60,7 +60,7 @@ class Fit:
         """Satterthwaite's degrees of freedom of the variance of ``weights @ means``; weights (means,), not all 0."""
         variance = weights @ self.means_covariance @ weights
         gradient = np.einsum("m,vmn,n->v", weights, self.derivatives, weights)[self.free]
-        spread = gradient @ linalg.pinvh(self.information[np.ix_(self.free, self.free)]) @ gradient
+        spread = gradient @ scipy.linalg.pinvh(self.information[np.ix_(self.free, self.free)]) @ gradient
         return float(2 * variance**2 / spread) if spread > 0 else math.inf
 
 
@@ -79,7 +79,8 @@ def identifiable(blocks):
     overlaps = _State(blocks, [np.eye(len(block.design)) for block in blocks]).overlaps()
     kept = []
     for i, own in enumerate(np.diag(overlaps)):
-        shared = overlaps[i, kept] @ linalg.pinvh(overlaps[np.ix_(kept, kept)]) @ overlaps[kept, i] if kept else 0.0
+        inverse = scipy.linalg.pinvh(overlaps[np.ix_(kept, kept)]) if kept else None
+        shared = overlaps[i, kept] @ inverse @ overlaps[kept, i] if kept else 0.0
         if own - shared > DISTINCT * max(1.0, own):
             kept.append(i)
     return np.isin(np.arange(len(overlaps)), kept)
@@ -127,8 +128,8 @@ def _search(blocks, variances, lowest):
             root = np.linalg.cholesky(state.overlaps())
         except np.linalg.LinAlgError:  # variances so unequal that rounding hides some
             break
-        target = root.T @ (variances - lowest) - linalg.solve_triangular(root, slopes, lower=True)
-        step = optimize.nnls(root.T, target)[0] + lowest - variances
+        target = root.T @ (variances - lowest) - scipy.linalg.solve_triangular(root, slopes, lower=True)
+        step = scipy.optimize.nnls(root.T, target)[0] + lowest - variances
         expected = float(slopes @ step)
         if -expected < ARRIVED:
             return state.criterion, variances, True

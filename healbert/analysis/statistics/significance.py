@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
+import scipy
 
 ALPHA = 0.05  # two-sided
 
@@ -54,7 +54,7 @@ def paired_test(strata, estimated, seed=0):
         return Test("no test", 1.0 if same else None, direction, n=len(values))
     if len(values) >= SMALLEST_PERMUTED:
         weights = np.concatenate([np.full(len(s.values), 1 / (len(s.values) * len(strata))) for s in strata])
-        found = stats.permutation_test(
+        found = scipy.stats.permutation_test(
             (weights * values,),
             lambda signed, axis=-1: signed.sum(axis=axis),
             permutation_type="samples",
@@ -64,7 +64,7 @@ def paired_test(strata, estimated, seed=0):
         )
         least = 2 / min(2 ** len(values), PERMUTATIONS + 1)
         return Test("paired permutation test", float(found.pvalue), direction, least, len(values))
-    p = float(2 * stats.t.sf(abs(estimated.effect) / estimated.error, estimated.df))
+    p = float(2 * scipy.stats.t.sf(abs(estimated.effect) / estimated.error, estimated.df))
     if estimated.shared:
         return Test("paired t test", p, direction, n=estimated.seeds, unit="seed")
     return Test("paired t test", p, direction, n=len(values))
@@ -82,7 +82,7 @@ def trend_test(rows):
     rows = np.asarray(rows, float)
     if rows.ndim != 2 or rows.shape[0] < 2 or rows.shape[1] < 3:
         return Test("Page's trend test", None, 0, n=len(rows), unit="block")
-    falls, rises = (stats.page_trend_test(scores).pvalue for scores in (-rows, rows))
+    falls, rises = (scipy.stats.page_trend_test(scores).pvalue for scores in (-rows, rows))
     direction = int(np.sign(rises - falls))
     p = float(min(1, 2 * min(falls, rises)))
     return Test("Page's trend test", p, direction, least_trend_p(*rows.shape), len(rows), "block")
@@ -106,5 +106,5 @@ def slopes(rows, levels):
 def corrected(p_values):
     """Benjamini and Hochberg's adjusted p-values (`scipy.stats.false_discovery_control`); None stays None."""
     known = [p for p in p_values if p is not None]
-    adjusted = iter(stats.false_discovery_control(known) if known else [])
+    adjusted = iter(scipy.stats.false_discovery_control(known) if known else [])
     return [None if p is None else float(next(adjusted)) for p in p_values]

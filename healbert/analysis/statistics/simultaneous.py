@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import linalg, optimize, special, stats
+import scipy
 
 from .intervals import CONFIDENCE
 
@@ -62,12 +62,12 @@ def together(contrasts, covariance, seed=0):
 
 def _largest(correlation, seed):
     """Largest absolute values of normal vectors with this correlation: (repeats, points)."""
-    values, vectors = linalg.eigh(correlation)
+    values, vectors = scipy.linalg.eigh(correlation)
     kept = values > ROUNDED * values[-1]
     factor = vectors[:, kept] * np.sqrt(values[kept])
     found = []
     for generator in np.random.default_rng(seed).spawn(REPEATS):
-        points = stats.qmc.MultivariateNormalQMC(np.zeros(kept.sum()), rng=generator).random(2**POINTS_LOG2)
+        points = scipy.stats.qmc.MultivariateNormalQMC(np.zeros(kept.sum()), rng=generator).random(2**POINTS_LOG2)
         found.append(np.abs(points @ factor.T).max(axis=1))
     return np.array(found)
 
@@ -78,7 +78,7 @@ def _beyond(largest, t, df):
         return np.ones(len(largest))
     if math.isinf(df):
         return np.mean(largest >= t, axis=1)
-    return special.chdtr(df, df * (largest / t) ** 2).mean(axis=1)
+    return scipy.special.chdtr(df, df * (largest / t) ** 2).mean(axis=1)
 
 
 def _critical(largest, df, contrasts):
@@ -87,5 +87,5 @@ def _critical(largest, df, contrasts):
     def lack(t):
         return _beyond(largest, t, df).mean() - (1 - CONFIDENCE)
 
-    one, all_of_them = (stats.t.isf((1 - CONFIDENCE) / 2 / number, df) for number in (1, contrasts))
-    return float(one if lack(one) <= 0 else optimize.brentq(lack, one, 1.5 * all_of_them, xtol=1e-6))
+    one, all_of_them = (scipy.stats.t.isf((1 - CONFIDENCE) / 2 / number, df) for number in (1, contrasts))
+    return float(one if lack(one) <= 0 else scipy.optimize.brentq(lack, one, 1.5 * all_of_them, xtol=1e-6))

@@ -6,7 +6,7 @@ mean over tasks where all tasks have as many runs. Percentile intervals of few r
 """
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from .intervals import CONFIDENCE
 
@@ -24,7 +24,8 @@ def interquartile_mean(strata, seed=0, resamples=RESAMPLES):
         tuple: the mean and (low, high). Of n runs ``int(n / 4)`` are left out at each end, so none of fewer than four.
     """
     drawn = _resampled(strata, seed, resamples)
-    return float(stats.trim_mean(np.concatenate(strata), TRIMMED)), _interval(stats.trim_mean(drawn, TRIMMED, axis=1))
+    means = scipy.stats.trim_mean(drawn, TRIMMED, axis=1)
+    return float(scipy.stats.trim_mean(np.concatenate(strata), TRIMMED)), _interval(means)
 
 
 def profile(strata, taus, seed=0, resamples=RESAMPLES):

@@ -1,6 +1,6 @@
 """Interquartile means by level, and performance profiles: the runs of each damage as a whole."""
 
-from ...analysis.aggregates import aggregates, profile, taus
+from ...analysis.aggregates import profile, taus
 from ...utils.registry import register
 from ..tables.aggregates import measured
 from .base import Lines, Series, figure_of, line_panel, style
@@ -10,11 +10,11 @@ from .levels import region_style
 @register("figure", "profiles")
 def profiles(analysis):
     """The interquartile mean by damaged fraction, and of each region what share of runs does better than a score."""
-    return [figure for analysed in analysis.groups if (figure := _figure(analysed.results, analysis.seed))]
+    return [figure for analysed in analysis.groups if (figure := _figure(analysed, analysis.seed))]
 
 
-def _figure(results, seed):
-    found = aggregates(results, seed)
+def _figure(analysed, seed):
+    results, found = analysed.results, analysed.aggregates
     if not found.shown:
         return None
     unit, at = measured(results, found.relative), taus(found)

@@ -7,6 +7,7 @@ import numpy as np
 from ...probing.tsne import COLOURS
 from ...utils.text import clean
 from ..tables.base import file_stem, tags
+from .svg import TEXT
 
 BOTTOM, TOP, GREY = "#D55E00", "#0072B2", "#767676"
 
@@ -21,6 +22,9 @@ CIVIDIS = "#00224e #123570 #3b496c #575d6d #707173 #8a8678 #a59c74 #c3b369 #fee8
 
 
 DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+LEVELS = {"dashdot": (TEXT, 1.2), "dot": (GREY, 1.6)}  # colour and width of a horizontal by its dash
 
 
 BAND = "The band is one standard deviation over seeds to either side."
@@ -90,7 +94,7 @@ class Heat:
     @property
     def inks(self):
         """The text colour of each place, None where the value is missing and the page shows."""
-        return [[ink(value, self.limits) for value in row] for row in self.values.tolist()]
+        return inks(self.values, self.limits)
 
 
 @dataclasses.dataclass
@@ -174,6 +178,19 @@ class Figure:
         return f"{self.title}. " + " ".join(panel.alt for panel in self.panels[:8])
 
 
+@dataclasses.dataclass
+class Drawn:
+    """A `Figure` as it is written: ``png`` (bytes), ``svg`` (text), and ``panels`` for the page, {gid: markup}.
+
+    ``lacks`` says that it has characters which the font of the PNG lacks.
+    """
+
+    png: bytes
+    svg: str
+    panels: dict
+    lacks: bool
+
+
 def style(position, marked=0):
     """Colour, marker and dash of the ``position``-th line of a family; ``marked`` chooses the family's dash."""
     around, place = divmod(position, len(COLOURS))  # the next time around a colour has another marker
@@ -181,16 +198,19 @@ def style(position, marked=0):
     return {"colour": COLOURS[place], "marker": marker, "dash": DASHES[marked % len(DASHES)]}
 
 
-def ink(value, limits):
-    """Black or white, whichever stands out more from the place of a value: 4.58:1 or more (WCAG 2's contrast)."""
-    if np.isnan(value):
-        return None
+def inks(values, limits):
+    """Black or white for each place, whichever stands out more from it: 4.58:1 or more (WCAG 2's contrast).
+
+    Args:
+        values: (rows, columns), None is given where one is NaN and the page shows; limits: of the colours.
+    """
     steps = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in CIVIDIS])
-    place = np.clip((value - limits[0]) / (limits[1] - limits[0]), 0, 1)
-    rgb = np.array([np.interp(place, np.linspace(0, 1, len(steps)), channel) for channel in steps.T])
+    place, known = np.clip((values - limits[0]) / (limits[1] - limits[0]), 0, 1), np.linspace(0, 1, len(steps))
+    rgb = np.stack([np.interp(place, known, channel) for channel in steps.T], axis=-1)
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722] + 0.05
-    return "#000000" if luminance / 0.05 > 1.05 / luminance else "#ffffff"
+    black = luminance / 0.05 > 1.05 / luminance
+    return np.where(np.isnan(values), None, np.where(black, "#000000", "#ffffff")).tolist()
 
 
 def in_rows(panels, columns=3):

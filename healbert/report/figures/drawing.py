@@ -3,24 +3,22 @@
 import textwrap
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
-from ...probing.tsne import COLOURS, draw_note, draw_scatter
+from ...probing.tsne import COLOURS, class_style
+from ...probing.tsne import MARKERS as SCATTERED
 from ...utils.text import clean
+from ..scales import log_ticks
 from ..text import number
-from .base import CIVIDIS, GREY, Forest, Heat, Lines, Scatter, style
+from .base import CIVIDIS, LEVELS, MARKERS, Forest, Heat, Lines, Scatter, style
+from .frame import BOTTOM_ONLY, inches, numbers
 from .svg import BAND, GRID, TEXT, Mark
 
-MARKERS = dict(zip("circle square diamond triangle-up x triangle-down cross star".split(), "osD^XvP*", strict=True))
-MARKERS["none"] = ""
-
-
+SIGNS = dict(zip(MARKERS, "osD^XvP*", strict=True)) | {"none": ""}
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 
 
-LEVELS = {"dashdot": (TEXT, 1.2), "dot": (GREY, 1.6)}  # colour and width of a horizontal by its dash
-
-
-PANEL = "panel-"  # how the id of a panel begins
+IN_MAPS = LinearSegmentedColormap.from_list("cividis in nine steps", CIVIDIS)
 PANEL_INCHES = (3.5, 2.9)
 DENSE = 24  # points of a line, beyond which its markers are small
 LABEL_INCHES = 0.075  # of a letter of the labels of a forest plot
@@ -34,41 +32,36 @@ def panel_inches(figure):
     return SIZES[type(content)](content)
 
 
-def draw_panel(axis, panel, gid):
-    """Draws a `Panel` as the group ``gid``; gives its list of `Mark`."""
-    axis.set_visible(True)
-    axis.set_gid(gid)
-    axis.set_title("\n".join(textwrap.wrap(clean(panel.title), 44)), fontsize=9)
-    return DRAW[type(panel.content)](axis, panel.content, gid)
+def draw_panel(frame, panel):
+    """Draws a `Panel` in a `frame.Frame`; gives its list of `Mark`."""
+    frame.title = clean(panel.title)
+    return DRAW[type(panel.content)](frame, panel.content)
 
 
-def _draw_lines(axis, lines, gid):
-    marks = []
+def _draw_lines(frame, lines):
+    places = np.log10 if lines.log else np.asarray
+    marks, xs, ys = [], [], [y for _, y, _ in lines.levels]
     for place, series in enumerate(lines.series):
-        look = {"color": series.colour, "marker": MARKERS[series.marker], "linestyle": DASHES[series.dash]}
-        own = f"{gid}-series-{place}"
-        size = 4 if len(series.x) <= DENSE else 2
-        axis.plot(series.x, series.y, label=clean(series.name), markersize=size, linewidth=1.5, gid=own, **look)
+        look = {"color": series.colour, "marker": SIGNS[series.marker], "linestyle": DASHES[series.dash]}
+        own, x = f"{frame.get_gid()}-series-{place}", places(series.x)
+        size = 4 if len(x) <= DENSE else 2
+        frame.line(x, series.y, label=clean(series.name), markersize=size, linewidth=1.5, gid=own, **look)
         marks.append(Mark(own, _line_titles(lines, series), runs=series.runs))
         low, high = series.ends
         if len(low) == 1 and (high > low).any():  # a band of one point has no width
-            bars = [series.y - low, high - series.y]
-            axis.errorbar(series.x, series.y, bars, color=series.colour, linewidth=1, capsize=2)
+            frame.line([x[0], x[0]], [low[0], high[0]], color=series.colour, linewidth=1, marker="_", markersize=4)
         elif (high > low).any():
-            axis.fill_between(series.x, low, high, color=series.colour, alpha=0.15, linewidth=0)
+            around = np.column_stack([[*x, *x[::-1]], [*low, *high[::-1]]])
+            frame.area(around, color=series.colour, alpha=0.15)
+        xs, ys = [*xs, *x], [*ys, *low, *high]
+    frame.fit(xs, ys)
     for name, y, dash in lines.levels:
         colour, width = LEVELS[dash]
-        axis.axhline(y, color=colour, linestyle=DASHES[dash], linewidth=width, label=name)
-    if lines.log:
-        axis.set_xscale("log")
-    if lines.ticks:
-        axis.set_xticks(list(lines.ticks), list(lines.ticks.values()))
-        axis.minorticks_off()
-    elif lines.whole:
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.set(xlabel=lines.x_label, ylabel=lines.y_label)
-    axis.grid(linewidth=0.6)
-    axis.set_axisbelow(True)
+        frame.line(frame.limits[0], [y, y], color=colour, linestyle=DASHES[dash], linewidth=width, label=name)
+    ticks = lines.ticks or (log_ticks([x for series in lines.series for x in series.x]) if lines.log else None)
+    named = {float(places(x)): label for x, label in ticks.items()} if ticks else None
+    frame.ticks = named or numbers(frame.limits[0], whole=lines.whole), numbers(frame.limits[1], 8)
+    frame.labels = lines.x_label, lines.y_label
     return marks
 
 
@@ -76,52 +69,44 @@ def _line_titles(lines, series):
     found = []
     points = zip(series.x, series.y, series.spread, series.counts, *series.ends, strict=True)
     for x, y, spread, count, low, high in points:
-        where = (lines.ticks or {}).get(x, f"{x:.4g}")
+        where = (lines.ticks or {}).get(x, f"{x:.4g}").replace("\n", ", ")
         spread = f" \u00b1 {spread:.4f}" if count > 1 else ""
         spread = f" ({low:.4f} to {high:.4f})" if series.band else spread
         found.append(f"{clean(series.name)}\n{lines.x_label}: {where}\n{y:.4f}{spread} (n {count})")
     return found
 
 
-def _draw_heat(axis, heat, gid):
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("cividis in nine steps", CIVIDIS)
-    low, high = heat.limits
-    look = {"cmap": colours, "vmin": low, "vmax": high, "aspect": "auto", "interpolation": "none"}
-    height, width = heat.values.shape
-    for row, values in enumerate(heat.values):  # a picture each, which filters act on
-        extent = (-0.5, width - 0.5, row + 0.5, row - 0.5)
-        axis.imshow(np.ma.masked_invalid(values[None]), extent=extent, **look)
-    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xlabel=heat.x_label, ylabel=heat.y_label)
-    upright = heat.row_tags or max(map(len, heat.columns)) <= 3
-    axis.set_xticks(range(width), heat.columns, rotation=0 if upright else 90)
-    axis.set_yticks(range(height), heat.rows)
-    axis.tick_params(length=0, labelsize=6 if height > 12 else 8)
-    axis.spines[:].set_visible(False)
-    marks = []
+def _draw_heat(frame, heat):
+    (low, high), (height, width) = heat.limits, heat.values.shape
+    colours = IN_MAPS(np.ma.masked_invalid((heat.values - low) / (high - low)), bytes=True)
+    frame.limits = (-0.5, width - 0.5), (height - 0.5, -0.5)
+    frame.ticks = dict(enumerate(heat.columns)), dict(enumerate(heat.rows))
+    frame.labels = heat.x_label, heat.y_label
+    frame.grid, frame.spines = (False, False), None
+    frame.turned = not heat.row_tags and max(map(len, heat.columns)) > 3
+    frame.tick_size = 6 if height > 12 else 8
+    for row, line in enumerate(colours):  # a picture each, which filters act on
+        frame.picture(line[None], (-0.5, row - 0.5, width - 0.5, row + 0.5))
     for row, (texts, inks) in enumerate(zip(heat.texts, heat.inks, strict=True)):
         for column, (text, colour) in enumerate(zip(texts, inks, strict=True)):
             if text:
-                axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour or TEXT)
+                frame.write(column, row, text, fontsize=7, color=colour or TEXT)
     if heat.bar:
-        _draw_bar(axis, heat, look)
-    return marks
+        _draw_bar(frame, heat)
+    return []
 
 
-def _draw_bar(axis, heat, look):
+def _draw_bar(frame, heat):
     """What colour is how much, at the right; the ends say so where figures lie beyond them."""
     low, high = heat.limits
-    bar = axis.inset_axes([1.02, 0, 0.02, 1])
-    bar.imshow(np.linspace(high, low, 64)[:, None], extent=(0, 1, low, high), **look)
+    frame.bar(IN_MAPS(np.linspace(0, 1, 64), bytes=True))
     known = heat.values[np.isfinite(heat.values)]
     below, above = known.size and known.min() < low, known.size and known.max() > high
     names = [("\u2264 " if below else "") + f"{low:.3g}", f"{(low + high) / 2:.3g}"]
-    bar.set_yticks([low, (low + high) / 2, high], [*names, ("\u2265 " if above else "") + f"{high:.3g}"])
-    bar.set_xticks([])
-    bar.yaxis.tick_right()
-    bar.tick_params(length=2, labelsize=7)
-    bar.spines[:].set_visible(False)
+    names.append(("\u2265 " if above else "") + f"{high:.3g}")
+    for place, name in zip((0, 0.5, 1), names, strict=True):
+        frame.write_beside(1.05, place, name, fontsize=7, ha="left")
+    frame.room = 0.05 * _heat_inches(heat)[0] + max(inches(name, 7) for name in names)
 
 
 def _heat_inches(heat):
@@ -134,43 +119,44 @@ def _heat_inches(heat):
     return max(2.8, cell * columns + labels + 1), max(2.0, tall * rows + labels + 0.7)
 
 
-def _draw_scatter(axis, scatter, gid):
-    draw_scatter(axis, scatter.points, scatter.labels, [clean(name) for name in scatter.names], gid)
-    if scatter.note:
-        draw_note(axis, scatter.note)
-    titles = [[] for _ in scatter.names]
+def _draw_scatter(frame, scatter):
+    marks, titles = [], [[] for _ in scatter.names]
     for label, name in zip(scatter.labels, scatter.ids, strict=True):
         titles[label].append(name)
-    return [
-        Mark(f"{gid}-class-{i}", titles[i], dots=3 * (i < len(COLOURS)), name=f"{clean(name)}, example ")
-        for i, name in enumerate(scatter.names)  # beyond so many colours the marker changes
-    ]
+    for i, name in enumerate(map(clean, scatter.names)):
+        own, (colour, marker) = scatter.points[scatter.labels == i], class_style(i)
+        look = {"linestyle": "none", "marker": SCATTERED[marker], "markersize": 3, "markeredgewidth": 0}
+        gid = f"{frame.get_gid()}-class-{i}"
+        frame.line(own[:, 0], own[:, 1], color=f"{colour}b3", label=name, gid=gid, **look)
+        # Beyond so many colours the marker changes.
+        marks.append(Mark(gid, titles[i], dots=3 * (i < len(COLOURS)), name=f"{name}, example "))
+    frame.fit(*scatter.points.T)
+    if scatter.note:
+        frame.write_beside(0.5, 0.5, scatter.note)
+    return marks
 
 
-def _draw_forest(axis, forest, gid):
+def _draw_forest(frame, forest):
     rows, slots = _slots(forest)
     size = min(7, 75 * _line_inches(slots))  # points, of a diamond
-    if forest.margin:
-        axis.axvspan(
-            -forest.margin, forest.margin, color=BAND, linewidth=0, zorder=0, label=f"within {forest.margin:g}"
-        )
-    axis.axvline(0, color=TEXT, linewidth=0.8, zorder=1)
+    heights = [len(places) + 1 for places in slots]
+    starts = np.cumsum([0, *heights])
     low, high = _forest_limits(forest)
+    frame.limits = (low, high), (starts[-1] - 0.5, -0.8)
+    if forest.margin:
+        left, right, (bottom, top) = -forest.margin, forest.margin, frame.limits[1]
+        corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
+        frame.area(corners, color=BAND, zorder=0, label=f"within {forest.margin:g}")
+    frame.line([0, 0], frame.limits[1], color=TEXT, linewidth=0.8, zorder=1)
     marks = []
     for place, point in enumerate(forest.points):
         y = rows[point.line, point.dataset]
-        marks += _draw_point(axis, forest, point, y, size, (low, high), f"{gid}-point-{place}")
-    heights = [len(places) + 1 for places in slots]
-    starts = np.cumsum([0, *heights])
+        marks += _draw_point(frame, forest, point, y, size, f"{frame.get_gid()}-point-{place}")
     for start in starts[1:-1]:
-        axis.axhline(start - 0.5, color=GRID, linewidth=0.8, zorder=0)
-    axis.set_yticks([start + (height - 1) / 2 - 0.5 for start, height in zip(starts, heights, strict=False)])
-    axis.set_yticklabels([clean(line) for line in forest.lines])
-    axis.set(xlim=(low, high), ylim=(starts[-1] - 0.5, -0.8), xlabel=forest.x_label)
-    axis.xaxis.get_major_locator().set_params(nbins=6)
-    axis.spines["left"].set_visible(False)
-    axis.grid(axis="x", linewidth=0.6)
-    axis.set_axisbelow(True)
+        frame.line([low, high], [start - 0.5, start - 0.5], color=GRID, linewidth=0.8, zorder=0)
+    middles = [start + (height - 1) / 2 - 0.5 for start, height in zip(starts, heights, strict=False)]
+    frame.ticks = numbers((low, high)), dict(zip(middles, map(clean, forest.lines), strict=True))
+    frame.labels, frame.grid, frame.spines = (forest.x_label, ""), (True, False), BOTTOM_ONLY
     return marks
 
 
@@ -199,35 +185,31 @@ def _forest_limits(forest):
     return low - room, high + room
 
 
-def _draw_point(axis, forest, point, y, size, limits, gid):
+def _draw_point(frame, forest, point, y, size, gid):
     """An effect and its interval; an arrow where the interval goes on beyond the plot."""
     pooled = point.dataset is None
     look = {"colour": TEXT, "marker": "diamond"} if pooled else style(forest.datasets.index(point.dataset))
     if point.interval:
-        (low, high), (left, right) = point.interval, limits
-        axis.plot(
-            [max(low, left), min(high, right)],
-            [y, y],
-            color=look["colour"],
-            linewidth=2.2 if pooled else 1.3,
-            gid=f"{gid}-line",
-        )
+        (low, high), (left, right) = point.interval, frame.limits[0]
+        width, ends = 2.2 if pooled else 1.3, [max(low, left), min(high, right)]
+        frame.line(ends, [y, y], color=look["colour"], linewidth=width, gid=f"{gid}-line")
         for end, outside, arrow in ((left, low < left, "<"), (right, high > right, ">")):
             if outside:
-                axis.plot([end], [y], color=look["colour"], marker=arrow, markersize=4, clip_on=False)
+                frame.line([end], [y], color=look["colour"], marker=arrow, markersize=4)
     name = "all datasets" if pooled else clean(point.dataset)
-    shown = {"color": look["colour"], "marker": MARKERS[look["marker"]], "markersize": size if pooled else 0.65 * size}
-    _write_effect(axis, forest, point, y)
-    axis.plot([point.effect], [y], linestyle="none", label=name, gid=gid, zorder=3, **shown)
+    shown = {"color": look["colour"], "marker": SIGNS[look["marker"]], "markersize": size if pooled else 0.65 * size}
+    _write_effect(frame, forest, point, y)
+    frame.line([point.effect], [y], linestyle="none", label=name, gid=gid, zorder=3, **shown)
     tags = None if pooled else {"dataset": clean(point.dataset)}
     return [Mark(gid, [point.text], tags, runs=[point.runs]), Mark(f"{gid}-line", tags=tags)]
 
 
-def _write_effect(axis, forest, point, y):
+def _write_effect(frame, forest, point, y):
     """At the right, of all datasets together or of the only one."""
     if point.dataset is None or len(forest.datasets) == 1:
-        place = {"ha": "left", "va": "center", "fontsize": 8, "transform": axis.get_yaxis_transform()}
-        axis.text(1.02, y, number(point.effect), **place)
+        text, (bottom, top) = number(point.effect), frame.limits[1]
+        frame.write_beside(1.02, (y - bottom) / (top - bottom), text, ha="left", fontsize=8)
+        frame.room = max(frame.room, 0.02 * _forest_inches(forest)[0] + inches(text, 8))
 
 
 def _forest_inches(forest):
@@ -241,16 +223,17 @@ def _line_inches(on):
     return min(most, max(least, LINES_INCHES / lines))
 
 
-def shared_legend(drawn, figure):
-    """One legend under the panels, of every name that occurs in them."""
-    if isinstance(figure.panels[0].content, Heat):
-        return
+def shared_legend(drawn, frames):
+    """One legend under the panels, of every name that occurs in them; gives its height in inches."""
     handles = {}
-    for axis in drawn.axes:
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            handles.setdefault(textwrap.shorten(name, 40, placeholder="\u2026"), handle)
-    columns = max(1, int(drawn.get_size_inches()[0] / (0.5 + 0.075 * max(map(len, handles), default=1))))
-    drawn.legend(handles.values(), handles, loc="outside lower center", ncols=min(columns, len(handles)), frameon=False)
+    for part in (part for frame in frames for part in frame.parts if part.get_label()):
+        handles.setdefault(textwrap.shorten(part.get_label(), 40, placeholder="\u2026"), part)
+    if not handles:
+        return 0.0
+    columns = max(1, int(drawn.get_size_inches()[0] / (0.5 + 0.075 * max(map(len, handles)))))
+    look = {"loc": "lower center", "ncols": min(columns, len(handles)), "frameon": False, "borderaxespad": 0}
+    legend = drawn.legend(handles.values(), handles, **look)
+    return legend.get_window_extent(drawn.canvas.get_renderer()).height / drawn.dpi
 
 
 DRAW = {Lines: _draw_lines, Heat: _draw_heat, Scatter: _draw_scatter, Forest: _draw_forest}

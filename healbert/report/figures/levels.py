@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 
 from ...analysis.collect import INTACT
+from ...analysis.entries import levels_label
 from ...utils.registry import register
 from .base import BAND, BOTTOM, TOP, Lines, averaged, figure_of, in_rows, line_panel, style
 
@@ -54,9 +55,30 @@ def _level_panel(results, datasets, title, tag):
     if None not in majorities:
         name = results.baseline()["name"]
         levels.append((f"{name} class" if name == "majority" else name, float(np.mean(majorities)), "dot"))
-    ticks = {x: f"{x:g}" for x in sorted({x for line in series for x in line.x})}
-    content = Lines(series, "damaged part of the encoder (%)", f"{results.metric.title} after healing", levels, ticks)
+    ticks, x_title = _ticks(results, datasets, {x for line in series for x in line.x})
+    content = Lines(series, x_title, f"{results.metric.title} after healing", levels, ticks)
     return line_panel(title, content, results.group, tag)
+
+
+def _ticks(results, datasets, shown):
+    """({place: label}, title of the axis): levels, as verdicts name them, with what they hit where it is another share.
+
+    Args:
+        shown: the places that points lie at.
+    """
+    places = {damage: x for damage in results.damages if (x := _place(results, datasets, damage)) in shown}
+    if all(abs(x - 100 * damage.level) < 0.1 for damage, x in places.items()):
+        return {x: f"{x:g}" for x in sorted(shown)}, "damaged part of the encoder (%)"
+    found = collections.defaultdict(list)
+    for level in sorted({damage.level for damage in places}):  # of regions that differ a little one place
+        found[round(float(np.mean([x for damage, x in places.items() if damage.level == level])), 1)].append(level)
+    hit = {x: {results.hit(damage, datasets) for damage in places if damage.level in same} for x, same in found.items()}
+    layers = {x: next(iter(texts)) for x, texts in hit.items() if x and len(texts) == 1}
+    counted = all(text.endswith(" layers") for text in layers.values())
+    under = {x: text.removesuffix(" layers") for x, text in layers.items()}
+    under = under if counted else {x: f"({x:g}%)" for x in found if x}
+    labels = {x: "\n".join(filter(None, (levels_label(same), under.get(x)))) for x, same in found.items()}
+    return labels, f"level of damage; under it the {'layers' if counted else 'share'} hit"
 
 
 def _place(results, datasets, damage):

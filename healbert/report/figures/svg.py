@@ -13,6 +13,7 @@ TEXT, AXIS, GRID, BAND = "#1b1f24", "#7b848e", "#e3e7eb", "#dfe3e8"
 THEME = {TEXT: "var(--text)", AXIS: "var(--axis)", GRID: "var(--grid)", BAND: "var(--band)"}
 
 
+PANEL = "panel-"  # how the id of a panel begins
 NUMBER = re.compile(r"(-?\d+)\.(\d{3,})")
 GEOMETRY = ("d", "x", "y", "width", "height", "transform")
 REFERENCE = re.compile(r"url\(#([^)]+)\)")

@@ -2,8 +2,6 @@
 
 import itertools
 
-import numpy as np
-
 from ...analysis.projections import TSNE_EXAMPLES
 from ...utils.registry import register
 from ..tables.base import file_stem, tags
@@ -42,19 +40,24 @@ def _without_empty_columns(rows):
 
 
 def _tsne_panel(results, projections, dataset, damage):
-    runs = [run for members in results.get(dataset, damage).runs.values() for run in members]
-    run = next((run for run in runs if (run.folder / "features.npz").exists()), None)
+    run = _shown(results.get(dataset, damage))
     found = projections.of(run) if run else None
     if found is None:
         return None
-    file, chosen, points, note = found
-    chosen = chosen[:0] if note else chosen
-    title = f"{damage}, {file.metric} {file.scores['healed']:.3f}"
+    title = f"{damage}, {found.metric} {found.score:.3f}"
     agreement = (run.part("features").get("healed") or {}).get("neighbour_agreement")
     title += "" if agreement is None else f", neighbour agreement {agreement:.3f}"
-    points = np.zeros((0, 2)) if note else points
-    ids = [str(i) for i in file.ids[chosen]]
-    content = Scatter(points, file.labels[chosen], list(map(str, file.label_names)), ids, note)
-    return Panel(
-        title, content, tags(results.group, dataset), f"{title}: {note or f'{len(chosen)} examples'}.", [run.number]
-    )
+    content = Scatter(found.points, found.labels, found.names, list(map(str, found.ids)), found.note)
+    alt = f"{title}: {found.note or f'{len(found.ids)} examples'}."
+    return Panel(title, content, tags(results.group, dataset), alt, [run.number])
+
+
+def runs_shown(analysis):
+    """The runs that panels are of: a list, without repetition."""
+    entries = [entry for group in analysis.groups for entry in group.results.entries.values()]
+    return list(dict.fromkeys(run for entry in entries if (run := _shown(entry))))
+
+
+def _shown(entry):
+    """The first run of an `Entry` that left features, or None."""
+    return next((run for run in entry.counted if (run.folder / "features.npz").exists()), None)

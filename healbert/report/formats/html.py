@@ -12,29 +12,27 @@ from ...probing.tsne import class_style
 from ...utils.registry import register
 from ...utils.text import clean
 from ..figures import svg
-from ..figures.base import Forest, Heat, Lines, Scatter, style
-from ..figures.drawing import LEVELS, MARKERS, PANEL
+from ..figures.base import LEVELS, MARKERS, Forest, Heat, Lines, Scatter, style
 from ..headline import caveats
 from ..sentences import details, first_line
 
-GLYPHS = dict(zip("osD^XvP*", "\u25cf\u25a0\u25c6\u25b2\u2716\u25bc\u271a\u2605", strict=True))
+GLYPHS = dict(zip(MARKERS, "\u25cf\u25a0\u25c6\u25b2\u2716\u25bc\u271a\u2605", strict=True))
 CLASS_GLYPHS = "\u25cf\u25b2\u25a0\u2716"
 
 
 @register("format", "html")
 def html(content, folder):
     """Writes report.html."""
-    (folder / "report.html").write_text(html_report(content, folder / "figures"), encoding="utf-8")
+    (folder / "report.html").write_text(html_report(content), encoding="utf-8")
 
 
-def html_report(content, figures):
+def html_report(content):
     """The whole report as HTML, with style, script and figures inside.
 
     Everything that comes from data is escaped: by jinja2 in the page, by ElementTree in figures.
 
     Args:
         content: what `healbert.report.make_content` returns.
-        figures: the folder of the figures that were drawn.
     """
     loader = jinja2.PackageLoader("healbert.report")
     environment = jinja2.Environment(
@@ -47,7 +45,7 @@ def html_report(content, figures):
         "legend": legend,
         "caveats": caveats,
     }
-    environment.filters |= {"heat": _heat, "panels": lambda figure: _panels(figure, figures)}
+    environment.filters |= {"heat": _heat, "panels": lambda figure: _panels(figure, content.drawn[figure.name]())}
 
     def trusted(name):
         return markupsafe.Markup(loader.get_source(environment, name)[0])
@@ -88,10 +86,9 @@ def _breaks(text):
     return markupsafe.Markup(str(markupsafe.escape(clean(text))).replace("_", "_<wbr>"))
 
 
-def _panels(figure, folder):
-    """[(`Panel`, its drawing), ...] of a figure that lies in a folder."""
-    drawn = svg.panels((folder / f"{figure.name}.svg").read_text(encoding="utf-8"), figure.name)
-    return [(panel, markupsafe.Markup(drawn[f"{PANEL}{i}"])) for i, panel in enumerate(figure.panels)]
+def _panels(figure, drawn):
+    """[(`Panel`, its drawing), ...] of a figure, and of it `Drawn`."""
+    return [(panel, markupsafe.Markup(drawn.panels[f"{svg.PANEL}{i}"])) for i, panel in enumerate(figure.panels)]
 
 
 def legend(figure):
@@ -101,7 +98,7 @@ def legend(figure):
         content = panel.content
         if isinstance(content, Lines):
             for one in content.series:
-                sign = GLYPHS.get(MARKERS[one.marker], "")
+                sign = GLYPHS.get(one.marker, "")
                 found.setdefault(one.name, (one.colour, one.dash, sign, one.name))
             for name, _, dash in content.levels:
                 colour, _ = LEVELS[dash]
@@ -112,10 +109,10 @@ def legend(figure):
                 found.setdefault(name, (colour, "", CLASS_GLYPHS[marker], name))
         elif isinstance(content, Forest):
             if any(point.dataset is None for point in content.points):
-                found.setdefault(POOLED, ("var(--text)", "solid", GLYPHS["D"], POOLED))
+                found.setdefault(POOLED, ("var(--text)", "solid", GLYPHS["diamond"], POOLED))
             for i, name in enumerate(content.datasets):
                 look = style(i)
-                found.setdefault(name, (look["colour"], "solid", GLYPHS[MARKERS[look["marker"]]], name))
+                found.setdefault(name, (look["colour"], "solid", GLYPHS[look["marker"]], name))
     return list(found.values())
 
 

@@ -1,6 +1,6 @@
 """Interquartile means: the runs of each damage as a whole."""
 
-from ...analysis.aggregates import LEAST_SEEDS, aggregates
+from ...analysis.aggregates import LEAST_SEEDS
 from ...utils.registry import register
 from ..text import DASH, count, interval, number
 from .base import Cell, Row, Table, ends, file_stem, tags, to_runs
@@ -11,11 +11,11 @@ FEW = f"takes {LEAST_SEEDS} seeds of a damage on every dataset"
 @register("table", "aggregates")
 def iqm(analysis):
     """The interquartile mean of each damage over datasets and seeds, or how many seeds there are; for each group."""
-    return [_table(analysed.results, analysis.seed) for analysed in analysis.groups]
+    return [_table(analysed) for analysed in analysis.groups]
 
 
-def _table(results, seed):
-    found, group = aggregates(results, seed), results.group
+def _table(analysed):
+    results, found, group = analysed.results, analysed.aggregates, analysed.group
     unit = measured(results, found.relative)
     title = f"Interquartile mean by damage: {group.label}"
     if not found.shown:

@@ -4,7 +4,7 @@ from ...analysis.kinds import kinds_of_damage
 from ...utils.registry import register
 from ..fractions import few_seeds
 from ..text import DASH, interval, number, percent
-from .base import Cell, Row, Table, ends, tags
+from .base import Cell, Row, Table, ends, tags, to_runs
 
 
 @register("table", "kinds")
@@ -46,7 +46,8 @@ def _datasets(kind):
 
 def _cells(kind, dataset):
     cost, severity = kind.costs[dataset], kind.severity.get(dataset, {})
-    cells = [kind.label, dataset or Cell("all datasets", "their mean"), _lost(cost.lost)]
+    label = Cell(kind.label, link=to_runs(kind.runs[dataset]))
+    cells = [label, dataset or Cell("all datasets", "their mean"), _lost(cost.lost)]
     cells.append(DASH if cost.recovery is None or cost.recovery.value is None else percent(cost.recovery.value))
     cells += [number(value) for value in (cost.damaged, cost.healed, cost.intact)]
     cells.append(_figure(severity.get("kl")))

@@ -82,7 +82,7 @@ def _compared(line):
     gain = "" if line.name == FULL else number(line.gain, sign=True)
     note = "" if line.name == FULL else interval(line.interval) if line.interval else line.open
     costs = [DASH if line.costs[cost] is None else f"{line.costs[cost]:.3g}\u00d7" for cost in COSTS]
-    score = Cell(number(line.score), count(line.places, "place"))
+    score = Cell(number(line.score), count(line.places, "place"), link=to_runs(line.runs))
     return [str(line.damage or "all damages"), line.name, score, Cell(gain, note), p_value(line.p), *costs]
 
 

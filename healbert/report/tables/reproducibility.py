@@ -2,8 +2,6 @@
 
 import collections
 
-from ...analysis.collect import signature
-from ...arguments.neutral import NOT_IDENTITY
 from ...utils.registry import register
 from ...utils.text import duration
 from ..text import count
@@ -27,23 +25,17 @@ def _counted(values):
     return listed + (f" and {len(common) - MANY} more" if len(common) > MANY else "")
 
 
-def settings_of(study):
-    """{setting: its value in every run}, settings that cannot change a result left out."""
-    names = sorted({name for run in study.runs for name in run.config} - NOT_IDENTITY)
-    return {name: [signature(run.config.get(name)) for run in study.runs] for name in names}
-
-
 @register("table", "settings-varying")
 def settings_varying(analysis):
     """Every setting that has several values."""
-    found = {name: values for name, values in settings_of(analysis.study).items() if len(set(values)) > 1}
+    found = {name: values for name, values in analysis.settings.items() if len(set(values)) > 1}
     return _two_columns("settings-varying", "Settings that vary", ["setting", "values"], found)
 
 
 @register("table", "settings-common")
 def settings_common(analysis):
     """Every setting that has one value in all runs."""
-    found = {name: values for name, values in settings_of(analysis.study).items() if len(set(values)) == 1}
+    found = {name: values for name, values in analysis.settings.items() if len(set(values)) == 1}
     title = f"Settings common to all runs ({len(found)})"
     return _two_columns("settings-common", title, ["setting", "value"], found, folded=True)
 
