@@ -53,13 +53,9 @@ def check_head(config, kind, name):
 def _has_head(config, kind):
     import transformers
 
-    known = type(config) in getattr(transformers, kind.auto_class)._model_mapping
-    return known and not (kind.continues and _sees_ahead(config))
+    def known(auto_class):
+        return type(config) in getattr(transformers, auto_class)._model_mapping
 
-
-def _sees_ahead(config):
-    """Whether a model sees the token that it is to predict: one of BERT's kind, unless it is told otherwise."""
-    from transformers import AutoModelForMaskedLM
-
-    told = any(getattr(config, name, False) for name in ("is_decoder", "is_encoder_decoder", "causal"))
-    return not told and type(config) in AutoModelForMaskedLM._model_mapping
+    # An encoder under a causal head (BERT) sees the tokens that it is to predict.
+    sees_all = known("AutoModelForMaskedLM") and not (config.is_encoder_decoder or getattr(config, "is_decoder", False))
+    return known(kind.auto_class) and not (kind.auto_class == "AutoModelForCausalLM" and sees_all)
