@@ -4,7 +4,7 @@ from .folder import EmbeddedTask
 from .libraries import LIBRARIES, docstrings_of, draw, only_once
 from .prose import paragraphs
 
-TRAIN_PER_LIBRARY, VALIDATION_PER_LIBRARY = 120, 40
+TRAIN_PER_LIBRARY, VALIDATION_PER_LIBRARY = 96, 32
 SHORTEST, LONGEST = 100, 400  # characters
 
 
