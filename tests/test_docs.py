@@ -26,7 +26,18 @@ MANUAL = pages("README.md", "docs/**/*.md")
 PAGES = pages("*.md", "docs/**/*.md", "configs/**/*.md", "healbert/**/*.md", ".github/**/*.md")
 CURRENT = [page for page in PAGES if page.path.name != "CHANGELOG.md"]  # which names flags that are gone
 # Flags of programs that have no parser to ask here.
-OTHERS = {"--all-files", "--check", "--durations", "--no-deps", "--quiet", "--upgrade", "--version"}
+OTHERS = {
+    "--all-files",
+    "--batch_size",
+    "--check",
+    "--durations",
+    "--model",
+    "--model_args",
+    "--no-deps",
+    "--quiet",
+    "--upgrade",
+    "--version",
+}
 
 
 @pytest.fixture

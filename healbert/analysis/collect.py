@@ -25,7 +25,7 @@ DATA = (
 AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
 # Looked at, without an effect on scores.
 MEASURED = frozenset(
-    "measure_damage probe_layers tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
+    "measure_damage probe_layers lm_eval tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
 )
 
 

@@ -11,6 +11,7 @@ import re
 from transformers import TrainingArguments
 
 from ..healing.strategies import healing_options
+from ..hub.fingerprint import of_files
 from ..models.source import ModelSource
 from ..results.schema import is_damage, region_that_counts, source_name
 from ..tasks.guess import OWN_DATA
@@ -113,7 +114,7 @@ class Arguments:
         settings = {k: v for k, v in counting(self._all_settings()).items() if not is_damage(k)}
         # Each part is left out where it is plain, so that a part that is added later renames nothing.
         found = {
-            "settings": {name: _without_folder(value) if name in PATHS else value for name, value in settings.items()},
+            "settings": {name: _located(name, value) for name, value in settings.items()},
             "damage": damage_of(self),
             "healing_options": self._healing_options(),
             "sources": self._sources(),
@@ -148,6 +149,8 @@ class Arguments:
             known["trace_reference"] = self._content(self.sources.reference)
         own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
         text = {"text": self.sources.text.fingerprint} if self.sources.text else {}
+        files = self.features.lm_eval_files()
+        own |= {"lm_eval": of_files(files)} if files else {}
         return own | {"data": self.sources.data.fingerprint} | text
 
     def _content(self, source):
@@ -217,6 +220,13 @@ def _baselines():
 def _whole(value):
     # 10 epochs, the default, and 10.0, parsed from a flag, are the same run
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _located(name, value):
+    """The value of a setting, without the folders of files and folders that it names."""
+    if name == "lm_eval":
+        return ",".join(map(_without_folder, value.split(",")))
+    return _without_folder(value) if name in PATHS else value
 
 
 def _without_folder(name):

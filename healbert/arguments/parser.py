@@ -41,7 +41,7 @@ GROUPS = (
 )
 
 
-WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing")  # one text on the command line, in YAML a list, too
+WITH_COMMAS = ("corrupt_components", "corrupt_layers", "healing", "lm_eval")  # one text, or in YAML a list
 OPTIONS_OF = {"healing": "healing_options", "corrupt_method": "corrupt_options"}  # an entry -> its options
 NOT_SETTINGS = ("help", "help_all", "print_config")  # flags that only show something
 
@@ -68,8 +68,11 @@ def build_parser():
 
 
 def _recipes():
-    tasks = {name: task.recipe for name, task in TASKS.items() if task.recipe}
-    lines = [f"{name}: {', '.join(f'{k} {v}' for k, v in recipe.items())}" for name, recipe in tasks.items()]
+    tasks = {}  # by recipe, which several share
+    for name, task in TASKS.items():
+        if task.recipe:
+            tasks.setdefault(", ".join(f"{key} {value}" for key, value in task.recipe.items()), []).append(name)
+    lines = [f"{', '.join(names)}: {recipe}" for recipe, names in tasks.items()]
     return f"Tasks with defaults of their own: {'; '.join(lines)}."
 
 

@@ -63,6 +63,13 @@ def check_fits(arguments):
                 f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
                 "it out"
             )
+    if features.lm_eval and not kind.continues:
+        raise UserError(
+            f"--lm_eval scores decoders with their head, and a task of type {kind.name} has another; give --task_type "
+            "causal_lm, or leave it out"
+        )
+    if features.lm_eval and arguments.training.world_size > 1:
+        raise UserError("--lm_eval works in one process; keep the model, and see: healbert export-lm-eval --help")
     data, writes = arguments.data, type(kind).generates is not TaskType.generates
     for flag in ("max_summary_length", "num_beams"):
         if getattr(data, flag) != getattr(DataArguments, flag) and not writes:

@@ -57,6 +57,7 @@ MEANINGS = {
     "language_head": Meaning(1, _gets_a_head),
     "also_evaluate": Meaning(1, lambda arguments: arguments.features.also_evaluate is not None),
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
+    "lm_eval": Meaning(1, lambda arguments: arguments.features.lm_eval is not None),
     "trace": Meaning(1, lambda arguments: arguments.features.trace_healing),
     "picture": Meaning(1, lambda arguments: arguments.features.tsne),
 }

@@ -1,4 +1,4 @@
-"""What a run looks at inside of its model: probes by depth, and the features behind its predictions."""
+"""What a run looks at beside predictions: probes by depth, features behind the classes, another harness's scores."""
 
 import numpy as np
 
@@ -13,12 +13,15 @@ from ..probing.probes import check_layers, probe_by_depth
 from ..probing.separation import separation
 from ..probing.trace_picture import draw_trace
 from ..probing.tsne import draw_stages
+from .harness import Harness
 from .loading import choose_pictured
 from .tracing import make_trace, traced
 
 
 class Inside:
-    """Probes (``--probe_layers``) and pictured features (``--tsne``) of a model at each stage of its run.
+    """Probes (``--probe_layers``), pictured features (``--tsne``) and scores of lm-evaluation-harness (``--lm_eval``).
+
+    They are of a model at each stage of its run.
 
     Args:
         arguments: `Arguments`.
@@ -26,7 +29,7 @@ class Inside:
         model: the model, which is damaged and healed in place.
 
     Raises:
-        UserError: if a layer does not exist, or the examples of the picture cannot be drawn.
+        UserError: if a layer does not exist, the examples of the picture cannot be drawn, or there is no such task.
     """
 
     def __init__(self, arguments, task, tokenizer, model):
@@ -36,7 +39,8 @@ class Inside:
         self.layers = check_layers(wanted, depth) if wanted is not None else []
         self.place = self._place()
         self.pictured = choose_pictured(task, arguments) if arguments.features.tsne else None
-        self.probes, self.features = {}, {}
+        self.probes, self.features, self.scores = {}, {}, {}
+        self.harness = Harness(arguments, tokenizer) if arguments.features.lm_eval else None
         self.trace = make_trace(arguments, task, tokenizer, model) if arguments.features.trace_healing else None
         self.entries = []  # of the trace, but for those of evaluations, which the trainer's log keeps
 
@@ -57,6 +61,8 @@ class Inside:
             self.probes[stage] = probe_by_depth(*parts, kind.primary_score, kind.primary_metric, kind.probe())
         if self.pictured is not None:
             self.features[stage] = self.read(self.pictured)
+        if self.harness is not None:
+            self.scores[stage] = self.harness.score(self.model)
 
     def compare(self, stage, epoch, step):
         """Where the layers of the model are now, for the trace."""
@@ -69,7 +75,7 @@ class Inside:
             self.features[stage] = self.features[earlier]
 
     def write(self, metrics, log, output_dir, is_first_process):
-        """Writes the pictures and features.npz, and returns the part of the results: probes, features, trace.
+        """Writes the pictures and features.npz, and returns the part of the results: probes, scores, features, trace.
 
         Args:
             metrics: {stage: {metric: value}}.
@@ -78,6 +84,7 @@ class Inside:
             is_first_process: whether this process writes.
         """
         found = {"probes": self.probes} if self.layers else {}
+        found |= {"lm_eval": self.harness.describe() | self.scores} if self.harness is not None else {}
         if self.trace is not None:
             first, *last = self.entries
             found["trace"] = self.trace.describe([first, *traced(log), *last])

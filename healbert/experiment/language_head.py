@@ -18,6 +18,7 @@ from ..healing.trainer import Diverged, HealingTrainer
 from ..utils.errors import UserError
 from ..utils.files import atomic_path
 from .change import draws_kept
+from .turns import agreed, turn
 
 FOLDER = ".heads"
 SEED, EPOCHS, RATE, BATCH = 0, 3, 1e-3, 32  # whoever changes one raises the version of "language_head" (versions.py)
@@ -48,7 +49,7 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
     Raises:
         UserError: if training it diverges, or there are several processes and it is not there yet.
     """
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
     set_seed(SEED)
     model, training = load(), arguments.training
@@ -56,22 +57,28 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
     said += [training.device.type, training.mixed_precision]
     content = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
     path = pathlib.Path(training.output_dir).parent / FOLDER / f"{content}.safetensors"
-    if training.world_size > 1 and not path.is_file():  # a trainer of one of them would wait for the others
-        raise UserError(f"a head for {task.type.name} is trained by one process; make one run without a launcher first")
-    with training.main_process_first(desc="training a head"):
-        if not path.is_file():
-            print(
-                f"the checkpoint has no head for {task.type.name}; one is trained on the intact model: {path}",
-                flush=True,
-            )
-            _train(model, task, tokenizer, arguments)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_path(path) as target:
-                save_file({name: value.detach().cpu().contiguous() for name, value in _head(model)}, target)
+    if not agreed(path.is_file(), training):
+        _make(path, model, task, tokenizer, arguments)
     kept = load_file(path)
     for name, value in _head(model):
         value.data.copy_(kept[name])
     return model, {"trained_on": len(task.splits["train"]), "epochs": EPOCHS, "content": content}
+
+
+def _make(path, model, task, tokenizer, arguments):
+    """Trains the head of a model and keeps it in ``path``, unless another process has done so in the meantime."""
+    from safetensors.torch import save_file
+
+    name = task.type.name
+    if arguments.training.world_size > 1:  # a trainer of one of them would wait for the others
+        raise UserError(f"a head for {name} is trained by one process; make one run without a launcher first")
+    with turn(path, arguments.training, "head", "training"):
+        if path.is_file():
+            return
+        print(f"the checkpoint has no head for {name}; one is trained on the intact model: {path}", flush=True)
+        _train(model, task, tokenizer, arguments)
+        with atomic_path(path) as target:
+            save_file({name: value.detach().cpu().contiguous() for name, value in _head(model)}, target)
 
 
 def _head(model):

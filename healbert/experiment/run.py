@@ -15,6 +15,7 @@ from ..utils.machine import cpu_cores
 from .damaged import damage
 from .disk import faults_of_the_disk, mark_of, require_same_folder
 from .folder import finished_results, open_run, tidy_finished
+from .harness import require_harness
 from .loading import LoadCache, load
 from .offline import require_hub_or_cache
 from .provenance import environment
@@ -45,6 +46,7 @@ def run_experiment(arguments, cache=None):
         return finished
     hf_logging.disable_progress_bar()  # of loading and saving; training has its own
     set_threads(arguments)
+    require_harness(arguments)
     require_hub_or_cache(arguments)
     cache = cache or LoadCache(0)
     teacher = find_teacher(arguments, lambda intact: run_experiment(intact, cache))  # first: it may have to be trained

@@ -4,7 +4,6 @@ The intact run of the same settings is the teacher where it lies beside the run 
 a run of its own in ``.teachers`` there, which all runs beside it share: one process makes it, the others wait.
 """
 
-import contextlib
 import copy
 import dataclasses
 import pathlib
@@ -21,8 +20,8 @@ from ..results.schema import TEACHERS
 from ..utils.errors import UserError
 from .folder import RunBusy, read_marker, remove_checkpoints
 from .loading import check_lengths
+from .turns import agreed, turn
 
-LOOK = 10.0  # seconds until processes of one launch agree again on who waits
 TRIED = "The Café is NOT 42% (un)believable, is it?"  # two tokenizers with one vocabulary may still cut it otherwise
 
 
@@ -60,7 +59,7 @@ def find_teacher(arguments, run):
     parent, wanted = pathlib.Path(arguments.training.output_dir).parent, teacher_arguments(arguments)
     name = wanted.name()
     folder = folder_in(parent, name)
-    results = _agreed(_finished(folder, wanted), arguments.training)
+    results = agreed(_finished(folder, wanted), arguments.training)
     if results is None:
         folder = folder_in(parent / TEACHERS, name)
         results = _make(teacher_arguments(arguments, folder), folder, run)
@@ -93,7 +92,7 @@ def _finished(folder, arguments):
 
 
 def _make(arguments, folder, run):
-    with _turn(folder, arguments.training) as waited:
+    with turn(folder, arguments.training, "teacher", "fine-tuning") as waited:
         if arguments.training.process_index == 0 and (waited or _finished(folder, arguments) is None):
             print(f"the teacher is the intact model, fine-tuned in {folder}", flush=True)
         try:
@@ -104,52 +103,6 @@ def _make(arguments, folder, run):
             raise
         except UserError as error:
             raise UserError(f"the teacher in {folder} cannot be fine-tuned: {error}") from error
-
-
-def _agreed(found, training):
-    """What the first process of a launch found: the disk may have changed until the others looked."""
-    from accelerate.utils import broadcast_object_list
-
-    return broadcast_object_list([found])[0] if training.world_size > 1 else found
-
-
-@contextlib.contextmanager
-def _turn(folder, training):
-    """Lets one launch at a time make the run in ``folder``; yields whether it had to wait for another.
-
-    The operating system frees the lock of a process that is killed. The processes of a launch wait together, and look
-    up now and then, as none of them waits for the others for longer than a while.
-    """
-    import filelock
-
-    path, waited = folder.with_name(f"{folder.name}.lock"), False
-    lock = filelock.FileLock(path)
-    while True:
-        main = training.process_index == 0
-        if _agreed(main and _acquired(lock, path, LOOK if waited else 0.0), training):
-            break
-        if not waited and training.process_index == 0:
-            print(f"waiting for the teacher in {folder}, which another process is fine-tuning", flush=True)
-        waited = True
-    try:
-        yield waited
-    finally:
-        if training.process_index == 0:
-            path.unlink(missing_ok=True)
-            lock.release()
-
-
-def _acquired(lock, path, timeout):
-    import filelock
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=timeout)
-    except filelock.Timeout:
-        return False
-    except OSError as error:
-        raise UserError(f"{path.parent}, where teachers are kept, cannot be written: {error.strerror}") from error
-    return True
 
 
 def load_teacher(teacher, experiment):

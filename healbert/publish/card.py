@@ -1,6 +1,7 @@
 """The model card of a run, and the dataset card of a folder of runs."""
 
 from ..healing.strategies import STRATEGIES
+from ..results.harness import STAGES, harness_scores
 from ..results.schema import baseline_of, damages_of, metrics_of, primary_of
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
@@ -67,6 +68,7 @@ def model_card(results, repo_id, background, by_class=(), intact=None, adapter=F
         "## Scores",
         *_scores(results, intact),
         *_by_class(by_class),
+        *_harness(results),
         "## Use",
         code_block(usage(results, repo_id, _kind(results))),
         *(_adapter(damaged) if adapter else ()),
@@ -209,6 +211,13 @@ def _by_class(scores):
     if scores:
         yield "F1 of the healed model by class:"
         yield table(["class", "F1", "examples"], [[escape(n), f"{f1:.4f}", f"{count:,}"] for n, f1, count in scores])
+
+
+def _harness(results):
+    if lines := harness_scores(results):
+        yield "Scores of lm-evaluation-harness, before and after fine-tuning:"
+        rows = [[escape(f"{of['task']} {of['metric']}"), *(_figure(of[stage]) for stage in STAGES)] for of in lines]
+        yield table(["", *STAGES], rows)
 
 
 def _adapter(damaged):

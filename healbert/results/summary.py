@@ -1,5 +1,6 @@
 """The closing summary of a run."""
 
+from .harness import harness_scores
 from .schema import baseline_of, damages_of, language_scores, primary_of, primary_score, region_that_counts
 
 
@@ -18,6 +19,7 @@ def table_rows(results, output_dir):
         (f"damaged {title}", _figure(primary_score(results, "damaged"))),
         (f"healed {title}", _figure(primary_score(results, "healed"))),
         *_language(results),
+        *_harness(results),
         ("best epoch", f"{results['best_epoch']:g}" if results["best_epoch"] else "none"),
         ("status", results["status"]),
         ("time", f"{sum(results['timing'].values()):.1f} s, of it healing {results['timing']['heal']:.1f} s"),
@@ -28,6 +30,14 @@ def table_rows(results, output_dir):
 def _severity(damage):
     found = damage.get("severity")
     return [("severity", f"{found['metric']} {found['reached']:.4g}, asked {found['target']:g}")] if found else []
+
+
+def _harness(results):
+    """The scores of lm-evaluation-harness, before and after healing."""
+    return [
+        (f"{line['task']} {line['metric']}", f"damaged {_figure(line['damaged'])}, healed {_figure(line['healed'])}")
+        for line in harness_scores(results)
+    ]
 
 
 def _language(results):

@@ -79,8 +79,10 @@ def _open_data(arguments):
 
 
 def _check_data(task, arguments):
+    from ..experiment.harness import require_harness
     from ..experiment.loading import choose_pictured
 
+    require_harness(arguments)
     if arguments.features.tsne:
         choose_pictured(task, arguments)
 

@@ -6,10 +6,10 @@ import pathlib
 from ..hub.fingerprint import of_commit, of_files
 from ..hub.reach import resolve_commit
 from ..utils.errors import UserError
-from .docstrings import docstrings_folder, docstrings_key
+from .embedded import EMBEDDED, embedded_folder, embedded_key
 from .files.options import ReadOptions, kind_of
 from .files.source import content_hash
-from .table import EMBEDDED_TASK, TASKS, Task
+from .table import TASKS, Task
 
 
 class DataSource:
@@ -55,8 +55,8 @@ class DataSource:
 
     @property
     def is_embedded(self):
-        """Whether it is the task that the installed packages hold."""
-        return self._data.task_name == EMBEDDED_TASK
+        """Whether it is a task that the installed packages hold."""
+        return self._data.task_name in EMBEDDED
 
     @property
     def is_on_hub(self):
@@ -65,7 +65,7 @@ class DataSource:
 
     @functools.cached_property
     def folder(self):
-        """The folder that holds the splits (the embedded task's is built when it is missing), else None.
+        """The folder that holds the splits (an embedded task's is built when it is missing), else None.
 
         Raises:
             UserError: if ``--data_root`` lacks the dataset, or the dataset's name is a path to nothing.
@@ -73,7 +73,8 @@ class DataSource:
         if self.files:
             return None
         if self.is_embedded:
-            return docstrings_folder(self._model.cache_dir)
+            name = self._data.task_name
+            return embedded_folder(name, EMBEDDED[name], self._model.cache_dir)
         return local_dataset(self.task, self._data.data_root)
 
     @functools.cached_property
@@ -116,7 +117,7 @@ class DataSource:
         if self.files:
             return of_files([pathlib.Path(path) for path in self.files.values()])
         if self.is_embedded:
-            return f"docstrings:{docstrings_key()}"
+            return f"{self._data.task_name}:{embedded_key(EMBEDDED[self._data.task_name])}"
         if self.folder:
             return of_files(self._files_of_folder())
         return of_commit(*self._what()) or (self.revision and f"revision:{self.revision}")

@@ -48,7 +48,7 @@ PLAIN = {"fast_paths": "none"}
 @pytest.fixture(autouse=True)
 def same_everywhere(monkeypatch):
     # The embedded texts are read from installed libraries, and are others with other versions of these.
-    monkeypatch.setattr("healbert.tasks.source.docstrings_key", lambda: "recorded")
+    monkeypatch.setattr("healbert.tasks.source.embedded_key", lambda task: "recorded")
     monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
 

@@ -37,10 +37,7 @@ def folders(settings, tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
     one, two = str(root / "one"), root / "two"
     run_experiment(make_arguments(**settings, output_dir=one, per_device_train_batch_size=16))
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    flags = to_flags(settings | {"output_dir": two, "per_device_train_batch_size": 8})
-    command = [*launch, str(ROOT / "run_corrupt_glue.py"), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = launch_two(*to_flags(settings | {"output_dir": two, "per_device_train_batch_size": 8}))
     assert done.returncode == 0, done.stderr
     (root / "output.txt").write_text(done.stdout)
     return root / "one", two
@@ -89,9 +86,27 @@ def test_two_processes_are_recorded_and_write_once(folders):
     assert output.count("healed weighted F1") == 1
 
 
-def test_error_is_said_once(settings, tmp_path):
+def launch_two(*flags):
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command = [*launch, str(ROOT / "run_corrupt_glue.py"), "--corrupt_level", "50", "--use_cpu"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    command = [*launch, str(ROOT / "run_corrupt_glue.py"), *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_error_is_said_once(settings, tmp_path):
+    done = launch_two("--corrupt_level", "50", "--use_cpu")
     assert done.returncode != 0
     assert done.stderr.count("did you mean 0.5?") == 1
+
+
+def test_head_that_is_not_there_yet_is_for_one_process_to_train(settings, tmp_path):
+    settings = settings | {"task_type": "masked_lm", "num_train_epochs": 1}
+    runs = {name: str(tmp_path / name) for name in ("first", "one", "two")}
+    done = launch_two(*to_flags(settings | {"output_dir": runs["first"]}))
+    assert done.returncode != 0
+    said = "error: a head for masked_lm is trained by one process; make one run without a launcher first"
+    assert done.stderr.count(said) == 1 and done.stderr.count("Traceback") == 1, "the launcher's own"
+    assert [path.name for path in tmp_path.iterdir()] == [], "nothing is begun"
+    one = run_experiment(make_arguments(**settings, output_dir=runs["one"]))
+    done = launch_two(*to_flags(settings | {"output_dir": runs["two"]}))
+    assert done.returncode == 0, done.stderr
+    assert read(tmp_path / "two", "results.json")["model"]["head"] == one["model"]["head"]

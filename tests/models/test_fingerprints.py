@@ -12,7 +12,7 @@ from healbert.arguments.groups import DataArguments, ModelArguments
 from healbert.hub.reach import resolve_commit
 from healbert.models.embedded import MODEL_SHA256
 from healbert.models.source import ModelSource
-from healbert.tasks.docstrings import docstrings_key
+from healbert.tasks.embedded import EMBEDDED, embedded_key
 from healbert.tasks.source import DataSource, local_dataset
 from healbert.tasks.table import TASKS, Task
 from healbert.utils.errors import UserError
@@ -86,7 +86,8 @@ def test_tokenizer_and_configuration_of_their_own_count(model):
 
 def test_embedded_parts_are_known_without_reading_them():
     assert of_model("embedded") == f"files:{MODEL_SHA256[:16]}"
-    assert of_data() == f"docstrings:{docstrings_key()}"
+    assert of_data() == f"docstrings:{embedded_key(EMBEDDED['docstrings'])}"
+    assert len({of_data(task_name=name).partition(":")[2] for name in EMBEDDED}) == len(EMBEDDED)
 
 
 def test_dataset_folder_counts_by_content(dataset, tmp_path):

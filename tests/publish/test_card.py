@@ -63,6 +63,14 @@ def test_figures_in_the_card(card, run, runs):
     assert "damaged on purpose" in card.text and "2 of 4 layers" in card.text and "2406.14459" in card.text
 
 
+def test_scores_of_another_harness_in_the_card(hub, run):
+    scores = {"damaged": {"own|task": {"acc,none": 0.25}}, "healed": {"own|task": {"acc,none": 0.5}}}
+    (run / "results.json").write_text(json.dumps(results_of(run) | {"lm_eval": {"version": "0.4.13", **scores}}))
+    push_run(repository_of(run))
+    card = hub.repositories["model", "writer/healed"].files()["README.md"].decode()
+    assert "lm-evaluation-harness" in card and f"| {escape('own|task acc')} | 0.2500 | 0.5000 |" in card
+
+
 def test_damage_of_scattered_parameters_is_put_in_words(hub, run):
     results = results_of(run)
     results["corruption"] |= {"level": 0.125, "unit": "parameter"}

@@ -244,3 +244,19 @@ def test_all_of_it_is_written(tmp_path):
         assert title in page and title in text
     drawn = {path.stem.split("-")[0] for path in (tmp_path / "out" / "figures").glob("*.png")}
     assert {"pareto", "data", "layers"} <= drawn
+
+
+def test_scores_of_another_harness_stand_beside_the_runs(tmp_path, content):
+    maker = Maker(tmp_path, ONE)
+    scores = {"own": {"acc,none": 0.25, "acc_stderr,none": 0.125}}, {"own": {"acc,none": 0.5}}
+    found = {"version": "0.4.13", "damaged": scores[0], "healed": scores[1]}
+    for seed in (0, 1):
+        maker.run("sst2", 0.5, seed=seed, _lm_eval=found)
+    maker.run("sst2", 0)
+    (table,) = tables(make_content(tmp_path), "lm-eval")
+    assert [(r["seed"], r["task"], r["metric"], r["damaged"], r["healed"]) for r in table.records] == [
+        (0, "own", "acc", 0.25, 0.5),
+        (1, "own", "acc", 0.25, 0.5),
+    ]
+    assert [(cell.text, cell.note) for cell in table.rows[0].cells[-2:]] == [("0.250", "\u00b1 0.125"), ("0.500", "")]
+    assert not tables(content, "lm-eval")

@@ -12,17 +12,17 @@ import pytest
 from helpers.small import ROOT
 
 from healbert.models.embedded import model_folder
-from healbert.tasks.docstrings import (
-    LIBRARIES,
+from healbert.tasks.embedded import EMBEDDED, embedded_folder
+from healbert.tasks.embedded.docstrings import (
     LONGEST,
     SHORTEST,
     TRAIN_PER_CLASS,
     VALIDATION_PER_CLASS,
-    _build,
-    docstrings_folder,
-    read_docstrings,
-    split_docstrings,
+    first_paragraphs,
+    splits_of,
 )
+from healbert.tasks.embedded.folder import build
+from healbert.tasks.embedded.libraries import LIBRARIES
 from healbert.utils.errors import UserError
 
 
@@ -103,7 +103,7 @@ def test_missing_package_says_what_to_install():
 def built_at_once(tmp_path_factory):
     """The task's folder, built in a fresh cache by two processes that started together."""
     cache = tmp_path_factory.mktemp("cache") / "not" / "there" / "yet"
-    code = "from healbert.tasks.docstrings import docstrings_folder; print(docstrings_folder())"
+    code = "from healbert.tasks.embedded import *; print(embedded_folder('docstrings', EMBEDDED['docstrings']))"
     processes = [start_python(code, HEALBERT_CACHE=str(cache)) for _ in range(2)]
     answers = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], answers
@@ -139,7 +139,7 @@ def test_rows_are_shuffled(splits):
 
 @pytest.mark.slow
 def test_building_again_gives_the_same_texts(splits):
-    again = split_docstrings({name: read_docstrings(name) for name in reversed(LIBRARIES)})
+    again = splits_of({name: [text for _, text in first_paragraphs(name)] for name in reversed(LIBRARIES)})
     for split, rows in splits.items():
         assert list(zip(rows["text"], rows["label"], strict=True)) == again[split]
 
@@ -147,14 +147,14 @@ def test_building_again_gives_the_same_texts(splits):
 @pytest.mark.slow
 def test_second_use_reads_the_cache(built_at_once):
     before = _state(built_at_once)
-    assert docstrings_folder(str(built_at_once.parent)) == built_at_once
+    assert embedded_folder("docstrings", EMBEDDED["docstrings"], str(built_at_once.parent)) == built_at_once
     assert _state(built_at_once) == before
 
 
 @pytest.mark.slow
 def test_slower_of_two_builders_keeps_the_faster_ones_folder(built_at_once):
     before = _state(built_at_once)
-    _build(built_at_once, built_at_once.parent)
+    build(EMBEDDED["docstrings"], built_at_once)
     assert _state(built_at_once) == before
     assert [path.name for path in built_at_once.parent.iterdir()] == [built_at_once.name]
 
@@ -166,7 +166,7 @@ def _state(folder):
 def test_cache_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be kept in .*file.*; name a folder with --cache_dir"):
-        docstrings_folder(str(tmp_path / "file"))
+        embedded_folder("docstrings", EMBEDDED["docstrings"], str(tmp_path / "file"))
 
 
 @pytest.mark.slow
@@ -195,11 +195,11 @@ def test_bag_of_words_does_not_solve_it(splits):
 def test_texts_that_two_libraries_share_are_left_out():
     many = TRAIN_PER_CLASS + VALIDATION_PER_CLASS
     texts = {name: [f"{name} {i}" for i in range(many)] + ["shared"] for name in ("numpy", "scipy")}
-    rows = [row for split in split_docstrings(texts).values() for row in split]
+    rows = [row for split in splits_of(texts).values() for row in split]
     assert len(rows) == 2 * many and "shared" not in dict(rows)
 
 
 def test_library_with_too_few_docstrings_is_named():
     many = [f"numpy {i}" for i in range(TRAIN_PER_CLASS + VALIDATION_PER_CLASS)]
     with pytest.raises(UserError, match="scipy holds only 1 usable docstrings"):
-        split_docstrings({"numpy": many, "scipy": ["one", "one"]})
+        splits_of({"numpy": many, "scipy": ["one", "one"]})

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from healbert.tasks.embedded import EMBEDDED
 from healbert.tasks.table import EMBEDDED_TASK, TASKS
 
 PAPER_TASKS = "sst2 imdb ag_news emotion dbpedia_14 twitter_financial_news_topic".split()
@@ -13,6 +14,10 @@ GLUE_TASKS = "cola mnli mrpc qnli qqp rte wnli".split()
 
 
 OTHER_TYPES = {
+    "code_tokens": "token_classification",
+    "docstring_lm": "masked_lm",
+    "docstring_similarity": "retrieval",
+    "docstring_summary": "summarization",
     "cnn_dailymail": "summarization",
     "copa": "multiple_choice",
     "samsum": "summarization",
@@ -30,6 +35,7 @@ OTHER_TYPES = {
 
 def test_table_holds_the_paper_and_glue():
     assert set(TASKS) == {*PAPER_TASKS, *GLUE_TASKS, *OTHER_TYPES, EMBEDDED_TASK}
+    assert set(EMBEDDED) < set(TASKS)
     assert {name: TASKS[name].type for name in TASKS if TASKS[name].type != "classification"} == OTHER_TYPES
 
 
@@ -41,7 +47,7 @@ def test_table_entry_is_sane(name):
     assert 1 <= len(task.text) <= most and all(task.text) and task.label
     assert task.evaluation in ("validation", "test", "validation_matched")
     assert len(set(task.label_names)) == len(task.label_names)
-    assert task.examples is None if name == EMBEDDED_TASK else task.examples >= 400
+    assert task.examples is None if name in EMBEDDED else task.examples >= 400
     expected = ("nyu-mll/glue", name) if name in (*GLUE_TASKS, "stsb") else (task.dataset, task.config)
     assert (task.dataset, task.config) == expected
 

@@ -5,6 +5,7 @@ import pathlib
 from dataclasses import field
 
 from ...tasks.columns import named_columns
+from ...tasks.embedded import EMBEDDED
 from ...tasks.files.options import QUOTINGS, ReadOptions, kind_of, known_kinds
 from ...tasks.table import EMBEDDED_TASK, TASKS
 from ...tasks.types import TASK_TYPES
@@ -109,7 +110,7 @@ class DataArguments:
             check_choice("task", self.task_name, TASKS)
         if self.task_type is not None:
             check_choice("task type", self.task_type, TASK_TYPES)
-        if self.data_revision and (self.train_file or self.data_root or self.task_name == EMBEDDED_TASK):
+        if self.data_revision and (self.train_file or self.data_root or self.task_name in EMBEDDED):
             raise UserError(f"--data_revision {self.data_revision} goes with a dataset of the Hub; leave it out")
         self._check_evaluation()
         if self.data_root and not pathlib.Path(self.data_root).expanduser().is_dir():

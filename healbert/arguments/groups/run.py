@@ -27,7 +27,7 @@ class RunArguments:
     healing_options: str | None = field(
         default=None,
         metadata={
-            "help": "Options of --healing, name=value with commas between them; of several strategies lora.rank=8. "
+            "help": "Options of --healing, name=value with commas; of several strategies lora.rank=8. "
             f"{list_options(STRATEGIES)}"
         },
     )

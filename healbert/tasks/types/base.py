@@ -25,6 +25,7 @@ class TaskType:
         pools: whether the type has another use of `--pooling` than a head for a whole text.
         one_sequence: whether an example is one sequence of tokens: what a trace, a teacher, and frozen layers that are
             passed once need.
+        continues: whether the model says how a text goes on, which is what harnesses for decoders score.
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
         one_class: whether a label is one class of `TaskData.label_names`: what a picture of the classes, a matrix of
@@ -37,7 +38,7 @@ class TaskType:
     version = 1
     problem_type = None
     per_text, own_head, one_class = True, False, False
-    pools, one_sequence, pipeline = False, True, True
+    pools, one_sequence, pipeline, continues = False, True, True, False
     baseline_name, baseline_says = "baseline", "the answer that needs no model"
 
     @property

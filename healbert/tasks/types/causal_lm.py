@@ -52,6 +52,7 @@ class CausalLM(LanguageModelling):
     auto_class = "AutoModelForCausalLM"
     hub_task = "text-generation"
     over, unit = BYTES, np.log(2)
+    continues = True
 
     def encode_split(self, split, rows, tokenizer, data):
         longest = longest_of(tokenizer, data, 2)
