@@ -61,6 +61,7 @@ print(json.dumps([logits, labels]))
 """
 
 
+@pytest.mark.slow
 def test_pushed_model_predicts_the_same_in_a_fresh_process(stocked, by_id, hub_environment, tmp_path):
     from healbert.publish.push import push_experiment
 

@@ -294,6 +294,7 @@ with torch.no_grad():
 """
 
 
+@pytest.mark.slow
 def test_every_architecture_gives_the_same_logits_in_a_fresh_process(tmp_path):
     models, inputs = {name: classifier(name, "mean") for name in NAMES}, batch_of(TEXTS, 0)
     for name, model in models.items():

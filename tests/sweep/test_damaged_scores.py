@@ -15,6 +15,7 @@ def outcome(folder):
     return found["metrics"], found["best_epoch"], logits(folder).tolist()
 
 
+@pytest.mark.slow
 def test_scores_are_shared_from_process_to_process(write_sweep, tmp_path):
     folder, damaged = tmp_path / "runs", {"corrupt_level": 0.5, "corrupt_seed": 1}
     for name, decay in (("one", 0), ("two", 0.1)):

@@ -62,6 +62,7 @@ def test_failures_are_recorded_and_the_sweep_goes_on(mixed, tmp_path):
     assert (status, finished(folder)) == (1, before), "failed ones are left alone"
 
 
+@pytest.mark.slow
 def test_retry_runs_failed_runs_alone(write_sweep, tmp_path):
     path, folder = write_sweep(grid={"seed": [1, 2]}), tmp_path / "results"
     assert sweep(path, folder, "--run_timeout", "0.01", "--workers", "1")[0] == 1
@@ -78,6 +79,7 @@ def test_retry_runs_failed_runs_alone(write_sweep, tmp_path):
     assert (load_results(folder)["status"] == "completed").all()
 
 
+@pytest.mark.slow
 def test_killed_and_hanging_runs_fail_and_workers_are_replaced(write_sweep, tmp_path):
     include = [{"seed": 1, "num_train_epochs": LONG}, {"seed": 2}]
     path, folder = write_sweep(include=include), tmp_path / "results"
@@ -95,6 +97,7 @@ def test_killed_and_hanging_runs_fail_and_workers_are_replaced(write_sweep, tmp_
     assert "SIGKILL" in table.loc[1, "error"]
 
 
+@pytest.mark.slow
 def test_sweep_on_a_full_disk_says_which_runs_failed_and_goes_on_later(write_sweep, small_disk):
     folder, make_room = small_disk
     path = write_sweep(grid={"seed": [1, 2]}, base={"corrupt_level": 0.5, "num_train_epochs": 2})

@@ -166,6 +166,7 @@ def test_slurm_jobs_have_the_threads_that_the_folder_keeps(write_sweep, tmp_path
     assert [run["environment"]["threads"] for run in runs] == [threads] * 2
 
 
+@pytest.mark.slow
 def test_resumed_sweep_has_the_threads_that_it_began_with(write_sweep, tmp_path):
     folder = tmp_path / "results"
     assert sweep(write_sweep(grid={"seed": [1]}), folder, "--workers", str(CORES))[0] == 0

@@ -79,6 +79,7 @@ def test_workers_end_with_their_sweep(write_sweep, tmp_path):
         kill_group(process)
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_run_each_run_once(write_sweep, tmp_path):
     path, folder = write_sweep(grid={"seed": [1, 2, 3, 4]}, base={"num_train_epochs": 3}), tmp_path / "results"
     processes = [start_sweep(path, folder, "--workers", "1") for _ in range(2)]
