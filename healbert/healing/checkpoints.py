@@ -1,6 +1,5 @@
 """Which checkpoint an interrupted run goes on from: whole ones, which a manifest proves; damaged ones are set aside."""
 
-import concurrent.futures
 import contextlib
 import json
 import pathlib
@@ -44,45 +43,6 @@ def write_manifest(folder):
     for path in (*files, *{path.parent for path in files}):
         sync(path)
     write_json(folder / MANIFEST, {"files": {path.relative_to(folder).as_posix(): _print_of(path) for path in files}})
-
-
-class Behind:
-    """Does one piece of work at a time in a thread: training goes on while the disk is waited for.
-
-    On leaving ``with``, what is under way is waited for. An error of it is raised by the next call, or on leaving.
-    """
-
-    def __init__(self):
-        self._pool = self._work = None
-
-    def __enter__(self):
-        self._pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
-        return self
-
-    def __exit__(self, kind, *_):
-        self._pool.shutdown()
-        if kind is None:  # else what ended the training is what there is to say
-            self.wait()
-        self._pool = self._work = None
-
-    def wait(self):
-        """Waits for what is under way."""
-        if self._work is not None:
-            self._work.result()
-
-    def do(self, work, *args):
-        """Begins work(*args), once the one before it has ended; outside ``with``, it is done at once."""
-        self.wait()
-        if self._pool is None:
-            work(*args)
-        else:
-            self._work = self._pool.submit(work, *args)
-
-
-def finish(folder, limit, keep):
-    """Makes a checkpoint whole (`write_manifest`), then deletes what need not stay any more (`prune`)."""
-    write_manifest(folder)
-    prune(folder.parent, limit, keep)
 
 
 def _print_of(path):

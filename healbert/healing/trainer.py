@@ -12,7 +12,7 @@ from transformers import DataCollatorWithPadding, TrainerCallback
 from ..tasks.types import task_type
 from ..utils.errors import UserError
 from ..utils.machine import keep_freed_memory
-from .checkpoints import LEAST, Behind, finish
+from .checkpoints import LEAST, prune, write_manifest
 from .evaluated import LastEvaluation, evaluation_in
 from .generating import GeneratingTrainer
 from .predicted import PredictedClasses
@@ -132,7 +132,7 @@ class HealingTrainer(GeneratingTrainer):
         self.strategy = Full() if strategy is None else strategy
         self.scored_dataset, self.predicted = scored_dataset, PredictedClasses(predictions)
         self.evaluated, self.training_inputs = LastEvaluation(), training_inputs
-        self.model_inputs, self._behind = model_inputs, Behind()
+        self.model_inputs = model_inputs
         self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
         self.row_columns, self.generates = set(row_columns), generates
         super().__init__(*args, **kwargs)
@@ -152,14 +152,12 @@ class HealingTrainer(GeneratingTrainer):
         # Trainer's own pruning deletes whatever is called checkpoint-*, and keeps none to fall back on: see `prune`.
         self._limit, self.args.save_total_limit = self.args.save_total_limit, None
         try:
-            with self._behind:
-                return super().train(resume_from_checkpoint, **kwargs)
+            return super().train(resume_from_checkpoint, **kwargs)
         finally:
             self.args.save_total_limit = self._limit
 
     def _save_checkpoint(self, model, trial):
         folder = pathlib.Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
-        self._behind.wait()  # which deletes some, of which this one may be
         if self.args.should_save:
             shutil.rmtree(folder, ignore_errors=True)  # of a kill, perhaps of another number of processes
         self.accelerator.wait_for_everyone()
@@ -168,8 +166,9 @@ class HealingTrainer(GeneratingTrainer):
         if self.args.should_save:
             self.predicted.write(folder)
             self.evaluated.write(folder, self.state.global_step)
+            write_manifest(folder)
             limit = self._limit and max(self._limit, LEAST)
-            self._behind.do(finish, folder, limit, [folder, self.state.best_model_checkpoint])
+            prune(folder.parent, limit, [folder, self.state.best_model_checkpoint])
 
     def _run_epoch(self, *args, **kwargs):
         # Before an epoch and not after one: a run that is taken up after its last epoch must not train another.

@@ -102,7 +102,7 @@ def test_refused_command_lines(argv, message):
         ("lr_scheduler_type", "sine", r"--lr_scheduler_type.* 'sine'"),
         ("task_type", "regresion", r"task type 'regresion' is not known; did you mean 'regression'"),
         ("task_name", "SST2", r"task 'SST2' is not known; did you mean 'sst2'\?"),
-        ("task_name", "imbd", r"task 'imbd' is not known; did you mean 'imdb'\? \(known: docstrings, sst2"),
+        ("task_name", "imbd", r"task 'imbd' is not known; did you mean 'imdb'\? \(known: docstrings, .*sst2, imdb"),
         ("selection", "best_dev", r"selection 'best_dev' is not known; did you mean 'best_eval'\?"),
         ("dev_fraction", 1, r"--dev_fraction 1 is not between 0 and 1"),
         ("dev_fraction", math.nan, r"--dev_fraction nan is not between 0 and 1"),

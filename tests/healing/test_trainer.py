@@ -3,7 +3,6 @@
 import json
 import math
 import pathlib
-import threading
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from helpers.training import tokenized
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainingArguments
 
 from healbert import HealingTrainer
-from healbert.healing import checkpoints
 from healbert.healing.checkpoints import last_complete_checkpoint, prune, write_manifest
 from healbert.healing.samplers import FixedOrder, GroupedByLength, token_lengths
 from healbert.healing.trainer import Diverged
@@ -241,28 +239,3 @@ def test_real_checkpoint_is_complete(make_trainer, tmp_path):
     found = last_complete_checkpoint(tmp_path / "out")
     assert found == str(tmp_path / "out" / "checkpoint-5")
     assert json.loads((tmp_path / "out" / "checkpoint-5" / "trainer_state.json").read_text())["global_step"] == 5
-
-
-def test_training_goes_on_while_a_checkpoint_is_made_whole(make_trainer, monkeypatch):
-    later, waited = threading.Event(), []
-
-    def slow_disk(folder):
-        waited.append(later.wait(timeout=60))  # until a step after it: never, if training waited for the disk
-        write_manifest(folder)
-
-    monkeypatch.setattr(checkpoints, "write_manifest", slow_disk)
-    trainer = make_trainer(save_strategy="steps", save_steps=4)
-    trainer.strategy.on_step = lambda trainer, step: step == 4 and later.set()
-    trainer.train()
-    assert waited == [True, True]
-    assert last_complete_checkpoint(trainer.args.output_dir).endswith("checkpoint-5")
-
-
-@pytest.mark.parametrize("steps", [2, 5], ids=["between", "last"])
-def test_a_full_disk_ends_training(make_trainer, monkeypatch, steps):
-    def full_disk(folder):
-        raise OSError(28, "No space left on device", str(folder))
-
-    monkeypatch.setattr(checkpoints, "write_manifest", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        make_trainer(save_strategy="steps", save_steps=steps).train()
