@@ -177,7 +177,8 @@ def test_tags_of_lines_are_true_of_their_words(frames):
         for kind, parts in entities:
             seen[kind] += 1
             assert IS[kind](" ".join(parts)), (kind, parts)
-    assert {"keyword", "name", "number", "operator", "string"} < set(seen) and min(seen.values()) > 100, seen
+    assert seen.pop("") > 10, "words of comments are rare"
+    assert set(seen) == {"keyword", "name", "number", "operator", "string"} and min(seen.values()) > 100, seen
 
 
 IS = {
