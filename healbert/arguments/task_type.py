@@ -63,17 +63,8 @@ def check_fits(arguments):
                 f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
                 "it out"
             )
-    if features.lm_eval and not kind.continues:
-        raise UserError(
-            f"--lm_eval scores decoders with their head, and a task of type {kind.name} has another; give --task_type "
-            "causal_lm, or leave it out"
-        )
-    if features.lm_eval and arguments.training.world_size > 1:
-        raise UserError("--lm_eval works in one process; keep the model, and see: healbert export-lm-eval --help")
-    data, writes = arguments.data, type(kind).generates is not TaskType.generates
-    for flag in ("max_summary_length", "num_beams"):
-        if getattr(data, flag) != getattr(DataArguments, flag) and not writes:
-            raise UserError(f"--{flag} is for models that write summaries, not for {kind.name}; leave it out")
+    _check_lm_eval(arguments, kind)
+    _check_writing(arguments.data, kind)
     if arguments.training.label_smoothing_factor and kind.model_inputs is not None:
         raise UserError(f"--label_smoothing_factor does not go with a task of type {kind.name}; leave it out")
     options, _ = healing_options(arguments.run.healing, arguments.run.healing_options)
@@ -87,6 +78,28 @@ def check_fits(arguments):
         )
     if features.tsne and not kind.one_class:
         raise UserError(f"--tsne pictures classes, and a task of type {kind.name} has none; leave it out")
+
+
+def _check_lm_eval(arguments, kind):
+    """Refuses ``--lm_eval`` where the model is no decoder with its head, or there are several processes."""
+    if not arguments.features.lm_eval:
+        return
+    if not kind.continues:
+        raise UserError(
+            f"--lm_eval scores decoders with their head, and a task of type {kind.name} has another; give --task_type "
+            "causal_lm, or leave it out"
+        )
+    if arguments.training.world_size > 1:
+        raise UserError("--lm_eval works in one process; keep the model, and see: healbert export-lm-eval --help")
+
+
+def _check_writing(data, kind):
+    """Refuses how summaries are written where none are."""
+    if type(kind).generates is not TaskType.generates:
+        return
+    for flag in ("max_summary_length", "num_beams"):
+        if getattr(data, flag) != getattr(DataArguments, flag):
+            raise UserError(f"--{flag} is for models that write summaries, not for {kind.name}; leave it out")
 
 
 def _check_also(arguments, kind, also):

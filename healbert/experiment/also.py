@@ -88,7 +88,7 @@ class LanguageScores:
         if language.head_was != "own":
             fingerprint = describe_model(language, source.name)["fingerprint"]
             language, head = give_head(load, texts, self.tokenizer, arguments, fingerprint)
-        return texts, language, head, self._evaluate(language, texts)
+        return texts, language, head, self._evaluate(copy.deepcopy(language), texts)
 
     def look(self, stage):
         """Scores the model of the run as it is now."""
@@ -104,7 +104,7 @@ class LanguageScores:
         training = without_services(self.arguments.training)
         with tempfile.TemporaryDirectory() as training.output_dir:
             trainer = HealingTrainer(
-                model=copy.deepcopy(language),
+                model=language,
                 args=training,
                 eval_dataset=texts.splits["evaluation"],
                 processing_class=self.tokenizer,

@@ -8,7 +8,7 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import named_columns, require_column, with_text_and_label
 from ..labels import Classes, encode_labels, is_unlabelled
-from .classification import Classification
+from .classification import Classification, accuracy
 from .encoding import Sequences, encode_sequences
 
 CHOICE = re.compile(r"(choice|ending|option|answer|sol|solution)_?([0-9]|[a-j])", re.IGNORECASE)
@@ -23,8 +23,8 @@ CHOICE = re.compile(r"(choice|ending|option|answer|sol|solution)_?([0-9]|[a-j])"
     hub={"metric_type": "accuracy", "metric_name": "Accuracy"},
 )
 def choice_accuracy(predictions, labels):
-    """Fraction of the examples whose right choice is chosen."""
-    return float(np.mean(np.asarray(labels) == np.asarray(predictions)))
+    """Fraction of the examples whose right choice is chosen (scikit-learn)."""
+    return accuracy(predictions, labels)
 
 
 @register("task_type", "multiple_choice")
