@@ -6,13 +6,15 @@ import pytest
 import yaml
 from helpers.small import ROOT, run_script, to_flags
 
+from healbert.analysis.paper import read_paper
 from healbert.arguments.parser import make_arguments, parse_arguments
 from healbert.experiment.run import run_experiment
 from healbert.sweep.plan import make_plan
 from healbert.sweep.sweep_file import read_sweep
 
 RUNS = [path for folder in (".", "lenses") for path in sorted((ROOT / "configs" / folder).glob("*.yaml"))]
-SWEEPS = sorted((ROOT / "configs" / "paper").glob("*.yaml"))
+PUBLISHED = ROOT / "configs" / "paper" / "published.yaml"  # of the paper's figures: no sweep
+SWEEPS = sorted(set((ROOT / "configs" / "paper").glob("*.yaml")) - {PUBLISHED})
 DAMAGES = sorted((ROOT / "configs" / "beyond_damage").glob("*.yaml"))
 LAUNCHES = sorted((ROOT / "configs" / "accelerate").glob("*.yaml"))
 
@@ -49,12 +51,14 @@ def test_paper_sweep_has_the_papers_runs(path, tmp_path):
     tasks = {"sst2", "imdb", "ag_news", "emotion", "dbpedia_14", "twitter_financial_news_topic"}
     partial = {(level, region) for level in (0.25, 0.5, 0.75) for region in ("bottom", "top")}
     damages = {(s["corrupt_level"], s["corrupt_region"]) for s in settings if s["corrupt_level"] not in (0, 1)}
-    assert len(runs) == 144 and damages == partial
+    assert len(runs) == 144 * 5 * 2 and damages == partial
+    assert {(s["seed"], s["corrupt_seed"]) for s in settings} == {(seed, seed) for seed in range(5)}
+    assert {s["selection"] for s in settings} == {"best_eval", "dev"}
     assert {s["corrupt_level"] for s in settings} == {0, 0.25, 0.5, 0.75, 1}
     assert {s["task_name"] for s in settings} == tasks
     assert {s["learning_rate"] for s in settings} == {1e-5, 2e-5, 5e-5}
     for s in settings:
-        assert (s["num_train_epochs"], s["weight_decay"], s["selection"]) == (10, 0, "best_eval")
+        assert (s["num_train_epochs"], s["weight_decay"]) == (10, 0)
         assert s["optim"].startswith("adamw") and s["corrupt_method"] == "kaiming_uniform"
 
 
@@ -86,6 +90,39 @@ def test_study_of_damage_has_methods_and_places_at_one_severity(path, tmp_path, 
     for method in ("gaussian_noise", "interpolate"):
         places = {s["corrupt_components"] or s["corrupt_region"] for s in damaged if s["corrupt_method"] == method}
         assert places == {"bottom", "middle", "top", "attention", "ffn", "norm"}
+
+
+STUDIES = {  # sweep -> how many runs
+    "base_size/sst2": 24,
+    "base_size/ag_news": 24,
+    "three_tasks/converged": 120,
+    "initialisations/sweep": 55,
+    "catching_up/sweep": 60,
+    "beyond_classification/sweep": 36,
+    "same_scores/sweep": 80,
+}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_study_has_its_runs(study, tmp_path, tiny_bert):
+    path = ROOT / "configs" / f"{study}.yaml"
+    sweep = yaml.safe_load(path.read_text(encoding="utf-8"))
+    model = {"model_name_or_path": tiny_bert} if "model_name_or_path" in sweep["base"] else {}
+    for entry in sweep.get("include", []):
+        entry["corrupt_donor"] = str(tiny_bert)
+        model = {"model_name_or_path": tiny_bert}
+    runs = make_plan(read_sweep(sweep | {"base": sweep["base"] | model}), tmp_path).runs
+    assert len(runs) == STUDIES[study]
+    damaged = [s for run in runs if (s := run.arguments.settings())["corrupt_level"]]
+    assert all(s["seed"] == s["corrupt_seed"] and s["selection"] == "dev" for s in damaged)
+
+
+def test_the_papers_own_figures_are_empty_and_can_be_filled_in(tmp_path):
+    letters = ["a", "b, bottom", "b, top", "c"]
+    assert read_paper(PUBLISHED, letters) == {}
+    filled = tmp_path / "published.yaml"
+    filled.write_text(PUBLISHED.read_text(encoding="utf-8").replace("all datasets: ,", "all datasets: 0.5,"))
+    assert read_paper(filled, letters) == {(letter, "all datasets"): "0.5" for letter in letters}
 
 
 @pytest.mark.parametrize("path", LAUNCHES, ids=name)

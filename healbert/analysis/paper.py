@@ -13,7 +13,7 @@ def read_paper(path, letters):
     """{(claim's letter, dataset or `POOLED`): text} out of a YAML file.
 
     The file maps a claim's letter to the paper's figure, or to a figure for each dataset: ``a: 0.08``, or
-    ``a: {sst2: 0.05, all datasets: 0.08}``. A figure is a number or a text.
+    ``a: {sst2: 0.05, all datasets: 0.08}``. A figure is a number or a text; what has none yet is left out.
 
     Args:
         path: the file.
@@ -36,6 +36,8 @@ def read_paper(path, letters):
     figures = {}
     for letter, said in found.items():
         for dataset, figure in (said if isinstance(said, dict) else {POOLED: said}).items():
+            if figure is None:
+                continue
             if isinstance(figure, bool) or not isinstance(figure, (int, float, str)):
                 raise UserError(f"--paper {path}: claim {letter!r} has {figure!r}; write a number or a text")
             figures[letter, str(dataset)] = str(figure)

@@ -118,16 +118,19 @@ class Plan:
         write_plan(plan_path(output_dir, self.source), self.name, runs, until)
 
     def seconds_left(self, workers):
-        """Seconds until the rest is done, from finished runs of the same task and model, or None if there are none."""
+        """Seconds until the rest is done, from finished runs of the same task and model, or None if there are none.
+
+        Medians: a run that was held up for hours says nothing of the others.
+        """
         taken = {}
         for run in self.in_state("completed", "diverged"):
             seconds = sum((run.results.get("timing") or {}).values())
             taken.setdefault(run.kind, []).append(seconds)
         if not taken:
             return None
-        overall = statistics.mean(second for seconds in taken.values() for second in seconds)
-        means = {kind: statistics.mean(seconds) for kind, seconds in taken.items()}
-        return sum(means.get(run.kind, overall) for run in self.in_state("todo")) / workers
+        overall = statistics.median(second for seconds in taken.values() for second in seconds)
+        usual = {kind: statistics.median(seconds) for kind, seconds in taken.items()}
+        return sum(usual.get(run.kind, overall) for run in self.in_state("todo")) / workers
 
 
 def make_plan(sweep, output_dir, processes=1):

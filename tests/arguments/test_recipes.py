@@ -39,10 +39,12 @@ def test_print_config_shows_what_can_be_given_back(name, capsys, tmp_path):
 def test_the_paper_is_trained_as_in_its_configs():
     from helpers.small import ROOT
 
-    base = yaml.safe_load((ROOT / "configs/paper/bert-base.yaml").read_text())["base"]
+    sweep = yaml.safe_load((ROOT / "configs/paper/bert-base.yaml").read_text())
+    base = sweep["base"]
+    assert base.pop("corrupt_seed") == "same_as_seed"
     base.pop("model_name_or_path")
     recipe = read_recipe("paper")
-    assert base.items() <= recipe.items()
+    assert base.items() <= recipe.items() and recipe["selection"] in sweep["grid"]["selection"]
     embedded = run(recipe="paper")  # a task with defaults of its own
     assert (embedded.training.num_train_epochs, embedded.training.learning_rate) == (10, 2e-5)
 
