@@ -199,3 +199,11 @@ def test_t5_is_its_own_base_and_gets_a_head(run_flags, files, tmp_path):
     assert describe_model(again, t5)["fingerprint"] == results["model"]["fingerprint"], "the head is drawn anew"
     saved = ModelArguments(model_name_or_path=run_flags["output_dir"])
     assert load_model(saved, ["start", "end"], 0, None, KIND.auto_class).head_was == "own"
+
+
+def test_samples_are_drawn_of_questions(load, files, tiny_bert):
+    task = load(**files, max_train_samples=9, max_eval_samples=5)
+    assert {split: len(rows) for split, rows in task.splits.items()} == {"train": 9, "evaluation": 5}
+    kept = task.splits["train"]["id"][:]
+    tokenize(task, AutoTokenizer.from_pretrained(tiny_bert), DataArguments(**files, max_seq_length=24))
+    assert sorted(set(task.splits["train"]["label"])) == kept and len(task.splits["train"]) > 9

@@ -46,6 +46,7 @@ class QuestionAnswering(TaskType):
 
     auto_class = "AutoModelForQuestionAnswering"
     hub_task = "question-answering"
+    version = 2
     per_text, one_sequence, pipeline = False, False, False
     baseline_name, baseline_says = "no answer", "answering no question"
 
@@ -227,8 +228,9 @@ def _padded_right(tokenizer):
 def _with(rows, answers, starts):
     from datasets import Dataset, Features, List, Value
 
-    features = Features(rows.features | {"answers": List(Value("string")), "starts": List(Value("int64"))})
-    return Dataset.from_dict(rows.to_dict() | {"answers": answers, "starts": starts}, features=features)
+    new = {"answers": List(Value("string")), "starts": List(Value("int64")), "label": Value("int64")}
+    found = rows.to_dict() | {"answers": answers, "starts": starts, "label": [0] * len(rows)}  # `encode` fills it in
+    return Dataset.from_dict(found, features=Features(rows.features | new))
 
 
 def _cut(question, tokenizer, most):
