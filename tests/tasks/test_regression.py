@@ -1,6 +1,7 @@
 """Tasks with a figure for each text: what is read, predicted, scored, and what does not fit."""
 
 import json
+import pathlib
 
 import numpy as np
 import pandas
@@ -148,3 +149,11 @@ def test_what_needs_classes_is_refused(run_flags, files, flags, message):
 def test_label_smoothing_is_for_classes(kind):
     with pytest.raises(UserError, match=f"--label_smoothing_factor does not go with a task of type {kind}"):
         make_arguments(task_name="stsb", task_type=kind, label_smoothing_factor=0.1)
+
+
+def test_figures_that_are_not_finite_have_no_score(run_flags, files):
+    options = {"corrupt_level": 1, "corrupt_method": "scale", "corrupt_options": "factor=1e38"}
+    results = run_with(run_flags | files | options | {"probe_layers": "all", "measure_damage": True})
+    assert results["status"] == "diverged"
+    damaged = json.loads((pathlib.Path(run_flags["output_dir"]) / "results.json").read_text())["metrics"]["damaged"]
+    assert {name: damaged[name] for name in KIND.metrics()} == dict.fromkeys(("pearson", "spearman", "rmse"))

@@ -21,15 +21,14 @@ class TaskType:
         hub_task: what the Hub calls it, for model cards.
         version: raised by a change that alters figures, which renames the runs of this type and no others.
         problem_type: what the model's configuration calls the task, where transformers has it choose the loss by that.
-        per_text: whether the model answers once for a whole text: what mean pooling, linear probes of either kind and
-            the head of a scan need.
+        per_text: whether the model answers once for a whole text, as mean pooling, linear probes and scans' heads need.
         pools: whether the type has another use of `--pooling` than a head for a whole text.
         one_sequence: whether an example is one sequence of tokens: what a trace, a teacher, and frozen layers that are
             passed once need.
         continues: whether the model says how a text goes on, which is what harnesses for decoders score.
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
-        smooths: whether what is learnt are classes, of texts or of tokens, which label smoothing can spread.
+        smooths: whether classes are learnt, of texts or of tokens, which label smoothing can spread.
         one_class: whether a label is one class of `TaskData.label_names`: what a picture of the classes, a matrix of
             confusions and the matching of logits need.
         baseline_name, baseline_says: what tables call `baseline`, and what it is in words.

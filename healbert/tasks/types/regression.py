@@ -38,9 +38,11 @@ def spearman(predictions, labels):
 
 @register("metric", "rmse", title="RMSE", greater_is_better=False, range=None, **OWN)
 def rmse(predictions, labels):
-    """Root of the mean squared error, in the unit of the labels (scikit-learn)."""
+    """Root of the mean squared error, in the unit of labels (scikit-learn); nan where a prediction is not finite."""
     from sklearn.metrics import root_mean_squared_error
 
+    if not np.isfinite(predictions).all():
+        return np.nan
     return root_mean_squared_error(labels, predictions)
 
 
