@@ -12,6 +12,8 @@ import pytest
 from helpers.report_runs import Maker
 from helpers.small import ROOT
 
+from healbert.utils.errors import UserError
+
 FOLDER = ROOT / "configs" / "findings"
 TABLES = sorted(path.stem for path in FOLDER.glob("*.csv"))
 
@@ -99,12 +101,12 @@ def test_verdicts_are_those_of_the_report(make, runs, tmp_path):
 
 def test_what_is_not_there_is_an_error(make, runs, monkeypatch, capsys):
     parts = {"none": [(1, make.means("top 75%")), (-1, make.means("intact"))]}
-    with pytest.raises(SystemExit, match="has 0 kinds of damage"):
+    with pytest.raises(UserError, match="has 0 kinds of damage"):
         make.rows_of(make.Study("", differences=parts), runs)
     monkeypatch.setattr(sys, "argv", ["make", "unknown=runs"])
     with pytest.raises(SystemExit) as ended:
         make.main()
-    assert ended.value.code == 2 and "is no NAME=RUNS" in capsys.readouterr().err
+    assert ended.value.code == 2 and capsys.readouterr().err.startswith("error: 'unknown=runs' is no NAME=RUNS")
 
 
 def test_a_table_is_read_as_it_was_written(make, runs, tmp_path, monkeypatch):

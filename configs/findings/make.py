@@ -13,6 +13,7 @@ import pathlib
 
 import jinja2
 
+from healbert.utils.errors import UserError
 from healbert.utils.files import atomic_path
 
 HERE = pathlib.Path(__file__).parent
@@ -280,7 +281,7 @@ def _kind(scores, dataset, wanted):
     kinds = [kind for of, kind in scores if of == dataset and kind[0] == wanted.damage]
     found = [kind for kind in kinds if set(wanted.settings) <= set(kind[1])]
     if len(found) != 1:
-        raise SystemExit(f"error: {dataset} has {len(found)} kinds of damage like {wanted}; it takes one")
+        raise UserError(f"{dataset} has {len(found)} kinds of damage like {wanted}; it takes one")
     return found[0]
 
 
@@ -354,13 +355,16 @@ def page():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="*", metavar="NAME=RUNS", help=f"one of {', '.join(STUDIES)}, and its folder")
-    for study in parser.parse_args().studies:
-        name, _, directory = study.partition("=")
-        if name not in STUDIES or not directory:
-            parser.error(f"{study!r} is no NAME=RUNS; names are {', '.join(STUDIES)}")
-        write(name, rows_of(STUDIES[name], directory))
-    with atomic_path(PAGE) as path:
-        pathlib.Path(path).write_text(page(), encoding="utf-8")
+    try:
+        for study in parser.parse_args().studies:
+            name, _, directory = study.partition("=")
+            if name not in STUDIES or not directory:
+                raise UserError(f"{study!r} is no NAME=RUNS; names are {', '.join(STUDIES)}")
+            write(name, rows_of(STUDIES[name], directory))
+        with atomic_path(PAGE) as path:
+            pathlib.Path(path).write_text(page(), encoding="utf-8")
+    except UserError as error:
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":
