@@ -65,7 +65,7 @@ def check_fits(arguments):
             )
     _check_lm_eval(arguments, kind)
     _check_writing(arguments.data, kind)
-    if arguments.training.label_smoothing_factor and kind.model_inputs is not None:
+    if arguments.training.label_smoothing_factor and not (kind.smooths and kind.model_inputs is None):
         raise UserError(f"--label_smoothing_factor does not go with a task of type {kind.name}; leave it out")
     options, _ = healing_options(arguments.run.healing, arguments.run.healing_options)
     if options.get("distill", {}).get("of") == "logits" and not kind.one_class:

@@ -47,12 +47,18 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
         tuple: the model, and what ``results.json`` says of its head: a dict.
 
     Raises:
-        UserError: if training it diverges, or there are several processes and it is not there yet.
+        UserError: if there is none to be trained beside the base, training it diverges, or there are several processes
+            and it is not there yet.
     """
     from safetensors.torch import load_file
 
     set_seed(SEED)
     model, training = load(), arguments.training
+    if not _head(model):  # T5's stands among the weights of its base
+        raise UserError(
+            f"the checkpoint has no head for {task.type.name}, and none is trained for models of type "
+            f"{model.config.model_type}; give a checkpoint that has one"
+        )
     said = [task.type.name, task.fingerprint, fingerprint, len(tokenizer), arguments.data.max_seq_length]
     said += [training.device.type, training.mixed_precision]
     content = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from ..hub.reach import hub_is_off
 from ..utils.errors import UserError
 from .faults import check_values, check_weights_hold, find_fault
 from .source import EMBEDDED_MODEL, ModelSource
+from .weights import drawn_weights, head_was
 
 FROM = {"model": "config.json", "tokenizer": "tokenizer.json, tokenizer_config.json and special_tokens_map.json"}
 GIVE_A_MODEL = "give a Hub id or a folder that save_pretrained wrote"
@@ -105,7 +106,7 @@ def load_model(
 
     Returns:
         the model; its ``head_was`` says what head the checkpoint has: this one ("own"), one of another size ("other"),
-        or none ("missing"); a head that is not its own is drawn.
+        or none ("missing"); a head that is not its own is drawn. Its ``drawn_weights`` names what of its base is, too.
 
     Raises:
         UserError: if the model cannot be loaded, or the checkpoint lacks weights of the encoder.
@@ -136,8 +137,8 @@ def load_model(
         else:
             of = getattr(transformers, auto_class)
             model, report = POOLINGS[arguments.pooling](source.place, labels, options, of)
-    _require_encoder(model, report, source.name)
-    model.head_was = _head_was(model, report)
+    model.drawn_weights = drawn_weights(model, report, source.name)
+    model.head_was = head_was(model, report)
     return model
 
 
@@ -211,6 +212,8 @@ def describe_model(model, name, commit=None):
     digest = hashlib.sha256()
     # By name: another version of transformers may list the same weights in another order.
     for path, tensor in sorted(model.base_model.state_dict().items()):
+        if path in model.drawn_weights:
+            continue  # else another seed would seem to be another model
         digest.update(path.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(dtype=torch.uint8).numpy())
     return {
@@ -268,31 +271,10 @@ def load_errors(what, source):
 @contextlib.contextmanager
 def quiet_load_report():
     """Keeps transformers from listing weights that are new or left out."""
-    # The report says that the new head is new; what else it could say is checked by _require_encoder.
+    # The report says that the new head is new; what else it could say is checked by drawn_weights.
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity_error()
     try:
         yield
     finally:
         hf_logging.set_verbosity(verbosity)
-
-
-def _head_was(model, report):
-    """What the checkpoint has of the model's head."""
-    inside = {id(parameter) for parameter in model.base_model.parameters()}
-    head = {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
-    if head & {entry[0] for entry in report["mismatched_keys"]}:
-        return "other"
-    return "missing" if head & {*report["missing_keys"]} else "own"
-
-
-def _require_encoder(model, report, name):
-    missing = sorted({*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])})
-    encoder = set(model.base_model.state_dict())
-    missing = [key if key in encoder else key.removeprefix(f"{model.base_model_prefix}.") for key in missing]
-    missing = [key for key in missing if key in encoder and not key.startswith("pooler.")]
-    if missing:
-        raise UserError(
-            f"model '{name}' lacks {len(missing)} weights of {type(model).__name__}, the first {missing[0]}; "
-            "it is not a checkpoint of this architecture"
-        )

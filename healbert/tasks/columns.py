@@ -26,13 +26,14 @@ WORDS = re.compile(r"[^\W\d_]\S*\s+\S*[^\W\d_]|[\u0e00-\u0e7f\u3040-\u30ff\u3400
 LOOKED_AT = 1000  # rows that say whether a column holds sentences, from all over the file
 
 
-def find_columns(raw, task, data):
+def find_columns(raw, task, data, fitting):
     """The text columns, one or two, and the label column of the training split, as named or as guessed.
 
     Args:
         raw: {split: `datasets.Dataset`} as the source has them.
         task: the `Task`.
         data: `DataArguments`.
+        fitting: function(rows, label, texts) that says which type of task the columns are for, or None.
 
     Returns:
         tuple: (list of text columns, label column).
@@ -42,8 +43,11 @@ def find_columns(raw, task, data):
     """
     found, train = raw["train"].column_names, task.call("train")
     label = data.label_column_name or task.label
-    remedy = "; name it with --label_column_name (text alone: --task_type masked_lm or causal_lm)"
-    require_column(train, "label", label, found, remedy)
+    if label not in found:
+        other = fitting(raw["train"], data.label_column_name, named_columns(data.text_column_names))
+        remedy = "; name it with --label_column_name (text alone: --task_type masked_lm or causal_lm)"
+        remedy = f"; these are columns for --task_type {other}" if other else remedy
+        require_column(train, "label", label, found, remedy)
     text = named_columns(data.text_column_names) or list(task.text)
     text = text or _guess_text_column(raw["train"], label)
     for column in text:

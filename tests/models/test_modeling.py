@@ -72,6 +72,19 @@ def test_description_follows_the_pretrained_weights_alone(tiny_bert, model_copy)
     assert describe_model(load(model_copy), "tiny")["fingerprint"] != first["fingerprint"]
 
 
+def test_description_leaves_out_a_pooler_that_is_drawn(model_copy):
+    weights = load_file(model_copy / "model.safetensors")
+    rest = {name: value for name, value in weights.items() if not name.startswith("pooler.")}
+    save_file(rest, model_copy / "model.safetensors", metadata={"format": "pt"})
+    found = []
+    for seed in (1, 2):
+        set_seed(seed)
+        model = load(model_copy)
+        found.append((describe_model(model, "tiny"), model.bert.pooler.dense.weight.sum().item()))
+    assert len(rest) < len(weights) and model.drawn_weights == {"pooler.dense.weight", "pooler.dense.bias"}
+    assert found[0][0] == found[1][0] and found[0][1] != found[1][1]
+
+
 def test_configuration_and_tokenizer_of_their_own(tiny_bert, model_copy, tmp_path):
     config = json.loads((model_copy / "config.json").read_text()) | {"hidden_dropout_prob": 0.5}
     (model_copy / "config.json").write_text(json.dumps(config))

@@ -8,12 +8,13 @@ import pytest
 import torch
 from datasets import Dataset
 from helpers.runs import predictions, read, run_with
-from helpers.small import FILLER
+from helpers.small import FILLER, save_tiny_t5
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
-from healbert.arguments.groups import DataArguments
+from healbert.arguments.groups import DataArguments, ModelArguments
+from healbert.models.loading import describe_model, load_model
 from healbert.tasks.load import tokenize
 from healbert.tasks.squad import normalised, scores
 from healbert.tasks.types import TaskType, task_type
@@ -187,3 +188,14 @@ def test_answer_that_is_elsewhere_in_the_context_is_refused(load, files, tmp_pat
 def test_what_needs_one_text_is_refused(run_flags, files, flags):
     with pytest.raises(UserError, match=f"--{next(iter(flags))}.* question_answering"):
         make_arguments(**run_flags | files | flags)
+
+
+def test_t5_is_its_own_base_and_gets_a_head(run_flags, files, tmp_path):
+    """Its weights for answers stand beside the encoder and decoder, and are no weights that a checkpoint lacks."""
+    t5 = save_tiny_t5(tmp_path / "t5")
+    results = run_with(run_flags | files | {"model_name_or_path": t5}, num_train_epochs=1, save_model=True, seed=3)
+    again = load_model(ModelArguments(model_name_or_path=t5), ["start", "end"], 0, None, KIND.auto_class)
+    assert again.head_was == "missing" and again.drawn_weights == {"qa_outputs.weight", "qa_outputs.bias"}
+    assert describe_model(again, t5)["fingerprint"] == results["model"]["fingerprint"], "the head is drawn anew"
+    saved = ModelArguments(model_name_or_path=run_flags["output_dir"])
+    assert load_model(saved, ["start", "end"], 0, None, KIND.auto_class).head_was == "own"

@@ -142,3 +142,9 @@ def test_parts_are_drawn_by_seed_alone(load, files):
 def test_what_needs_classes_is_refused(run_flags, files, flags, message):
     with pytest.raises(UserError, match=message):
         make_arguments(**run_flags | files | flags)
+
+
+@pytest.mark.parametrize("kind", ["regression", "multi_label", "retrieval"])
+def test_label_smoothing_is_for_classes(kind):
+    with pytest.raises(UserError, match=f"--label_smoothing_factor does not go with a task of type {kind}"):
+        make_arguments(task_name="stsb", task_type=kind, label_smoothing_factor=0.1)

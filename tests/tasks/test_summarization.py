@@ -17,7 +17,6 @@ from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
 from healbert.arguments.groups import DataArguments
 from healbert.publish.usage import usage
-from healbert.tasks.guess import type_of
 from healbert.tasks.load import tokenize
 from healbert.tasks.rouge import scores
 from healbert.tasks.types import TaskType, task_type
@@ -170,15 +169,6 @@ def test_test_file_without_summaries_gets_some(run_flags, files, tiny, put):
     results = run_with(settings, num_train_epochs=1)
     frame = predictions(settings["output_dir"], "predictions_test.parquet")
     assert list(frame) == ["id", "summary"] and len(frame) == 7 and "test" not in results["metrics"]
-
-
-def test_type_is_guessed_where_columns_leave_no_doubt():
-    def guessed(**columns):
-        return type_of(Dataset.from_dict(columns))
-
-    assert guessed(article=["a b"], highlights=["a"]) == guessed(text=["a b"], summary=["a"]) == "summarization"
-    assert guessed(text=["a b"], summary=["a"], label=[1]) is None
-    assert guessed(text=["a b"], article=["a"], summary=["b"]) is None
 
 
 def test_blank_texts_are_left_out_and_empty_summaries_refused(load, put):

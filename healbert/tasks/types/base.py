@@ -6,6 +6,7 @@ from ...utils.errors import UserError, check_choice
 from ...utils.registry import table
 from ..columns import find_columns, text_columns
 from ..draws import plain_hold_out, plain_sample
+from ..guess import type_of
 from ..metrics import LOSS, METRICS
 from .encoding import encode_texts
 
@@ -28,6 +29,7 @@ class TaskType:
         continues: whether the model says how a text goes on, which is what harnesses for decoders score.
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
+        smooths: whether what is learnt are classes, of texts or of tokens, which label smoothing can spread.
         one_class: whether a label is one class of `TaskData.label_names`: what a picture of the classes, a matrix of
             confusions and the matching of logits need.
         baseline_name, baseline_says: what tables call `baseline`, and what it is in words.
@@ -38,7 +40,7 @@ class TaskType:
     version = 1
     problem_type = None
     per_text, own_head, one_class = True, False, False
-    pools, one_sequence, pipeline, continues = False, True, True, False
+    pools, one_sequence, pipeline, continues, smooths = False, True, True, False, True
     baseline_name, baseline_says = "baseline", "the answer that needs no model"
 
     @property
@@ -62,7 +64,7 @@ class TaskType:
         Raises:
             UserError: naming the columns that were found, where one is missing.
         """
-        return find_columns(raw, task, data)
+        return find_columns(raw, task, data, type_of)
 
     def prepare(self, raw, task, columns):
         """Checks every row and brings it into the form that `encode` and the trainer take.

@@ -52,6 +52,7 @@ class MultiLabel(TaskType):
     auto_class = "AutoModelForSequenceClassification"
     hub_task = "text-classification"
     problem_type = "multi_label_classification"
+    smooths = False
     baseline_name, baseline_says = "same labels", "always answering the labels that are commonest in train"
 
     def prepare(self, raw, task, columns):

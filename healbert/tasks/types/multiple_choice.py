@@ -1,17 +1,14 @@
 """One of several choices that goes with a context."""
 
-import re
-
 import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import named_columns, require_column, with_text_and_label
+from ..guess import apart
 from ..labels import Classes, encode_labels, is_unlabelled
 from .classification import Classification, accuracy
 from .encoding import Sequences, encode_sequences
-
-CHOICE = re.compile(r"(choice|ending|option|answer|sol|solution)_?([0-9]|[a-j])", re.IGNORECASE)
 
 
 @register(
@@ -46,7 +43,7 @@ class MultipleChoice(Classification):
         inputs = named_columns(data.text_column_names) or list(task.text) or _guessed(raw["train"], label, train)
         for column in inputs:
             require_column(train, "text", column, found, "; name it with --text_column_names")
-        contexts, choices = _apart(inputs)
+        contexts, choices = apart(inputs)
         if not contexts or len(choices) < 2:
             raise UserError(
                 f"columns {', '.join(map(repr, inputs))} are {len(contexts)} of a context and {len(choices)} of "
@@ -57,7 +54,7 @@ class MultipleChoice(Classification):
 
     def prepare(self, raw, task, columns):
         inputs, label = columns
-        contexts, choices = _apart(inputs)
+        contexts, choices = apart(inputs)
         classes, splits = Classes(tuple(choices), indexed=True), {}
         for split, rows in raw.items():
             called = task.call(split)
@@ -101,12 +98,6 @@ class MultipleChoice(Classification):
         return (hits @ counts) / np.sum(counts, axis=0)
 
 
-def _apart(columns):
-    """The columns of the context, and those of the choices."""
-    choices = [name for name in columns if CHOICE.fullmatch(name)]
-    return [name for name in columns if name not in choices], choices
-
-
 def _guessed(rows, label, train):
     """The columns of text, where one of them alone is no choice.
 
@@ -114,7 +105,7 @@ def _guessed(rows, label, train):
         UserError: if which is the context is not certain.
     """
     texts = [name for name, of in rows.features.items() if getattr(of, "dtype", None) in ("string", "large_string")]
-    contexts, choices = _apart([name for name in texts if name != label])
+    contexts, choices = apart([name for name in texts if name != label])
     if len(contexts) != 1:
         named = ",".join(["CONTEXT", *(choices or ["choice1", "choice2"])])
         raise UserError(

@@ -59,6 +59,7 @@ class Regression(TaskType):
     auto_class = "AutoModelForSequenceClassification"
     hub_task = "text-classification"
     problem_type = "regression"
+    smooths = False
     baseline_name, baseline_says = "constant", "one answer for all, which goes with no label"
 
     def prepare(self, raw, task, columns):
