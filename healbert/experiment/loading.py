@@ -56,6 +56,7 @@ def load(arguments, cache):
     run, seed, sources = arguments.run, arguments.training.seed, arguments.sources
     also = arguments.features.also_evaluate is not None
     key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources.fingerprints()]
+    check_head(load_config(sources.model), arguments.task_type, sources.model.name)  # before the texts are read
 
     def task_and_tokenizer():
         tokenizer = load_tokenizer(arguments.model, sources.model)
@@ -70,7 +71,6 @@ def load(arguments, cache):
 
     def loaded():
         kind, padding = task.type, tokenizer.pad_token_id
-        check_head(load_config(sources.model), kind, sources.model.name)
         head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
         model = load_model(arguments.model, *head)
         kind.configure(model, tokenizer, arguments.data)

@@ -188,8 +188,14 @@ def test_text_without_labels_is_refused_with_the_types_that_would_fit(load, file
 
 def test_type_that_the_architecture_has_no_head_for_is_refused(run_flags, files, gpt2):
     settings = run_flags | files | {"model_name_or_path": gpt2, "task_type": "masked_lm"}
-    with pytest.raises(UserError, match="no mask token; give --task_type causal_lm"):
+    pathlib.Path(files["train_file"]).write_text("text\n")  # said before the texts are read
+    with pytest.raises(UserError, match="gpt2, which has no head for masked_lm; it has one for causal_lm"):
         run_with(settings)
+
+
+def test_tokenizer_without_a_mask_is_refused(gpt2):
+    with pytest.raises(UserError, match="no mask token; give --task_type causal_lm"):
+        task_type("masked_lm").encode_split("train", None, AutoTokenizer.from_pretrained(gpt2), DataArguments())
 
 
 def test_label_of_a_table_task_does_not_count(load, shared_data):
