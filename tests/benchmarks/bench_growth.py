@@ -76,6 +76,7 @@ def draw(found, path):
     """Draws CPU seconds and memory over each axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     figure = Figure(figsize=(12, 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -84,9 +85,16 @@ def draw(found, path):
             panel = figure.add_subplot(2, len(found), row * len(found) + column + 1)
             panel.plot(list(points), [point[row] for point in points.values()], "o-")
             panel.set(xscale="log", yscale="log" if row == 0 else "linear", xlabel=axis, title=title)
-            panel.set_ylim(bottom=None if row == 0 else 0)
+            panel.set_xticks(list(points), labels=[f"{value:,}" for value in points])
+            panel.xaxis.set_minor_locator(NullLocator())
+            if row == 0:
+                panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                panel.yaxis.set_minor_locator(NullLocator())
+            else:
+                panel.set_ylim(0, 1.1 * max(memory for _, memory in points.values()))
+            panel.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
             panel.grid(True, alpha=0.3)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
 
 
 def growth(points):

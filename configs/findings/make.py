@@ -1,0 +1,371 @@
+"""Writes the tables behind docs/findings.md from the results of studies, and the page from the tables.
+
+    python -m configs.findings.make                                       # the page, from the tables
+    python -m configs.findings.make three_tasks=runs/three_tasks [...]    # first these studies' tables, from their runs
+
+A study's table is configs/findings/NAME.csv. The page's text is page.md.j2, which holds no figure of its own.
+"""
+
+import argparse
+import csv
+import dataclasses
+import pathlib
+
+import jinja2
+
+from healbert.utils.errors import UserError
+from healbert.utils.files import atomic_path
+
+HERE = pathlib.Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "findings.md"
+
+
+@dataclasses.dataclass
+class Row:
+    """One figure of a study.
+
+    Args:
+        kind: "verdict" of a claim, "mean" of a damage's scores, "difference" of such means, "lost" after a damage,
+            "way" to heal against full fine-tuning, or "made": how the runs came about.
+        group, dataset, item: what it is of, in words; "" where that is all of them.
+        value: the figure; low, high: its 95% interval; p: as in the report.
+        text: the verdict, or what a row of "made" says.
+        seeds: how many it rests on.
+        detectable: the true effect that four studies of five like this one would have found.
+    """
+
+    kind: str
+    group: str
+    dataset: str
+    item: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    text: str = ""
+    seeds: int | None = None
+    detectable: float | None = None
+
+    @property
+    def figure(self):
+        """The figure to three digits."""
+        return f"{self.value:.3f}"
+
+    @property
+    def size(self):
+        """The figure without its sign."""
+        return f"{abs(self.value):.3f}"
+
+    @property
+    def interval(self):
+        """Its interval as the page has it."""
+        return f"{self.low:.3f} to {self.high:.3f}"
+
+    @property
+    def said(self):
+        """The figure with its interval."""
+        return f"{self.figure} ({self.interval})"
+
+
+FIELDS = [field.name for field in dataclasses.fields(Row)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """Scores that are averaged: those of one damage, of runs with these settings.
+
+    Args:
+        damage: as in the report ("bottom 50%"; "intact").
+        settings: {flag: value}.
+    """
+
+    damage: str
+    settings: tuple = ()
+
+
+def means(damage, **settings):
+    return Means(damage, tuple(sorted(settings.items())))
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What is asked of a study's runs.
+
+    Args:
+        config: a sweep file that makes them.
+        verdicts: whether the verdicts on the paper's claims are.
+        differences: {name: [(weight, `Means`), ...]}: each over all datasets together and on each.
+        lost: whether what each damage cost is; ways: whether strategies against full fine-tuning are.
+        apart: the settings in which its groups differ, whose values tell them apart in its table.
+    """
+
+    config: str
+    verdicts: bool = True
+    differences: dict = dataclasses.field(default_factory=dict)
+    lost: bool = False
+    ways: bool = False
+    apart: tuple = ()
+
+
+def _top_over_bottom(**settings):
+    return [(1, means("top 50%", **settings)), (-1, means("bottom 50%", **settings))]
+
+
+def _catching_up(damage, epochs):
+    return [(1, means("intact", num_train_epochs=epochs)), (-1, means(damage, num_train_epochs=epochs))]
+
+
+INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "permute_layers", "donor")
+EPOCHS = (4, 8, 16, 32)
+
+STUDIES = {
+    "base_size": Study("configs/base_size/sst2.yaml"),
+    "three_tasks": Study("configs/three_tasks/sweep.yaml"),
+    "three_tasks_converged": Study("configs/three_tasks/converged.yaml"),
+    "beyond_damage": Study(
+        "configs/beyond_damage/sst2.yaml",
+        verdicts=False,
+        lost=True,
+        differences={
+            "noise, top over bottom": _top_over_bottom(corrupt_method="gaussian_noise", corrupt_components=None),
+            "interpolation, top over bottom": _top_over_bottom(corrupt_method="interpolate", corrupt_components=None),
+        },
+    ),
+    "initialisations": Study(
+        "configs/initialisations/sweep.yaml",
+        verdicts=False,
+        apart=("corrupt_method",),
+        differences={
+            f"{method}, top over bottom": _top_over_bottom(corrupt_method=method) for method in INITIALISATIONS
+        }
+        | {
+            f"{method} over kaiming_uniform, {region}": [
+                (1, means(f"{region} 50%", corrupt_method=method)),
+                (-1, means(f"{region} 50%", corrupt_method="kaiming_uniform")),
+            ]
+            for method in INITIALISATIONS[1:]
+            for region in ("bottom", "top")
+        }
+        | {
+            f"{method}, lost at the {region}": [
+                (1, means("intact")),
+                (-1, means(f"{region} 50%", corrupt_method=method)),
+            ]
+            for method in INITIALISATIONS
+            for region in ("bottom", "top")
+        },
+    ),
+    "beyond_healing": Study("configs/beyond_healing/sst2.yaml", verdicts=False, ways=True),
+    "catching_up": Study(
+        "configs/catching_up/sweep.yaml",
+        verdicts=False,
+        apart=("num_train_epochs",),
+        differences={
+            f"{damage}, {epochs} epochs": _catching_up(damage, epochs)
+            for damage in ("bottom 50%", "all 100%")
+            for epochs in EPOCHS
+        }
+        | {
+            f"{damage}, made up from {EPOCHS[0]} to {EPOCHS[-1]} epochs": _catching_up(damage, EPOCHS[0])
+            + [(-weight, of) for weight, of in _catching_up(damage, EPOCHS[-1])]
+            for damage in ("bottom 50%", "all 100%")
+        },
+    ),
+    "beyond_classification": Study("configs/beyond_classification/sweep.yaml"),
+}
+
+
+def rows_of(study, directory):
+    """The rows of a study's table, from the folder of its runs.
+
+    Args:
+        study: `Study`.
+        directory: as of `healbert report`.
+    """
+    from healbert.analysis.analysis import analyse
+
+    analysis = analyse(directory)
+    names = {id(group.group): _name(group.group, study.apart) for group in analysis.groups}
+    rows = _made(analysis) + _means(analysis, names)
+    rows += _verdicts(analysis, names) if study.verdicts else []
+    rows += _differences(analysis, study.differences) if study.differences else []
+    rows += _lost(analysis) if study.lost else []
+    return rows + (_ways(analysis) if study.ways else [])
+
+
+def _name(group, apart):
+    found = {name: group.runs[0].config.get(name) for name in apart}
+    return ", ".join(f"{name} {value}" for name, value in found.items()) or group.label
+
+
+def _made(analysis):
+    environments = analysis.study.environments
+    commits = sorted({str(found.get("git_commit"))[:7] for found in environments})
+    hours = sum(sum(run.part("timing").values()) for run in analysis.study.runs) / 3600
+    return [
+        Row("made", "", "", "runs", len(analysis.study.runs)),
+        Row("made", "", "", "commits", text=" ".join(commits)),
+        Row("made", "", "", "hours", hours),
+    ]
+
+
+def _means(analysis, names):
+    import statistics
+
+    rows = []
+    for group in analysis.groups:
+        for (dataset, damage), entry in group.results.entries.items():
+            if values := entry.values:
+                found = statistics.mean(values), len(values)
+                rows.append(Row("mean", names[id(group.group)], dataset, str(damage), found[0], seeds=found[1]))
+    return rows
+
+
+def _verdicts(analysis, names):
+    rows = []
+    for verdict in analysis.verdicts:
+        outcome = verdict.outcome
+        if outcome is None:
+            continue
+        low, high = outcome.interval or (None, None)
+        whose = names[id(verdict.group)], "" if verdict.scope == "all datasets" else verdict.scope
+        about = verdict.ruling.p, verdict.verdict, outcome.seeds, verdict.detectable
+        rows.append(Row("verdict", *whose, verdict.claim.letter, outcome.effect, low, high, *about))
+    return rows
+
+
+def _differences(analysis, differences):
+    """Contrasts of means across groups: a mixed model of all scores, and one of each dataset."""
+    from healbert.analysis.statistics import Cell, detectable_difference, fit
+
+    scores, rows = _scores(analysis), []
+    datasets = sorted({dataset for dataset, _ in scores})
+    for chosen in [datasets] + ([[dataset] for dataset in datasets] if len(datasets) > 1 else []):
+        cells = [
+            Cell(dataset, kind, seed, score)
+            for (dataset, kind), found in scores.items()
+            for seed, score in found.items()
+            if dataset in chosen
+        ]
+        model = fit(cells)
+        seeds = len({cell.seed for cell in cells})
+        for name, weighted in differences.items():
+            weights = {}
+            for weight, wanted in weighted:
+                for dataset in chosen:
+                    place = dataset, _kind(scores, dataset, wanted)
+                    weights[place] = weights.get(place, 0) + weight / len(chosen)
+            found = model.contrast(weights)
+            of = "" if chosen == datasets else chosen[0]
+            least = detectable_difference(found.error, found.df)
+            rows.append(Row("difference", "", of, name, found.effect, *found.interval, found.p, "", seeds, least))
+    return rows
+
+
+def _scores(analysis):
+    """{(dataset, kind of damage): {seed: score, more being better}}; a kind is (damage, {setting: value} as pairs)."""
+    asked = [wanted for study in STUDIES.values() for parts in study.differences.values() for _, wanted in parts]
+    named = sorted({name for wanted in asked for name, _ in wanted.settings})
+    scores = {}
+    for results in (group.results for group in analysis.groups):
+        for (dataset, damage), entry in results.entries.items():
+            if entry.counted:
+                config = entry.counted[0].config
+                kind = str(damage), tuple((name, config.get(name)) for name in named)
+                scores[dataset, kind] = results.oriented(dataset, damage)
+    return scores
+
+
+def _kind(scores, dataset, wanted):
+    """The one kind of damage of a dataset that a `Means` is of."""
+    kinds = [kind for of, kind in scores if of == dataset and kind[0] == wanted.damage]
+    found = [kind for kind in kinds if set(wanted.settings) <= set(kind[1])]
+    if len(found) != 1:
+        raise UserError(f"{dataset} has {len(found)} kinds of damage like {wanted}; it takes one")
+    return found[0]
+
+
+def _lost(analysis):
+    from healbert.analysis.kinds import kinds_of_damage
+
+    rows = []
+    for kind in (kind for kinds in kinds_of_damage(analysis.groups) for kind in kinds):
+        cost = kind.costs.get(None)
+        if cost and cost.lost and cost.lost.interval:
+            rows.append(Row("lost", "", "", kind.label, cost.lost.effect, *cost.lost.interval, seeds=cost.lost.seeds))
+    return rows
+
+
+def _ways(analysis):
+    from healbert.analysis.against_full import against_full
+
+    rows = []
+    for _, lines in against_full(analysis.groups):
+        for line in (line for line in lines if line.interval):
+            rows.append(Row("way", "", "", f"{line.name}, {line.damage or 'all'}", line.gain, *line.interval, line.p))
+    return rows
+
+
+def write(name, rows):
+    """Writes a study's table."""
+    with atomic_path(HERE / f"{name}.csv") as path, open(path, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(FIELDS)
+        for row in rows:
+            values = (getattr(row, field) for field in FIELDS)
+            table.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in values])
+
+
+def read(name):
+    """The rows of a study's table."""
+    with open(HERE / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return [_row(values) for values in csv.DictReader(file)]
+
+
+def _row(values):
+    numbers = {"value", "low", "high", "p", "detectable"}
+    typed = {k: (float(v) if v else None) if k in numbers else v for k, v in values.items()}
+    return Row(**typed | {"seeds": int(values["seeds"]) if values["seeds"] else None})
+
+
+def page():
+    """The text of docs/findings.md, from the tables and page.md.j2.
+
+    In the template, ``of("three_tasks", "verdict", "c")`` is the row of that kind and item, over all datasets unless
+    ``dataset=`` or ``group=`` says which; it is an error if there is none, or are several.
+    """
+    tables = {path.stem: read(path.stem) for path in HERE.glob("*.csv")}
+
+    def of(study, kind, item, dataset="", group=None):
+        rows = [r for r in tables[study] if (r.kind, r.item, r.dataset) == (kind, item, dataset)]
+        rows = rows if group is None else [row for row in rows if group in row.group]
+        if len(rows) != 1:
+            raise SystemExit(
+                f"error: {study}.csv has {len(rows)} rows like {kind}, {item}, {dataset}, {group}; it takes one"
+            )
+        return rows[0]
+
+    def each(study, kind):
+        return [row for row in tables[study] if row.kind == kind]
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    return environment.from_string((HERE / "page.md.j2").read_text(encoding="utf-8")).render(of=of, each=each)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("studies", nargs="*", metavar="NAME=RUNS", help=f"one of {', '.join(STUDIES)}, and its folder")
+    try:
+        for study in parser.parse_args().studies:
+            name, _, directory = study.partition("=")
+            if name not in STUDIES or not directory:
+                raise UserError(f"{study!r} is no NAME=RUNS; names are {', '.join(STUDIES)}")
+            write(name, rows_of(STUDIES[name], directory))
+        with atomic_path(PAGE) as path:
+            pathlib.Path(path).write_text(page(), encoding="utf-8")
+    except UserError as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The page of findings holds what its tables hold, and the tables what result files do."""
+
+import importlib
+import json
+import re
+import statistics
+import subprocess
+import sys
+
+import pandas
+import pytest
+from helpers.report_runs import Maker
+from helpers.small import ROOT
+
+from healbert.utils.errors import UserError
+
+FOLDER = ROOT / "configs" / "findings"
+TABLES = sorted(path.stem for path in FOLDER.glob("*.csv"))
+
+
+@pytest.fixture
+def make(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    return importlib.import_module("configs.findings.make")
+
+
+def test_the_page_is_what_the_tables_say(make):
+    assert (ROOT / "docs" / "findings.md").read_text(encoding="utf-8") == make.page()
+
+
+def test_the_text_has_no_result_of_its_own():
+    text = (FOLDER / "page.md.j2").read_text(encoding="utf-8")
+    own = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\]\(.*?\)", "", text, flags=re.DOTALL)
+    assert not re.findall(r"-?\d\.\d{3}", own)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_of_a_study_that_can_be_made_again(name, make):
+    study = make.STUDIES[name]
+    assert (ROOT / study.config).is_file()
+    rows = make.read(name)
+    assert {"runs", "commits", "hours"} == {row.item for row in rows if row.kind == "made"}
+    for row in rows:
+        if row.low is not None:
+            assert row.low <= row.value <= row.high, row
+        if row.p is not None and row.kind == "difference":
+            assert (row.p < 0.05) == (row.low > 0 or row.high < 0), row
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    maker = Maker(tmp_path_factory.mktemp("runs"), noise=0.01)
+    maker.sweep(levels=(0, 0.5), rates=(2e-5,))
+    maker.sweep(levels=(0.5,), rates=(2e-5,), corrupt_method="normal")
+    return maker.root
+
+
+def scores(runs, **wanted):
+    """{(dataset, seed): score} of the runs with these settings, read without the package."""
+    found = {}
+    for path in runs.glob("*/results.json"):
+        results = json.loads(path.read_text())
+        config = results["config"]
+        if all(config[name] == value for name, value in wanted.items()):
+            found[config["task_name"], config["seed"]] = results["metrics"]["healed"]["f1_weighted"]
+    return found
+
+
+def test_means_and_differences_are_those_of_the_result_files(make, runs):
+    parts = [
+        (1, make.means("bottom 50%", corrupt_method="normal")),
+        (-1, make.means("bottom 50%", corrupt_method="kaiming_uniform")),
+    ]
+    rows = make.rows_of(make.Study("", verdicts=False, differences={"methods": parts}, apart=("corrupt_method",)), runs)
+    bottom = {"corrupt_level": 0.5, "corrupt_region": "bottom"}
+    normal, kaiming = (scores(runs, corrupt_method=m, **bottom) for m in ("normal", "kaiming_uniform"))
+    wanted = "mean", "corrupt_method normal", "sst2", "bottom 50%"
+    (mean,) = [row for row in rows if (row.kind, row.group, row.dataset, row.item) == wanted]
+    assert mean.value == pytest.approx(statistics.mean(normal["sst2", seed] for seed in (0, 1, 2))) and mean.seeds == 3
+    difference = {row.dataset: row for row in rows if row.kind == "difference"}
+    by_hand = {key: normal[key] - kaiming[key] for key in normal}
+    assert len(by_hand) == 6 and set(difference) == {"", "sst2", "emotion"}
+    assert difference[""].value == pytest.approx(statistics.mean(by_hand.values()))
+    for dataset in ("sst2", "emotion"):
+        values = [by_hand[dataset, seed] for seed in (0, 1, 2)]
+        assert difference[dataset].value == pytest.approx(statistics.mean(values))
+    assert all(row.low < row.value < row.high for row in difference.values())
+
+
+def test_verdicts_are_those_of_the_report(make, runs, tmp_path):
+    rows = make.rows_of(make.Study(""), runs)
+    command = [sys.executable, "-m", "healbert", "report", str(runs), "-o", str(tmp_path / "report")]
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    table = pandas.read_csv(tmp_path / "report" / "tables" / "verdicts.csv").dropna(subset=["effect"])
+    told = [(r.group, r.dataset or "all datasets", r.text, r.value, r.low, r.high) for r in rows if r.kind == "verdict"]
+    written = table[["group", "scope", "verdict", "effect", "interval_low", "interval_high"]].values.tolist()
+    assert len(told) == len(written) > 4
+    for row, line in zip(sorted(told), sorted(map(tuple, written)), strict=True):
+        assert row[:3] == line[:3] and row[3:] == pytest.approx(line[3:])
+
+
+def test_what_is_not_there_is_an_error(make, runs, monkeypatch, capsys):
+    parts = {"none": [(1, make.means("top 75%")), (-1, make.means("intact"))]}
+    with pytest.raises(UserError, match="has 0 kinds of damage"):
+        make.rows_of(make.Study("", differences=parts), runs)
+    monkeypatch.setattr(sys, "argv", ["make", "unknown=runs"])
+    with pytest.raises(SystemExit) as ended:
+        make.main()
+    assert ended.value.code == 2 and capsys.readouterr().err.startswith("error: 'unknown=runs' is no NAME=RUNS")
+
+
+def test_a_table_is_read_as_it_was_written(make, runs, tmp_path, monkeypatch):
+    rows = make.rows_of(make.Study(""), runs)
+    monkeypatch.setattr(make, "HERE", tmp_path)
+    make.write("some", rows)
+    for row, again in zip(rows, make.read("some"), strict=True):
+        for name, value in vars(row).items():
+            found = getattr(again, name)
+            assert found == (pytest.approx(value, rel=1e-4) if isinstance(value, float) else value), name
