@@ -11,7 +11,8 @@ from datasets import Dataset
 from helpers.runs import predictions, read, rewind, run_with
 from helpers.scans import damaged_by_a_run, scan_with
 from helpers.small import FILLER, WORDS, save_bare_gpt2, save_tiny_bart, save_tiny_t5
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, T5Model
+from helpers.small_models import save_small
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
@@ -213,19 +214,17 @@ def test_settings_of_writing_count_and_go_with_what_writes_alone(run_flags, file
         make_arguments(task_name="docstrings", num_beams=2)
 
 
-def test_models_that_cannot_write_summaries_are_refused(run_flags, files, tmp_path):
+def test_models_that_cannot_write_summaries_are_refused(run_flags, files, tmp_path, tiny_bert):
     gpt2 = save_bare_gpt2(tmp_path / "gpt2")
     with pytest.raises(UserError, match="of type gpt2, which has no head for summarization; .*causal_lm"):
         run_with(run_flags | files | {"model_name_or_path": gpt2})
     mute = save_tiny_bart(tmp_path / "mute", decoder_start_token_id=None)
     with pytest.raises(UserError, match="with which token a summary begins.*decoder_start_token_id"):
         run_with(run_flags | files | {"model_name_or_path": mute})
-    bare = pathlib.Path(save_tiny_t5(tmp_path / "bare"))
-    model = T5Model.from_pretrained(bare)
-    model.config.tie_word_embeddings = False  # as newer T5: its head is no copy of the embeddings
-    model.save_pretrained(bare)
-    with pytest.raises(UserError, match="no head for summarization, and none is trained for models of type t5; give a"):
-        run_with(run_flags | files | {"model_name_or_path": str(bare)})
+    settings = {"tie_word_embeddings": False, "decoder_start_token_id": 0}  # its head is no copy of the embeddings
+    bare = save_small("switch_transformers", tmp_path / "bare", tiny_bert, **settings)
+    with pytest.raises(UserError, match="no head for summarization, and none is trained for models of type switch"):
+        run_with(run_flags | files | {"model_name_or_path": bare})
 
 
 def test_padding_on_the_left_moves_no_summary(tiny):
