@@ -57,7 +57,7 @@ def _collapsed(study):
     runs = sum(map(collapsed, study.runs))
     if not runs:
         return []
-    what = "one class for all examples, or no better than the commonest answer"
+    what = "one answer for all examples, or no better than answering without a model"
     return [f"{count(runs, 'run')} collapsed ({what}): they are in every mean, and verdicts say what is without them."]
 
 

@@ -24,7 +24,7 @@ def test_runs_that_collapsed_are_counted(tmp_path):
             collapse(results)
 
     (warning,) = about(warnings(tmp_path, change), "collapsed")
-    assert warning.startswith("2 runs collapsed (one class for all examples, or no better than the commonest answer)")
+    assert warning.startswith("2 runs collapsed (one answer for all examples, or no better than answering without a model)")
 
 
 def test_one_draw_behind_all_seeds(tmp_path):
