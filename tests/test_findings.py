@@ -36,7 +36,7 @@ def test_the_text_has_no_result_of_its_own():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_of_a_study_that_can_be_made_again(name, make):
-    study = make.STUDIES[name]
+    study = make.studies.STUDIES[name]
     assert (ROOT / study.config).is_file()
     rows = make.read(name)
     assert {"runs", "commits", "hours"} == {row.item for row in rows if row.kind == "made"}
@@ -68,10 +68,12 @@ def scores(runs, **wanted):
 
 def test_means_and_differences_are_those_of_the_result_files(make, runs):
     parts = [
-        (1, make.means("bottom 50%", corrupt_method="normal")),
-        (-1, make.means("bottom 50%", corrupt_method="kaiming_uniform")),
+        (1, make.studies.means("bottom 50%", corrupt_method="normal")),
+        (-1, make.studies.means("bottom 50%", corrupt_method="kaiming_uniform")),
     ]
-    rows = make.rows_of(make.Study("", verdicts=False, differences={"methods": parts}, apart=("corrupt_method",)), runs)
+    rows = make.rows_of(
+        make.studies.Study("", verdicts=False, differences={"methods": parts}, apart=("corrupt_method",)), runs
+    )
     bottom = {"corrupt_level": 0.5, "corrupt_region": "bottom"}
     normal, kaiming = (scores(runs, corrupt_method=m, **bottom) for m in ("normal", "kaiming_uniform"))
     wanted = "mean", "corrupt_method normal", "sst2", "bottom 50%"
@@ -88,7 +90,7 @@ def test_means_and_differences_are_those_of_the_result_files(make, runs):
 
 
 def test_verdicts_are_those_of_the_report(make, runs, tmp_path):
-    rows = make.rows_of(make.Study(""), runs)
+    rows = make.rows_of(make.studies.Study(""), runs)
     command = [sys.executable, "-m", "healbert", "report", str(runs), "-o", str(tmp_path / "report")]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     table = pandas.read_csv(tmp_path / "report" / "tables" / "verdicts.csv").dropna(subset=["effect"])
@@ -100,9 +102,9 @@ def test_verdicts_are_those_of_the_report(make, runs, tmp_path):
 
 
 def test_what_is_not_there_is_an_error(make, runs, monkeypatch, capsys):
-    parts = {"none": [(1, make.means("top 75%")), (-1, make.means("intact"))]}
+    parts = {"none": [(1, make.studies.means("top 75%")), (-1, make.studies.means("intact"))]}
     with pytest.raises(UserError, match="has 0 kinds of damage"):
-        make.rows_of(make.Study("", differences=parts), runs)
+        make.rows_of(make.studies.Study("", differences=parts), runs)
     monkeypatch.setattr(sys, "argv", ["make", "unknown=runs"])
     with pytest.raises(SystemExit) as ended:
         make.main()
@@ -110,7 +112,7 @@ def test_what_is_not_there_is_an_error(make, runs, monkeypatch, capsys):
 
 
 def test_a_table_is_read_as_it_was_written(make, runs, tmp_path, monkeypatch):
-    rows = make.rows_of(make.Study(""), runs)
+    rows = make.rows_of(make.studies.Study(""), runs)
     monkeypatch.setattr(make, "HERE", tmp_path)
     make.write("some", rows)
     for row, again in zip(rows, make.read("some"), strict=True):

@@ -10,11 +10,19 @@ import argparse
 import csv
 import dataclasses
 import pathlib
+import statistics
 
 import jinja2
 
+from healbert.analysis.against_full import against_full
+from healbert.analysis.analysis import analyse
+from healbert.analysis.kinds import kinds_of_damage
+from healbert.analysis.statistics import Cell, NotFitted, detectable_difference, fit
+from healbert.analysis.verdict import POOLED
 from healbert.utils.errors import UserError
 from healbert.utils.files import atomic_path
+
+from . import studies
 
 HERE = pathlib.Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "findings.md"
@@ -52,127 +60,17 @@ class Row:
         return f"{self.value:.3f}"
 
     @property
-    def size(self):
-        """The figure without its sign."""
-        return f"{abs(self.value):.3f}"
-
-    @property
-    def interval(self):
-        """Its interval as the page has it."""
-        return f"{self.low:.3f} to {self.high:.3f}"
-
-    @property
     def said(self):
         """The figure with its interval."""
-        return f"{self.figure} ({self.interval})"
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    @property
+    def lacking(self):
+        """The same of what is less: the sign turned."""
+        return f"{-self.value:.3f} ({-self.high:.3f} to {-self.low:.3f})"
 
 
 FIELDS = [field.name for field in dataclasses.fields(Row)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Means:
-    """Scores that are averaged: those of one damage, of runs with these settings.
-
-    Args:
-        damage: as in the report ("bottom 50%"; "intact").
-        settings: {flag: value}.
-    """
-
-    damage: str
-    settings: tuple = ()
-
-
-def means(damage, **settings):
-    return Means(damage, tuple(sorted(settings.items())))
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """What is asked of a study's runs.
-
-    Args:
-        config: a sweep file that makes them.
-        verdicts: whether the verdicts on the paper's claims are.
-        differences: {name: [(weight, `Means`), ...]}: each over all datasets together and on each.
-        lost: whether what each damage cost is; ways: whether strategies against full fine-tuning are.
-        apart: the settings in which its groups differ, whose values tell them apart in its table.
-    """
-
-    config: str
-    verdicts: bool = True
-    differences: dict = dataclasses.field(default_factory=dict)
-    lost: bool = False
-    ways: bool = False
-    apart: tuple = ()
-
-
-def _top_over_bottom(**settings):
-    return [(1, means("top 50%", **settings)), (-1, means("bottom 50%", **settings))]
-
-
-def _catching_up(damage, epochs):
-    return [(1, means("intact", num_train_epochs=epochs)), (-1, means(damage, num_train_epochs=epochs))]
-
-
-INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "permute_layers", "donor")
-EPOCHS = (4, 8, 16, 32)
-
-STUDIES = {
-    "base_size": Study("configs/base_size/sst2.yaml"),
-    "three_tasks": Study("configs/three_tasks/sweep.yaml"),
-    "three_tasks_converged": Study("configs/three_tasks/converged.yaml"),
-    "beyond_damage": Study(
-        "configs/beyond_damage/sst2.yaml",
-        verdicts=False,
-        lost=True,
-        differences={
-            "noise, top over bottom": _top_over_bottom(corrupt_method="gaussian_noise", corrupt_components=None),
-            "interpolation, top over bottom": _top_over_bottom(corrupt_method="interpolate", corrupt_components=None),
-        },
-    ),
-    "initialisations": Study(
-        "configs/initialisations/sweep.yaml",
-        verdicts=False,
-        apart=("corrupt_method",),
-        differences={
-            f"{method}, top over bottom": _top_over_bottom(corrupt_method=method) for method in INITIALISATIONS
-        }
-        | {
-            f"{method} over kaiming_uniform, {region}": [
-                (1, means(f"{region} 50%", corrupt_method=method)),
-                (-1, means(f"{region} 50%", corrupt_method="kaiming_uniform")),
-            ]
-            for method in INITIALISATIONS[1:]
-            for region in ("bottom", "top")
-        }
-        | {
-            f"{method}, lost at the {region}": [
-                (1, means("intact")),
-                (-1, means(f"{region} 50%", corrupt_method=method)),
-            ]
-            for method in INITIALISATIONS
-            for region in ("bottom", "top")
-        },
-    ),
-    "beyond_healing": Study("configs/beyond_healing/sst2.yaml", verdicts=False, ways=True),
-    "catching_up": Study(
-        "configs/catching_up/sweep.yaml",
-        verdicts=False,
-        apart=("num_train_epochs",),
-        differences={
-            f"{damage}, {epochs} epochs": _catching_up(damage, epochs)
-            for damage in ("bottom 50%", "all 100%")
-            for epochs in EPOCHS
-        }
-        | {
-            f"{damage}, made up from {EPOCHS[0]} to {EPOCHS[-1]} epochs": _catching_up(damage, EPOCHS[0])
-            + [(-weight, of) for weight, of in _catching_up(damage, EPOCHS[-1])]
-            for damage in ("bottom 50%", "all 100%")
-        },
-    ),
-    "beyond_classification": Study("configs/beyond_classification/sweep.yaml"),
-}
 
 
 def rows_of(study, directory):
@@ -182,8 +80,6 @@ def rows_of(study, directory):
         study: `Study`.
         directory: as of `healbert report`.
     """
-    from healbert.analysis.analysis import analyse
-
     analysis = analyse(directory)
     names = {id(group.group): _name(group.group, study.apart) for group in analysis.groups}
     rows = _made(analysis) + _means(analysis, names)
@@ -210,8 +106,6 @@ def _made(analysis):
 
 
 def _means(analysis, names):
-    import statistics
-
     rows = []
     for group in analysis.groups:
         for (dataset, damage), entry in group.results.entries.items():
@@ -228,7 +122,7 @@ def _verdicts(analysis, names):
         if outcome is None:
             continue
         low, high = outcome.interval or (None, None)
-        whose = names[id(verdict.group)], "" if verdict.scope == "all datasets" else verdict.scope
+        whose = names[id(verdict.group)], "" if verdict.scope == POOLED else verdict.scope
         about = verdict.ruling.p, verdict.verdict, outcome.seeds, verdict.detectable
         rows.append(Row("verdict", *whose, verdict.claim.letter, outcome.effect, low, high, *about))
     return rows
@@ -236,9 +130,7 @@ def _verdicts(analysis, names):
 
 def _differences(analysis, differences):
     """Contrasts of means across groups: a mixed model of all scores, and one of each dataset."""
-    from healbert.analysis.statistics import Cell, detectable_difference, fit
-
-    scores, rows = _scores(analysis), []
+    scores, rows = _scores(analysis, differences), []
     datasets = sorted({dataset for dataset, _ in scores})
     for chosen in [datasets] + ([[dataset] for dataset in datasets] if len(datasets) > 1 else []):
         cells = [
@@ -247,7 +139,10 @@ def _differences(analysis, differences):
             for seed, score in found.items()
             if dataset in chosen
         ]
-        model = fit(cells)
+        try:
+            model = fit(cells)
+        except NotFitted as error:
+            raise UserError(f"the scores of {', '.join(chosen)} have no mixed model: {error.reason}") from error
         seeds = len({cell.seed for cell in cells})
         for name, weighted in differences.items():
             weights = {}
@@ -262,10 +157,13 @@ def _differences(analysis, differences):
     return rows
 
 
-def _scores(analysis):
-    """{(dataset, kind of damage): {seed: score, more being better}}; a kind is (damage, {setting: value} as pairs)."""
-    asked = [wanted for study in STUDIES.values() for parts in study.differences.values() for _, wanted in parts]
-    named = sorted({name for wanted in asked for name, _ in wanted.settings})
+def _scores(analysis, differences):
+    """{(dataset, kind of damage): {seed: score, more being better}}; a kind is (damage, {setting: value} as pairs).
+
+    Settings are those in which groups differ, so that no two kinds are one, and those that differences name.
+    """
+    named = {name for parts in differences.values() for _, wanted in parts for name, _ in wanted.settings}
+    named = sorted(named.union(*(group.group.settings for group in analysis.groups)) - {"scored by"})
     scores = {}
     for results in (group.results for group in analysis.groups):
         for (dataset, damage), entry in results.entries.items():
@@ -286,8 +184,6 @@ def _kind(scores, dataset, wanted):
 
 
 def _lost(analysis):
-    from healbert.analysis.kinds import kinds_of_damage
-
     rows = []
     for kind in (kind for kinds in kinds_of_damage(analysis.groups) for kind in kinds):
         cost = kind.costs.get(None)
@@ -297,8 +193,6 @@ def _lost(analysis):
 
 
 def _ways(analysis):
-    from healbert.analysis.against_full import against_full
-
     rows = []
     for _, lines in against_full(analysis.groups):
         for line in (line for line in lines if line.interval):
@@ -340,27 +234,24 @@ def page():
         rows = [r for r in tables[study] if (r.kind, r.item, r.dataset) == (kind, item, dataset)]
         rows = rows if group is None else [row for row in rows if group in row.group]
         if len(rows) != 1:
-            raise SystemExit(
-                f"error: {study}.csv has {len(rows)} rows like {kind}, {item}, {dataset}, {group}; it takes one"
-            )
+            asked = f"{kind}, {item}, {dataset}, {group}"
+            raise UserError(f"{study}.csv has {len(rows)} rows like {asked}; it takes one")
         return rows[0]
 
-    def each(study, kind):
-        return [row for row in tables[study] if row.kind == kind]
-
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
-    return environment.from_string((HERE / "page.md.j2").read_text(encoding="utf-8")).render(of=of, each=each)
+    return environment.from_string((HERE / "page.md.j2").read_text(encoding="utf-8")).render(of=of)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("studies", nargs="*", metavar="NAME=RUNS", help=f"one of {', '.join(STUDIES)}, and its folder")
+    names = ", ".join(studies.STUDIES)
+    parser.add_argument("studies", nargs="*", metavar="NAME=RUNS", help=f"one of {names}, and its folder")
     try:
-        for study in parser.parse_args().studies:
-            name, _, directory = study.partition("=")
-            if name not in STUDIES or not directory:
-                raise UserError(f"{study!r} is no NAME=RUNS; names are {', '.join(STUDIES)}")
-            write(name, rows_of(STUDIES[name], directory))
+        for given in parser.parse_args().studies:
+            name, _, directory = given.partition("=")
+            if name not in studies.STUDIES or not directory:
+                raise UserError(f"{given!r} is no NAME=RUNS; names are {names}")
+            write(name, rows_of(studies.STUDIES[name], directory))
         with atomic_path(PAGE) as path:
             pathlib.Path(path).write_text(page(), encoding="utf-8")
     except UserError as error:
