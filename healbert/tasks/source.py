@@ -112,12 +112,12 @@ class DataSource:
     @functools.cached_property
     def fingerprint(self):
         """What the examples are: "files:..." (a hash), "commit:...", or None if that is not known."""
+        if self.is_embedded:  # known by the libraries' versions: nothing is built for a name
+            return f"{self._data.task_name}:{embedded_key(EMBEDDED[self._data.task_name])}"
         if self.files or self.folder:
             self.contents  # noqa: B018 - first, so that a change after this is noticed when the files are read
         if self.files:
             return of_files([pathlib.Path(path) for path in self.files.values()])
-        if self.is_embedded:
-            return f"{self._data.task_name}:{embedded_key(EMBEDDED[self._data.task_name])}"
         if self.folder:
             return of_files(self._files_of_folder())
         return of_commit(*self._what()) or (self.revision and f"revision:{self.revision}")

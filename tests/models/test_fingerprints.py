@@ -84,10 +84,12 @@ def test_tokenizer_and_configuration_of_their_own_count(model):
     assert alone.tokenizer is alone.config is alone
 
 
-def test_embedded_parts_are_known_without_reading_them():
+def test_embedded_parts_are_known_without_reading_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HEALBERT_CACHE", str(tmp_path / "cache"))
     assert of_model("embedded") == f"files:{MODEL_SHA256[:16]}"
     assert of_data() == f"docstrings:{embedded_key(EMBEDDED['docstrings'])}"
     assert len({of_data(task_name=name).partition(":")[2] for name in EMBEDDED}) == len(EMBEDDED)
+    assert not (tmp_path / "cache").exists(), "nothing is drawn for a name"
 
 
 def test_dataset_folder_counts_by_content(dataset, tmp_path):
