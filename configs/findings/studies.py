@@ -48,7 +48,13 @@ def _catching_up(damage, epochs):
     return [(1, means("intact", num_train_epochs=epochs)), (-1, means(damage, num_train_epochs=epochs))]
 
 
-INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "permute_layers", "donor")
+def _ways_to_train(left, right):
+    return [(1, means("intact", **left)), (-1, means("intact", **right))]
+
+
+NO_FAST_PATHS = {"fast_paths": "none", "precision": "float32"}
+DEFAULT_PATHS, ALL_PATHS = ({**NO_FAST_PATHS, "fast_paths": of} for of in ("clipping,packed,vocabulary", "all"))
+INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "donor")
 EPOCHS = (4, 8, 16, 32)
 
 STUDIES = {
@@ -102,6 +108,16 @@ STUDIES = {
             f"{damage}, made up from {EPOCHS[0]} to {EPOCHS[-1]} epochs": _catching_up(damage, EPOCHS[0])
             + [(-weight, of) for weight, of in _catching_up(damage, EPOCHS[-1])]
             for damage in ("bottom 50%", "all 100%")
+        },
+    ),
+    "same_scores": Study(
+        "configs/same_scores/sweep.yaml",
+        verdicts=False,
+        apart=("fast_paths", "precision"),
+        differences={
+            "clipping, packed, vocabulary over none": _ways_to_train(DEFAULT_PATHS, NO_FAST_PATHS),
+            "all over none": _ways_to_train(ALL_PATHS, NO_FAST_PATHS),
+            "bf16 over float32": _ways_to_train({**DEFAULT_PATHS, "precision": "bf16"}, DEFAULT_PATHS),
         },
     ),
     "beyond_classification": Study("configs/beyond_classification/sweep.yaml"),

@@ -35,6 +35,7 @@ BASELINE = {
     "eval_on_start": False,
     "eval_strategy": "epoch",
     "eval_use_gather_object": False,
+    "fast_paths": "clipping,packed,vocabulary",
     "fp16_full_eval": False,
     "fsdp": None,
     "fsdp_config": None,

@@ -32,12 +32,20 @@ RECORDED_SAMPLING_2 = {
 }
 
 
-# Recorded when training began to use fast paths ("training" of version 2).
+# Recorded when training began to use fast paths ("training" of version 2), of which dropout's was none by default.
+WITHOUT_DROPOUT = {"fast_paths": "clipping,packed,vocabulary"}
 RECORDED_TRAINING_2 = {
-    "default": ({"corrupt_level": 0}, "7fee2b010a50"),
-    "bottom 50%": ({}, "a95502d973c7"),
+    "default": ({"corrupt_level": 0, **WITHOUT_DROPOUT}, "7fee2b010a50"),
+    "bottom 50%": (WITHOUT_DROPOUT, "a95502d973c7"),
     "some fast paths": ({"fast_paths": "packed, dropout"}, "eeaec9146217"),
-    "distilled": ({"healing": "distill"}, "6b378bf65ff9"),
+    "distilled": ({"healing": "distill", **WITHOUT_DROPOUT}, "6b378bf65ff9"),
+}
+
+# Recorded when all of them became the default.
+RECORDED_ALL_FAST_PATHS = {
+    "default": ({"corrupt_level": 0}, "cb06e5110a7e"),
+    "bottom 50%": ({}, "9904d0413eeb"),
+    "all fast paths": ({"fast_paths": "all"}, "9904d0413eeb"),
 }
 
 # The others were recorded before training had fast paths: a run without them has still that name, and so has a linear
@@ -70,7 +78,13 @@ def test_fast_paths_rename_what_trains_with_them(settings, recorded, hub_is_empt
     assert (end(run(**settings)) == recorded) == (settings.get("healing") == "linear_probe")
 
 
-@pytest.mark.parametrize("settings, recorded", RECORDED_TRAINING_2.values(), ids=RECORDED_TRAINING_2.keys())
+LATER = {"training 2": RECORDED_TRAINING_2, "all fast paths": RECORDED_ALL_FAST_PATHS}
+
+
+@pytest.mark.parametrize(
+    "settings, recorded",
+    [pytest.param(*entry, id=f"{name}, {of}") for of, table in LATER.items() for name, entry in table.items()],
+)
 def test_a_recorded_name_of_a_run_with_fast_paths_stays(settings, recorded):
     assert end(run(**settings)) == recorded
 

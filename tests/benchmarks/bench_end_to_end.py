@@ -7,7 +7,7 @@ Both take turns; medians of wall seconds and of CPU seconds (which other work on
 times as fast as stock.py at its best flags in the same precision, and weighted F1 by seeds, of which each turn has one.
 
 run     One run, evaluated before healing, after the epoch and once more, against one stock.py, which evaluates once;
-        in float32 and bfloat16. Also with all fast paths.
+        in float32 and bfloat16.
 sweep   Eight damages (25, 50, 75, 100%, bottom and top) with --workers 2, against eight stock.py one after the other,
         of which --loop are run (they train alike, damaged or not); the rest is extrapolated from them.
 probes  Linear probes of ten epochs, 3 rates x 3 seeds x 8 damages, as a sweep with --workers 2, against 72 stock.py
@@ -35,7 +35,6 @@ from healbert.models.embedded import model_folder
 
 RATE, PROBE_EPOCHS, SEED = 5e-5, 10, 0
 LEVELS, REGIONS = [0.25, 0.5, 0.75, 1.0], ["bottom", "top"]
-ALL = ["--fast_paths", "all"]
 PRECISIONS = {"float32": [], "bfloat16": ["--bf16"]}
 
 
@@ -103,7 +102,6 @@ def part_run(bench):
     ways = {}
     for precision, flags in PRECISIONS.items():
         ways[f"one run, {precision}"] = lambda seed, flags=flags: bench.run(*flags, seed=seed)
-        ways[f"with the cheap dropout, {precision}"] = lambda seed, flags=flags: bench.run(*ALL, *flags, seed=seed)
         ways[f"stock at its best, {precision}"] = lambda seed, flags=flags: bench.stock(*flags, seed=seed)
     found = in_turn(ways, bench.options.repeats)
     for precision in PRECISIONS:
