@@ -96,7 +96,7 @@ STUDIES = {  # sweep -> how many runs
     "base_size/sst2": 24,
     "base_size/ag_news": 24,
     "three_tasks/converged": 120,
-    "initialisations/sweep": 55,
+    "initialisations/sweep": 27,
     "catching_up/sweep": 60,
     "beyond_classification/sweep": 36,
     "same_scores/sweep": 80,

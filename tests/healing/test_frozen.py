@@ -65,7 +65,7 @@ def slow(settings, monkeypatch):
         with monkeypatch.context() as patched:
             patched.setattr(Experiment, "_make_trainer", keep_in_evaluation_mode)
             # Packing, which does not go with kept states, would have dropout in attention draw for other shapes.
-            more |= {"reuse_frozen": False, "fast_paths": "clipping,vocabulary"}
+            more |= {"reuse_frozen": False, "fast_paths": "clipping,dropout,vocabulary"}
             return run_experiment(make_arguments(**settings | more))
 
     return run

@@ -173,6 +173,7 @@ def test_dry_run_runs_nothing(write_sweep, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_python_api_returns_the_table(write_sweep, tmp_path):
     code = (
         "from healbert import run_sweep\n"

@@ -41,6 +41,7 @@ def mixed(write_sweep, broken_model):
     return write_sweep("mixed", grid={"corrupt_level": [0, 0.5], "seed": [1, 2]}, include=include)
 
 
+@pytest.mark.slow
 def test_failures_are_recorded_and_the_sweep_goes_on(mixed, tmp_path):
     folder = tmp_path / "results"
     status, output = sweep(mixed, folder, "--workers", "2")

@@ -99,6 +99,7 @@ def test_what_was_read_is_counted_by_class(load, put):
     }
 
 
+@pytest.mark.slow
 def test_an_older_cache_in_the_folder_of_the_embedded_task_is_not_read(load):
     first = load(task_name="docstrings")
     folder = pathlib.Path(first.source)
