@@ -53,7 +53,7 @@ def _ways_to_train(left, right):
 
 
 NO_FAST_PATHS = {"fast_paths": "none", "precision": "float32"}
-DEFAULT_PATHS, ALL_PATHS = ({**NO_FAST_PATHS, "fast_paths": of} for of in ("clipping,packed,vocabulary", "all"))
+WITHOUT_DROPOUT, ALL_PATHS = ({**NO_FAST_PATHS, "fast_paths": of} for of in ("clipping,packed,vocabulary", "all"))
 INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "donor")
 EPOCHS = (4, 8, 16, 32)
 
@@ -115,9 +115,9 @@ STUDIES = {
         verdicts=False,
         apart=("fast_paths", "precision"),
         differences={
-            "clipping, packed, vocabulary over none": _ways_to_train(DEFAULT_PATHS, NO_FAST_PATHS),
+            "clipping, packed, vocabulary over none": _ways_to_train(WITHOUT_DROPOUT, NO_FAST_PATHS),
             "all over none": _ways_to_train(ALL_PATHS, NO_FAST_PATHS),
-            "bf16 over float32": _ways_to_train({**DEFAULT_PATHS, "precision": "bf16"}, DEFAULT_PATHS),
+            "bf16 over float32": _ways_to_train({**WITHOUT_DROPOUT, "precision": "bf16"}, WITHOUT_DROPOUT),
         },
     ),
     "beyond_classification": Study("configs/beyond_classification/sweep.yaml"),

@@ -37,7 +37,7 @@ class RunArguments:
     )
     fast_paths: str = field(
         default=DEFAULT,
-        metadata={"help": f"Less work, same result: {', '.join(FAST_PATHS)}, or none."},
+        metadata={"help": f"Less work in a step: all, none, or of {', '.join(FAST_PATHS)}."},
     )
     teacher: str | None = field(
         default=None,
