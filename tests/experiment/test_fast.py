@@ -47,6 +47,22 @@ def test_without_dropout_scores_and_weights_are_the_same(runs):
         assert one["f1_weighted"] == pytest.approx(other["f1_weighted"], abs=1e-9)
 
 
+def test_those_that_are_named_are_used_and_no_others(settings, tmp_path):
+    former = ["clipping", "packed", "vocabulary"]  # the default before dropout's draw belonged to it
+    default, named, plain = (
+        read(_run(settings, tmp_path / name, num_train_epochs=2, **more))
+        for name, more in {
+            "default": {},
+            "named": {"fast_paths": ",".join(former)},
+            "plain": {"fast_paths": "none"},
+        }.items()
+    )
+    assert named["healing"]["fast_paths"] == {"used": former, "not_used": {}}
+    assert default["healing"]["fast_paths"]["used"] == list(FAST_PATHS)
+    losses = [found["metrics"]["per_epoch"][0]["loss"] for found in (default, named, plain)]
+    assert len(set(losses)) == 3, "packed texts and another draw each give dropout other elements"
+
+
 def test_the_saved_model_has_every_row(runs, sober):
     before = load_file(f"{sober['model_name_or_path']}/model.safetensors")[EMBEDDING.removeprefix("bert.")]
     plain, fast = (load_file(folder / "model.safetensors") for folder in runs)
