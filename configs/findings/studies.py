@@ -53,7 +53,8 @@ def _ways_to_train(left, right):
 
 
 NO_FAST_PATHS = {"fast_paths": "none", "precision": "float32"}
-WITHOUT_DROPOUT, ALL_PATHS = ({**NO_FAST_PATHS, "fast_paths": of} for of in ("clipping,packed,vocabulary", "all"))
+WITHOUT_DROPOUT = {"fast_paths": "clipping,packed,vocabulary", "precision": "float32"}
+ALL_PATHS = {"fast_paths": "all", "precision": "float32"}
 INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "donor")
 EPOCHS = (4, 8, 16, 32)
 
