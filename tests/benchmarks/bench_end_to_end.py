@@ -6,8 +6,8 @@ The same sentences of SST-2 for both, the embedded model, batch 32, rate 5e-5, o
 Both take turns; medians of wall seconds and of CPU seconds (which other work on the machine disturbs less), how many
 times as fast as stock.py at its best flags in the same precision, and weighted F1 by seeds, of which each turn has one.
 
-run     One run, evaluated before healing and after the epoch, against one stock.py, which evaluates once; in float32 and
-        bfloat16.
+run     One run, evaluated before healing and after the epoch, against one stock.py, which evaluates once; in float32
+        and bfloat16.
 sweep   Eight damages (25, 50, 75, 100%, bottom and top) with --workers 2, against eight stock.py one after the other,
         of which --loop are run (they train alike, damaged or not); the rest is extrapolated from them.
 probes  Linear probes of ten epochs, 3 rates x 3 seeds x 8 damages, as a sweep with --workers 2, against 72 stock.py
