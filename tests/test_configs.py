@@ -97,7 +97,7 @@ STUDIES = {  # sweep -> how many runs
     "base_size/ag_news": 24,
     "three_tasks/converged": 120,
     "initialisations/sweep": 27,
-    "catching_up/sweep": 60,
+    "catching_up/sweep": 36,
     "beyond_classification/sweep": 36,
     "same_scores/sweep": 80,
 }

@@ -56,7 +56,7 @@ NO_FAST_PATHS = {"fast_paths": "none", "precision": "float32"}
 WITHOUT_DROPOUT = {"fast_paths": "clipping,packed,vocabulary", "precision": "float32"}
 ALL_PATHS = {"fast_paths": "all", "precision": "float32"}
 INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "donor")
-EPOCHS = (4, 8, 16, 32)
+EPOCHS = (2, 4, 8, 16)
 
 STUDIES = {
     "base_size": Study("configs/base_size/sst2.yaml"),
