@@ -155,7 +155,7 @@ def _check_missing(values, split):
 
     missing = pc.is_null(values, nan_is_null=True)
     if _is_text(values.type):
-        missing = pc.or_(missing, pc.equal(pc.fill_null(values, ""), ""))
+        missing = pc.or_(missing, pc.equal(pc.utf8_trim_whitespace(pc.fill_null(values, "")), ""))
     where = np.flatnonzero(missing.to_numpy(zero_copy_only=False))
     if len(where):
         labels, are = counted(len(where), "label", "is", "are")

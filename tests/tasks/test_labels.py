@@ -126,6 +126,7 @@ REFUSED = {
     "infinity": ([float("inf"), 1.0], None, ["regression"]),
     "one number in two ways": (["1.0", "1", "2"], None, ["'1.0' and '1'", "one number"]),
     "null": (["a", None, "b", None], None, ["2 labels of train are missing (rows 2, 4)"]),
+    "blank": (["a", " ", "b", "\t\n"], None, ["2 labels of train are missing (rows 2, 4)"]),
     "empty": (["a", "", "b"], None, ["1 label of train is missing (row 2)"]),
     "NaN": ([1.0, float("nan")], None, ["1 label of train is missing (row 2)"]),
     "null among numbers": ([1, None], None, ["1 label of train is missing (row 2)"]),
