@@ -109,6 +109,7 @@ def test_study_has_its_runs(study, tmp_path, tiny_bert):
     sweep = yaml.safe_load(path.read_text(encoding="utf-8"))
     model = {"model_name_or_path": tiny_bert} if "model_name_or_path" in sweep["base"] else {}
     for entry in sweep.get("include", []):
+        assert f"--output_dir {entry['corrupt_donor']}\n" in path.read_text(encoding="utf-8")
         entry["corrupt_donor"] = str(tiny_bert)
         model = {"model_name_or_path": tiny_bert}
     runs = make_plan(read_sweep(sweep | {"base": sweep["base"] | model}), tmp_path).runs

@@ -13,7 +13,7 @@ from .change import draws_kept
 def require_harness(arguments):
     """Raises `UserError` if ``--lm_eval`` is asked for, and the package is not installed."""
     if arguments.features.lm_eval and importlib.util.find_spec("lm_eval") is None:
-        raise UserError("--lm_eval needs the package lm_eval; run: pip install 'healbert[lm-eval]'")
+        raise UserError("--lm_eval needs the package lm_eval; run in the repository: pip install '.[lm-eval]'")
 
 
 class Harness:

@@ -66,7 +66,7 @@ def settings(run_flags, tmp_path):
 
 def test_package_that_is_missing_is_named_before_anything_is_done(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(harness.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"--lm_eval needs the package lm_eval; run: pip install 'healbert\[lm-eval\]'"):
+    with pytest.raises(UserError, match=r"the package lm_eval; run in the repository: pip install '\.\[lm-eval\]'"):
         run_with(settings, lm_eval="wikitext")
     assert not pathlib.Path(settings["output_dir"]).exists()
 

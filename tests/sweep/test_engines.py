@@ -155,7 +155,7 @@ def test_missing_library_says_what_to_install(engine, library, tmp_path):
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert f"pip install 'healbert[{engine}]'" in done.stderr
+    assert f"run in the repository: pip install '.[{engine}]'" in done.stderr
 
 
 def test_threads_are_divided_between_workers():

@@ -28,7 +28,7 @@ def start(options):
     try:
         ray = _import_ray()
     except ModuleNotFoundError as error:
-        raise UserError("--engine ray needs Ray; run: pip install 'healbert[ray]'") from error
+        raise UserError("--engine ray needs Ray; run in the repository: pip install '.[ray]'") from error
     if not ray.is_initialized():
         _connect(ray, options.ray_address)
     return RayEngine(ray, options)

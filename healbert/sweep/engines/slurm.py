@@ -23,7 +23,7 @@ def start(options):
     try:
         import submitit
     except ModuleNotFoundError as error:
-        raise UserError("--engine slurm needs submitit; run: pip install 'healbert[slurm]'") from error
+        raise UserError("--engine slurm needs submitit; run in the repository: pip install '.[slurm]'") from error
     parameters = dict(options.slurm)
     cluster = parameters.pop("cluster", "slurm")
     folder = pathlib.Path(options.folder).resolve() / ".submitit"
