@@ -11,7 +11,7 @@ from .methods import METHODS
 from .receipt import compare
 from .selection import select_tensors
 
-NUMBER = "layer_idx"  # how a module of a decoder knows its place in the cache
+NUMBERS = ("layer_idx", "layer_id")  # how a module of a decoder knows its place in the cache
 
 
 def depth_after(model, spec):
@@ -57,10 +57,13 @@ def drop_layers(model, stack, hit):
             del stack.container[place]
     for number, layer in enumerate(kept):
         for module in layer.modules():
-            if isinstance(getattr(module, NUMBER, None), int):
-                setattr(module, NUMBER, number)
+            for name in NUMBERS:
+                if isinstance(getattr(module, name, None), int):
+                    setattr(module, name, number)
+    before = vars(stack.base.config.get_text_config())
+    changed = {name: value for name, value in vars(config.get_text_config()).items() if value != before.get(name)}
     for part in (unwrap(model), stack.base):
-        _take_over(part.config, config)
+        _take_over(part.config, config, changed)
     return entries
 
 
@@ -112,10 +115,15 @@ def _renumbered(path, stack, index, numbers):
     return path.replace(f"{stack.path}.{index}.", f"{stack.path}.{numbers[index]}.", 1)
 
 
-def _take_over(config, shorter):
-    for name, value in vars(shorter).items():
-        if name in vars(config):
-            setattr(config, name, value)
+def _take_over(config, shorter, changed):
+    """Makes a configuration, the base's or that of what is around it, say what changed in the base's, and no more."""
+    if hasattr(config, "take_encoder"):
+        config.take_encoder(shorter)
+        return
+    text = config.get_text_config()
+    for name, value in changed.items():
+        if name in vars(text):
+            setattr(text, name, value)
 
 
 def _entry(hit):

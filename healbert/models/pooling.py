@@ -34,6 +34,10 @@ class MeanPoolingConfig(PreTrainedConfig):
         self.encoder_size = encoder_size
         super().__init__(**kwargs)
 
+    def take_encoder(self, config):
+        """Takes over the encoder's configuration, an object."""
+        self.encoder = {name: value for name, value in config.to_dict().items() if name != "_name_or_path"}
+
     def encoder_config(self):
         """The encoder's configuration as an object."""
         options = dict(self.encoder)
@@ -148,13 +152,13 @@ class MeanPoolingForSequenceClassification(PreTrainedModel):
         config = _text_config(encoder)
         found = [getattr(config, name, None) for name in DROPOUT_NAMES]
         dropout = next((value for value in found if value is not None), 0.1)
-        described = encoder.config.to_dict()
-        described.pop("_name_or_path", None)
         options["pad_token_id"] = getattr(config, "pad_token_id", None)
         size = output_size(encoder)
         if size != getattr(config, "hidden_size", None):  # else the saved configuration stays as it was
             options["encoder_size"] = size
-        return cls(MeanPoolingConfig(described, classifier_dropout=dropout, **options), encoder)
+        described = MeanPoolingConfig(classifier_dropout=dropout, **options)
+        described.take_encoder(encoder.config)
+        return cls(described, encoder)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, labels=None, output_hidden_states=None):
         """Logits (batch, classes) and, with ``labels`` (batch, ...), their `classifier_loss`."""

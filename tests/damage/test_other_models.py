@@ -6,9 +6,10 @@ import torch
 from helpers.architectures import build
 from helpers.damage import damaged, tensors_of
 from helpers.methods import values_of
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, GPTNeoConfig, GPTNeoForCausalLM
 
 from healbert import CorruptionSpec, corrupt, make_arguments, run_experiment
+from healbert.models.pooling import MeanPoolingForSequenceClassification
 from healbert.utils.errors import UserError
 
 TOKENS = torch.arange(5, 13).unsqueeze(0)
@@ -171,6 +172,25 @@ class TestDroppedLayers:
         with torch.no_grad():
             first, second = model.eval()(input_ids=TOKENS)[0], loaded(input_ids=TOKENS)[0]
         assert torch.allclose(first, second, atol=1e-6) and loaded.config.num_hidden_layers == 2
+
+    def test_a_model_around_an_encoder_keeps_what_is_its_own(self, tmp_path):
+        names = {0: "low", 1: "middle", 2: "high"}
+        model = MeanPoolingForSequenceClassification.around(build("bert", head=False), id2label=names).eval()
+        corrupt(model, CorruptionSpec(layers="1-2", method="drop_layers"))
+        model.save_pretrained(tmp_path)
+        loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+        assert torch.allclose(logits(model), logits(loaded), atol=1e-6)
+        assert loaded.config.id2label == names and loaded.config.classifier_dropout == 0.1
+        assert loaded.config.encoder["num_hidden_layers"] == len(loaded.encoder.encoder.layer) == 2
+
+    @pytest.mark.parametrize("layers", ["0", "3", "0,2"])
+    def test_layers_of_a_decoder_that_know_their_number(self, layers, tmp_path):
+        sizes = {"vocab_size": 96, "hidden_size": 32, "num_layers": 4, "num_heads": 4, "window_size": 2}
+        config = GPTNeoConfig(**sizes, attention_types=[[["global", "local"], 2]], max_position_embeddings=40)
+        model = GPTNeoForCausalLM(config).eval()
+        corrupt(model, CorruptionSpec(layers=layers, method="drop_layers"))
+        model.save_pretrained(tmp_path)
+        assert torch.allclose(logits(model), logits(GPTNeoForCausalLM.from_pretrained(tmp_path).eval()), atol=1e-6)
 
     def test_what_is_left_computes_as_a_model_of_these_layers(self):
         """Against the layers called one after the other by hand."""

@@ -1,5 +1,7 @@
 """Whole heads of attention, or neurons of the feed-forward network, set to zero."""
 
+import re
+
 import torch
 
 from ...utils.errors import UserError
@@ -9,6 +11,9 @@ from ..components import COMPONENTS
 from ..hits import output_dimension
 from .draws import generator_of
 
+ATTENTION = re.compile(r"(.*?\.\w*(?:attn|attention)s?)\.", re.IGNORECASE)  # the path up to a module of attention
+HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head")  # what it calls the number of its heads
+
 
 def _prepare(job, structure, share, by):
     """{name of a hit: mask of what becomes 0}."""
@@ -16,18 +21,19 @@ def _prepare(job, structure, share, by):
     hit = {id(one.parameter): one for one in job.hit if one.rows is None}
     masks = {}
     for index in range(len(job.stack.layers)):
-        parts = units(job.stack, index)
-        inside = [part for part in parts if id(part.parameter) in hit]
-        if not inside:
-            continue
-        if len(inside) < len(parts):
-            missing = next(part.path for part in parts if id(part.parameter) not in hit)
-            raise UserError(f"structured_prune of {structure} must hit all of them, and {missing} is not hit")
-        if not parts[0].rows.numel():
-            continue
-        gone = _chosen(parts, share, by, generator_of(job.spec.seed, f"{structure} of layer {index}"))
-        for part in parts:
-            masks[hit[id(part.parameter)].name] = part.mask(gone)
+        for number, parts in enumerate(units(job.stack, index)):
+            inside = [part for part in parts if id(part.parameter) in hit]
+            if not inside:
+                continue
+            if len(inside) < len(parts):
+                missing = next(part.path for part in parts if id(part.parameter) not in hit)
+                raise UserError(f"structured_prune of {structure} must hit all of them, and {missing} is not hit")
+            if not parts[0].rows.numel():
+                continue
+            place = f"{structure} of layer {index}" + (f", attention {number}" if number else "")
+            gone = _chosen(parts, share, by, generator_of(job.spec.seed, place))
+            for part in parts:
+                masks[hit[id(part.parameter)].name] = part.mask(gone)
     if not masks:
         raise UserError(f"structured_prune finds no {structure} in what is hit")
     return masks
@@ -92,11 +98,55 @@ def _outputs(found, units, blocks=1):
 
 
 def _heads(stack, index):
-    config = stack.base.config.get_text_config()
-    heads, groups = config.num_attention_heads, getattr(config, "num_key_value_heads", None)
-    shared = groups is not None and groups != heads  # keys and values of several heads: they stay
-    made = [found for word in ("query", *(() if shared else ("key", "value"))) for found in _found(stack, word, index)]
-    return [*_joined(_outputs(made, heads)), *_inputs(_found(stack, "attention_output", index), heads)]
+    """The parts of the heads, for each attention of a layer: a decoder may also have one that reads the encoder."""
+    found = {word: _by_attention(_found(stack, word, index)) for word in ("query", "key", "value", "attention_output")}
+    return [
+        _heads_of(stack, index, **{word: parts.get(where, []) for word, parts in found.items()})
+        for where in found["query"]
+    ]
+
+
+def _by_attention(found):
+    parts = {}
+    for place, hit in found:
+        where = ATTENTION.match(place.path)
+        parts.setdefault(where and where[1], []).append((place, hit))
+    return parts
+
+
+def _heads_of(stack, index, query, key, value, attention_output):
+    heads = _number_of_heads(stack, index, query[0][0])
+    sizes = {_size(*one) for one in query}
+    taken = {
+        hit.parameter.shape[1 - output_dimension(hit.parameter, place.owner)]
+        for place, hit in attention_output
+        if hit.parameter.ndim == 2
+    }
+    if sizes != taken or any(size % heads for size in sizes):
+        raise UserError(
+            f"structured_prune of heads is not known for {query[0][1].path}: {heads} heads, queries of "
+            f"{_listed(sizes)}, and an output map that takes {_listed(taken)}; prune neurons (structure=neurons)"
+        )
+    # Keys and values with fewer outputs are shared by several heads: they stay.
+    own = [one for one in (*key, *value) if _size(*one) in sizes]
+    return [*_joined(_outputs([*query, *own], heads)), *_inputs(attention_output, heads)]
+
+
+def _number_of_heads(stack, index, place):
+    for module in reversed(place.chain):
+        found = next((getattr(module, name) for name in HEADS if isinstance(getattr(module, name, None), int)), None)
+        if found or module is stack.layers[index]:
+            break
+    return found or stack.base.config.get_text_config().num_attention_heads
+
+
+def _size(place, hit):
+    """How many outputs of a map are a component's."""
+    return len(hit.rows) if hit.rows is not None else hit.parameter.shape[output_dimension(hit.parameter, place.owner)]
+
+
+def _listed(sizes):
+    return " and ".join(map(str, sorted(sizes))) or "nothing"
 
 
 def _joined(parts):
@@ -110,6 +160,7 @@ def _joined(parts):
 
 
 def _neurons(stack, index):
+    """The parts of the neurons of a layer, as one list in a list."""
     last, first = _found(stack, "ffn_out", index), _found(stack, "ffn_in", index)
     maps = [(place, hit) for place, hit in last if hit.parameter.ndim == 2]
     if not maps or not first:
@@ -118,7 +169,7 @@ def _neurons(stack, index):
     units = hit.parameter.shape[1 - output_dimension(hit.parameter, place.owner)]
     sizes = [one.parameter.shape[output_dimension(one.parameter, where.owner)] for where, one in first]
     made = [part for pair, size in zip(first, sizes, strict=True) for part in _outputs([pair], units, size // units)]
-    return [*made, *_inputs(maps, units)]
+    return [[*made, *_inputs(maps, units)]]
 
 
 @register(
@@ -133,6 +184,7 @@ def _neurons(stack, index):
     biases="method",
     others="keep",
     strength="share",
+    version=2,
     prepare=_prepare,
 )
 def structured_prune(original, module, generator, name, context, structure, share, by):
