@@ -54,7 +54,7 @@ MEANINGS = {
     "training": Meaning(2, _trains_fast),  # order of the batches, loss, what is drawn while training
     "mean_pooling": Meaning(1, lambda arguments: arguments.model.pooling == "mean"),
     "damage_rules": Meaning(1, lambda arguments: not arguments.specs[0].intact),  # norms, biases, the rest
-    "language_head": Meaning(1, _gets_a_head),
+    "language_head": Meaning(2, _gets_a_head),
     "also_evaluate": Meaning(1, lambda arguments: arguments.features.also_evaluate is not None),
     "probes": Meaning(1, lambda arguments: arguments.features.probe_layers is not None),
     "lm_eval": Meaning(1, lambda arguments: arguments.features.lm_eval is not None),

@@ -47,6 +47,7 @@ class LanguageScores:
         rows = model.get_input_embeddings().num_embeddings
         key = [dataclasses.asdict(arguments.model), dataclasses.asdict(arguments.data), self.kind.name, rows]
         key += [arguments.training.eval_batch_size, arguments.training.mixed_precision]
+        key += [arguments.run.selection, arguments.run.dev_fraction]  # a head is not trained on what is held out
         with draws_kept():
             made = cache.get("language", [*key, arguments.sources.fingerprints()], lambda: self._make(task, rows))
         self.task, self.language, self.head, intact = made

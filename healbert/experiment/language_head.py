@@ -4,7 +4,6 @@ It depends on the model, the texts and how they are cut, and on nothing of a run
 same head serves them all. It lies in ``.heads`` beside the runs.
 """
 
-import copy
 import hashlib
 import json
 import pathlib
@@ -12,7 +11,7 @@ import tempfile
 
 from transformers import set_seed
 
-from ..arguments.training import without_services
+from ..arguments.versions import MEANINGS
 from ..healing.strategies.base import Strategy
 from ..healing.trainer import Diverged, HealingTrainer
 from ..utils.errors import UserError
@@ -21,7 +20,20 @@ from .change import draws_kept
 from .turns import agreed, turn
 
 FOLDER = ".heads"
-SEED, EPOCHS, RATE, BATCH = 0, 3, 1e-3, 32  # whoever changes one raises the version of "language_head" (versions.py)
+SEED, EPOCHS = 0, 3
+# Whoever changes something here raises the version of "language_head" (versions.py).
+RECIPE = {
+    "seed": SEED,
+    "num_train_epochs": EPOCHS,
+    "learning_rate": 1e-3,
+    "per_device_train_batch_size": 32,
+    "train_sampling_strategy": "group_by_length",
+    "eval_strategy": "no",
+    "save_strategy": "no",
+    "logging_strategy": "no",
+    "logging_nan_inf_filter": False,
+    "report_to": "none",
+}
 
 
 class OnlyHead(Strategy):
@@ -60,7 +72,7 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
             f"{model.config.model_type}; give a checkpoint that has one"
         )
     said = [task.type.name, task.fingerprint, fingerprint, len(tokenizer), arguments.data.max_seq_length]
-    said += [training.device.type, training.mixed_precision]
+    said += [training.device.type, training.mixed_precision, MEANINGS["language_head"].version]
     content = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
     path = pathlib.Path(training.output_dir).parent / FOLDER / f"{content}.safetensors"
     if not agreed(path.is_file(), training):
@@ -116,11 +128,6 @@ def _train(model, task, tokenizer, arguments):
 
 
 def _training(args, folder):
-    """The run's TrainingArguments, for the head: a copy."""
-    found = copy.copy(without_services(args))
-    found.output_dir, found.num_train_epochs, found.max_steps, found.learning_rate = folder, EPOCHS, -1, RATE
-    found.per_device_train_batch_size, found.gradient_accumulation_steps = BATCH, 1
-    found.eval_strategy, found.save_strategy, found.logging_strategy = "no", "no", "no"
-    found.load_best_model_at_end, found.metric_for_best_model, found.resume_from_checkpoint = False, None, None
-    found.seed, found.data_seed, found.warmup_steps, found.weight_decay = SEED, None, 0, 0.0
-    return found
+    """TrainingArguments for the head: of the run's, the machine, the precision and the size of evaluation's batches."""
+    where = {name: getattr(args, name) for name in ("use_cpu", "bf16", "fp16", "per_device_eval_batch_size")}
+    return type(args)(output_dir=folder, **RECIPE, **where)

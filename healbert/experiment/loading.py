@@ -58,16 +58,17 @@ def load(arguments, cache):
     key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources.fingerprints()]
     check_head(load_config(sources.model), arguments.task_type, sources.model.name)  # before the texts are read
 
+    drawn = run.selection, run.dev_fraction
+
     def task_and_tokenizer():
         tokenizer = load_tokenizer(arguments.model, sources.model)
         with arguments.training.main_process_first(desc="loading the task"):
-            drawn = run.selection, run.dev_fraction
             task = load_task(arguments.data, arguments.model, *drawn, source=sources.data)
             task.texts = dict(task.splits) if also else {}
             tokenize(task, tokenizer, arguments.data)
         return task, tokenizer
 
-    task, tokenizer = cache.get("task", [*key, run.selection, run.dev_fraction, also], task_and_tokenizer)
+    task, tokenizer = cache.get("task", [*key, *drawn, also], task_and_tokenizer)
 
     def loaded():
         kind, padding = task.type, tokenizer.pad_token_id
@@ -85,7 +86,8 @@ def load(arguments, cache):
             model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
         return model, found
 
-    model, description = cache.get("model", [*key, seed], pretrained)
+    trained_on = drawn if task.type.own_head else ()  # a head that is trained first, on train alone
+    model, description = cache.get("model", [*key, seed, *trained_on], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(arguments.training, model)
     check_lengths(task, model)

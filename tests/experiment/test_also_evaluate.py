@@ -98,6 +98,33 @@ def test_nothing_else_is_changed_by_it(settings, tmp_path, more):
     assert again["language_model"]["damaged"] == again["language_model"]["intact"] == found["language_model"]["intact"]
 
 
+def test_a_head_depends_on_no_other_run(settings, tmp_path):
+    """Neither on how a run trains, nor on which run of the process was the first."""
+    cache = LoadCache()
+
+    def made(where, cache=None, **more):
+        flags = settings | {"output_dir": str(tmp_path / where / "one"), "save_model": False, "num_train_epochs": 1}
+        found = run_with(flags, cache, **more)["language_model"]
+        heads = sorted((tmp_path / where / ".heads").glob("*.safetensors"))
+        return found["intact"], found["baseline"], found["head"], [path.read_bytes() for path in heads]
+
+    plain = made("plain")
+    assert plain == made("other", lr_scheduler_type="constant", optim="sgd", max_grad_norm=0.01, adam_beta1=0.5)
+    assert made("first", cache) == plain
+    assert made("second", cache, selection="dev") == made("alone", selection="dev") != plain
+
+
+def test_the_head_of_a_language_model_does_not_know_what_an_earlier_run_held_out(settings, tmp_path):
+    cache, asked = LoadCache(), {"also_evaluate": None, "task_type": "masked_lm", "save_model": False}
+
+    def scores(where, cache=None, **more):
+        flags = settings | asked | {"output_dir": str(tmp_path / where / "one"), "num_train_epochs": 1}
+        return run_with(flags, cache, **more)["metrics"]
+
+    scores("first", cache)
+    assert scores("second", cache, selection="dev") == scores("alone", selection="dev")
+
+
 def test_output_layer_that_shares_the_embeddings_goes_on_sharing_them(settings, tiny_bert, tmp_path):
     torch.manual_seed(1)
     whole = AutoModelForMaskedLM.from_pretrained(tiny_bert)
