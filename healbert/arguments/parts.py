@@ -1,6 +1,7 @@
 """The parts of a run's `Arguments`, made of its settings: our groups and transformers.TrainingArguments."""
 
 import copy
+import json
 
 from transformers import TrainingArguments
 
@@ -23,13 +24,26 @@ class Parts:
         Raises:
             UserError: for what they refuse, or lack.
         """
+        _check_json(settings)
         try:
             training = TrainingArguments(**settings)
-        except (ValueError, ImportError, OSError) as error:  # deepspeed is not installed; a file it names is missing
+        # deepspeed is not installed; a file it names is missing; --accelerator_config has what it does not know
+        except (ValueError, ImportError, OSError, TypeError) as error:
             raise UserError(str(error)) from error
         if training.device.type == "cpu":
             training.dataloader_pin_memory = False  # torch warns each time otherwise
         return training, None
+
+
+def _check_json(settings):
+    """Refuses what is no JSON by the name of its flag, which transformers does not say."""
+    for name in TrainingArguments._VALID_DICT_FIELDS:
+        given = settings.get(name)
+        if isinstance(given, str) and given.startswith("{"):
+            try:
+                json.loads(given)
+            except ValueError as error:
+                raise UserError(f"--{name} {given} is not JSON: {error}") from error
 
 
 class SharedParts(Parts):

@@ -81,7 +81,13 @@ def corrupted(model, spec, donor=None):
     """A context in which ``model`` is damaged; on leaving, every bit is as it was. Gives the receipt.
 
     Args: as of `corrupt`.
+
+    Raises:
+        UserError: as of `corrupt`, and for methods that take layers out, which nothing brings back.
     """
+    lasting = next((one.method for one in as_list(spec) if METHODS[one.method].drops and not one.intact), None)
+    if lasting:
+        raise UserError(f"{lasting} cannot be undone; damage a copy of the model with corrupt")
     receipt = corrupt(model, spec, donor=donor)
     try:
         yield receipt

@@ -52,10 +52,12 @@ class CorruptionReceipt:
             model: the model that was damaged, or a copy of it.
 
         Raises:
-            UserError: if the receipt kept nothing (``undoable=False``), or a tensor of this shape and type is not in
-                ``model``.
+            UserError: if the receipt kept nothing (``undoable=False``, or layers were taken out), or a tensor of this
+                shape and type is not in ``model``.
         """
         if self.kept is None:
+            if any(entry["rule"] == "dropped" for entry in self.tensors):
+                raise UserError("layers that were taken out cannot be brought back; load the model again")
             raise UserError("this receipt keeps nothing to bring back; damage the model with undoable=True")
         found = {place.path: place.parameter for place in places(base_of(model))}
         hits = [(dataclasses.replace(hit, parameter=found.get(hit.path)), before) for hit, before in self.kept]

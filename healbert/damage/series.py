@@ -38,7 +38,7 @@ def read_corruptions(given, seed=0):
             raise UserError(f'{where} is {json.dumps(entry)}, not a mapping such as {{"level": 0.5}}')
         for name, value in entry.items():
             _check_field(where, name, value)
-        own = seed if not found else seed_of(seed, f"damage {len(found) + 1}") % 2**32
+        own = seed_in_a_row(seed, len(found) + 1)
         try:
             spec = CorruptionSpec(**{"seed": own, **entry})
         except UserError as error:
@@ -47,6 +47,11 @@ def read_corruptions(given, seed=0):
             found.append((entry, spec))
     check_series([spec for _, spec in found])
     return found
+
+
+def seed_in_a_row(seed, place):
+    """The seed of the damage at a place, from 1, of several in a row, where it names none."""
+    return seed if place == 1 else seed_of(seed, f"damage {place}") % 2**32
 
 
 def _entries(given):

@@ -111,6 +111,7 @@ def _check_level(level):
     if not isinstance(level, (int, float)) or isinstance(level, bool):
         raise UserError(f"corruption level {level!r} is not a number")
     if not 0 <= level <= 1:
+        level = max(-(10**300), min(level, 10**300)) if isinstance(level, int) else level  # a float cannot say more
         hint = f"; did you mean {level / 100:g}?" if 2 <= level <= 100 else ""
         raise UserError(f"corruption level {level:g} is not a fraction from 0 to 1{hint}")
 

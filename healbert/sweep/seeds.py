@@ -15,6 +15,7 @@ from ..analysis.collect import INTACT, collect
 from ..analysis.contrasts import paired_values
 from ..analysis.entries import Results
 from ..analysis.statistics.intervals import t_interval
+from ..damage.series import seed_in_a_row
 from ..results.plans import run_hash
 from ..utils.errors import UserError
 
@@ -111,7 +112,7 @@ def check_plan(plan, flag):
     Raises:
         UserError: if damages are not drawn by the runs' own seeds, or there is no intact model to compare with.
     """
-    odd = next((run for run in plan.runs if any(drawn != run.seeds[0] for drawn in run.seeds[1:])), None)
+    odd = next((run for run in plan.runs if not _drawn_by_own_seed(run)), None)
     if odd:
         raise UserError(
             f"{flag} needs another draw of the damage with each seed, and {odd.name} has seed {odd.seeds[0]} and "
@@ -119,6 +120,11 @@ def check_plan(plan, flag):
         )
     if all(len(run.seeds) > 1 for run in plan.runs):
         raise UserError(f"{flag} compares with the intact model; add corrupt_level 0 to the sweep")
+
+
+def _drawn_by_own_seed(run):
+    seed, *drawn = run.seeds
+    return all(found == seed_in_a_row(seed, place) for place, found in enumerate(drawn, start=1))
 
 
 def with_seeds(plan, wanted):

@@ -69,16 +69,21 @@ def write_json(path, value):
 
 def write_json_once(path, value):
     """Writes ``value`` as JSON unless there is a file that is JSON; of two processes at once, one does."""
+    import filelock
+
     path = pathlib.Path(path)
     if read_json(path) is not None:
         return
-    path.unlink(missing_ok=True)  # cut short
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     try:
         write_json(name, value)
-        with contextlib.suppress(FileExistsError):
+        try:
             os.link(name, path)
+        except FileExistsError:  # another process was first, or what is there was cut short
+            with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+                if read_json(path) is None:
+                    os.replace(name, path)
     finally:
         pathlib.Path(name).unlink(missing_ok=True)
 

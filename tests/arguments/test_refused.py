@@ -98,6 +98,8 @@ def test_refused_command_lines(argv, message):
         ("dataloader_num_workers", -1, r"--dataloader_num_workers -1 is too small; use 0 or more"),
         ("resume_from_checkpoint", "healbert", r"--resume_from_checkpoint healbert is not the folder of a checkpoint"),
         ("accelerator_config", "missing.json", r"missing.json"),
+        ("accelerator_config", {"splits": 1}, r"AcceleratorConfig.*'splits'"),
+        ("lr_scheduler_kwargs", "{cycles", r"--lr_scheduler_kwargs {cycles is not JSON"),
         ("deepspeed", "missing.json", r"deepspeed"),
         ("lr_scheduler_type", "sine", r"--lr_scheduler_type.* 'sine'"),
         ("task_type", "regresion", r"task type 'regresion' is not known; did you mean 'regression'"),

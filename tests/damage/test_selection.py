@@ -207,3 +207,14 @@ class TestUndo:
         receipt = corrupt(build("bert"), CorruptionSpec(level=1), undoable=False)
         with pytest.raises(UserError, match="keeps nothing to bring back"):
             receipt.undo(model)
+
+    def test_layers_that_were_taken_out_are_not_promised_back(self):
+        dropped, model = CorruptionSpec(level=0.5, method="drop_layers"), build("bert")
+        with pytest.raises(UserError, match="drop_layers cannot be undone"), corrupted(model, dropped):
+            pass
+        assert model.config.num_hidden_layers == 4 and len(model.bert.encoder.layer) == 4
+        with corrupted(model, CorruptionSpec(method="drop_layers")) as receipt:  # of nothing
+            assert receipt.tensors == []
+        receipt = corrupt(model, dropped)
+        with pytest.raises(UserError, match="cannot be brought back; load the model again"):
+            receipt.undo(model)

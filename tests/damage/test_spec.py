@@ -33,6 +33,7 @@ def test_the_default_method_is_in_the_table():
         ("level", -0.1, r"level -0.1 is not a fraction"),
         ("level", math.nan, r"level nan is not a fraction"),
         ("level", math.inf, r"level inf is not a fraction from 0 to 1$"),
+        ("level", 10**400, r"level 1e\+300 is not a fraction from 0 to 1$"),
         ("level", 50, r"level 50 is not a fraction from 0 to 1; did you mean 0.5\?"),
         ("level", 25, r"did you mean 0.25\?"),
         ("region", "botom", r"region 'botom' is not known; did you mean 'bottom'\? \(known: bottom, top, middle"),

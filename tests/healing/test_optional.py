@@ -24,6 +24,8 @@ def test_library_that_is_not_installed_is_named(run_flags, tmp_path, settings, l
 
 UNUSABLE = {
     "malformed options": ({"optim_args": "foo"}, "--optim_args cannot be used"),
+    "a schedule that lacks something": ({"lr_scheduler_type": "cosine_with_min_lr"}, "cosine_with_min_lr .*min_lr"),
+    "a schedule that knows it not": ({"lr_scheduler_kwargs": {"cycles": 2}}, "--lr_scheduler_kwargs cannot .*'cycles'"),
     "sharding one process": ({"fsdp": "full_shard"}, "--fsdp needs several processes"),
 }
 

@@ -208,6 +208,17 @@ def test_sweeps_that_seeds_cannot_be_added_to(base, tmp_path, change, message):
         check_plan(plan(sections, tmp_path), "--until_width")
 
 
+@pytest.mark.parametrize("seed, refused", [({}, False), ({"seed": 7}, True)])
+def test_several_damages_in_a_row_are_drawn_by_the_runs_seed(base, tmp_path, seed, refused):
+    damages = [[{"level": 0}], [{"level": 0.5}, {"layers": "1", "method": "gaussian_noise", **seed}]]
+    sections = {"base": base | {"corrupt_seed": "same_as_seed"}, "grid": {"seed": [0, 1], "corruptions": damages}}
+    if refused:
+        with pytest.raises(UserError, match="needs another draw of the damage with each seed"):
+            check_plan(plan(sections, tmp_path), "--until_width")
+    else:
+        check_plan(plan(sections, tmp_path), "--until_width")
+
+
 @pytest.mark.slow
 def test_on_the_command_line(write_sweep, tmp_path):
     path = write_sweep(base={"corrupt_seed": "same_as_seed"}, grid={"corrupt_level": [0, 0.5], "seed": [1, 2]})

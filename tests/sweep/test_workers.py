@@ -10,7 +10,7 @@ from helpers.small import ROOT
 from helpers.sweeps import finished, wait_for
 
 from healbert.sweep.engines import Job, Options, start_engine
-from healbert.sweep.engines.worker import RunFailed, RunTimeout, _kill_tree, _log_to
+from healbert.sweep.engines.worker import RunFailed, RunTimeout, _alarm, _kill_tree, _log_to
 from healbert.utils.errors import UserError
 
 
@@ -24,6 +24,16 @@ def test_error_that_cannot_be_sent_reaches_the_sweep_as_text(tmp_path):
         raise UserError("try 3")
     with pytest.raises(RunTimeout), _log_to(tmp_path / "log.txt"):
         raise RunTimeout("too long")
+
+
+def test_no_run_takes_the_alarm_for_an_error_of_its_own():
+    began = time.monotonic()
+    with pytest.raises(RunTimeout, match=r"^the run took longer than 0\.2 s$"), _alarm(0.2):
+        try:
+            time.sleep(30)
+        except Exception as error:  # as of a file, or of the network: RunTimeout is an OSError
+            raise UserError("the model cannot be loaded") from error
+    assert time.monotonic() - began < 20
 
 
 def test_processes_under_a_launcher_end_with_it():

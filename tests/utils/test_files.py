@@ -7,7 +7,8 @@ import stat
 
 import pytest
 
-from healbert.utils.files import atomic_path, jsonable, read_json, write_json
+from healbert.utils import files
+from healbert.utils.files import atomic_path, jsonable, read_json, write_json, write_json_once
 
 
 def test_atomic_path_replaces_the_file(tmp_path):
@@ -85,6 +86,24 @@ def test_read_json_of_a_file_cut_short_anywhere(tmp_path, text):
     for length in range(len(whole) - 1):  # without its last newline the file still says all
         path.write_bytes(whole[:length])
         assert read_json(path) is None, f"cut after {length} of {len(whole)} bytes"
+
+
+@pytest.mark.parametrize("before", [None, "{cut sho"], ids=["nothing", "a file that was cut short"])
+def test_the_first_of_two_processes_writes(tmp_path, monkeypatch, before):
+    """The other one comes between the first one's look and its writing."""
+    path = tmp_path / "a.json"
+    if before:
+        path.write_text(before)
+
+    def look(where):
+        found = read_json(where)
+        monkeypatch.setattr(files, "read_json", read_json)
+        write_json_once(path, "other")
+        return found
+
+    monkeypatch.setattr(files, "read_json", look)
+    write_json_once(path, "own")
+    assert read_json(path) == "other"
 
 
 def test_content_and_name_are_on_the_disk_in_this_order(tmp_path, monkeypatch):

@@ -26,6 +26,10 @@ class RunTimeout(TimeoutError):
     """The run took longer than it may."""
 
 
+class _Rang(BaseException):
+    """What the alarm raises inside the run: nothing there may take it for an error of its own, such as of a file."""
+
+
 class RunFailed(Exception):
     """What a run raised, as text: not every exception survives the way to another process."""
 
@@ -153,12 +157,14 @@ def _alarm(seconds):
         return
 
     def ring(*_):
-        raise RunTimeout(f"the run took longer than {seconds:g} s")
+        raise _Rang
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except _Rang as rang:
+        raise RunTimeout(f"the run took longer than {seconds:g} s") from rang
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
