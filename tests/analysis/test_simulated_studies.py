@@ -65,6 +65,13 @@ def all_alike(results):
         results["metrics"][stage] = {"f1_weighted": 0.8}
 
 
+def exactly_additive(results):
+    """What a seed adds is the same under all damage."""
+    config = results["config"]
+    for stage in ("healed", "last"):
+        results["metrics"][stage] = {"f1_weighted": 0.8 + 0.05 * config["seed"] - 0.1 * config["corrupt_level"]}
+
+
 TRUTHS = {  # name: (truth, change of runs, {claim: (verdict, what its first line says, and what it does not)})
     "a slope": (
         STUDY,
@@ -284,6 +291,14 @@ class TestCollapse:
 def test_equal_seeds_are_no_certainty(tmp_path):
     found = pooled(judged(tmp_path, STUDY, change=all_alike), "a")
     assert found.reason == reasons.EQUAL_SEEDS and found.ruling.p is None
+
+
+def test_differences_that_all_seeds_share_are_no_certainty(tmp_path):
+    verdicts = judged(tmp_path, STUDY, change=exactly_additive)
+    assert {verdict.verdict for verdict in verdicts} == {INCONCLUSIVE}
+    found = pooled(verdicts, "a")
+    assert (found.reason, found.ruling.p, found.outcome.interval) == (reasons.EQUAL_SEEDS, None, None)
+    assert found.outcome.effect == pytest.approx(0.4 / 7)
 
 
 def test_no_effect_is_seldom_taken_for_one(tmp_path):
