@@ -52,7 +52,8 @@ def _these_runs(found):
     reasons = {verdict.reason for verdict in found.values()}
     if not reasons <= set(THESE_RUNS):
         return ""
-    return f"in these runs alone ({REASONS[next(iter(reasons))]}), "
+    first = next(reason for reason in THESE_RUNS if reason in reasons)
+    return f"in these runs alone ({REASONS[first]}), "
 
 
 def _healed(verdict, costs, alone):
