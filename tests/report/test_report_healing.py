@@ -1,5 +1,7 @@
 """How fast, where and at what cost models heal: figures of runs that are known."""
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers.healing_runs import COST, STEPS, edit, trace, write_healing
@@ -167,6 +169,19 @@ def test_what_belongs_to_a_strategy_sets_no_runs_apart(tmp_path):
         "distill (teacher judge)",
         "full",
     ]
+
+
+def test_files_of_one_name_are_two_strategies(tmp_path):
+    maker = Maker(tmp_path, ONE)
+    write_healing(maker, levels=(0.5,), ways=("full",))
+    for seed, text in itertools.product((0, 1), ("a/train.txt", "b/train.txt", "c/other.txt")):
+        maker.run("sst2", 0.5, seed=seed, healing="continued_pretraining", heal_text=text)
+    content = make_content(tmp_path)
+    names = {f"continued_pretraining (heal_text {text})" for text in ("a/train.txt", "b/train.txt", "other.txt")}
+    for kind in ("pareto", "strategies"):
+        (table,) = tables(content, kind)
+        assert {record["strategy"] for record in table.records} == names | {"full"}
+        assert len(table.records) == 4
 
 
 def test_one_strategy_is_no_comparison(tmp_path):
