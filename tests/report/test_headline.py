@@ -96,6 +96,14 @@ def test_one_seed_speaks_of_these_runs_alone():
     assert better.endswith("healed models do better than intact ones, on average 0.020 weighted F1.")
 
 
+def test_no_difference_at_all_is_none():
+    found = [verdict("a", one_seed(1e-17), [one_seed(0.0)] * 2), verdict("c", one_seed(0.0))]
+    alike = "healed models score as intact ones; bottom and top damage cost the same."
+    assert headline(found, []).endswith(f"), {alike}")
+    found[0] = verdict("a", one_seed(0.0), [one_seed(0.1), one_seed(-0.1)])
+    assert "healed models score as intact ones on average; " in headline(found, [])
+
+
 def test_of_several_reasons_the_same_one_is_told_every_time():
     lacks = (ONE_SEED, ONE_COMMON_SEED, NO_COMMON_SEED, EQUAL_SEEDS)
     for some in [order for n in (2, 3, 4) for order in itertools.permutations(lacks, n)]:

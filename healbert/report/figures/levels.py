@@ -29,12 +29,13 @@ def by_level(results):
     if len(panels) > 1:
         panels.append(_level_panel(results, results.datasets, "mean of all datasets", ""))
     panels = [panel for panel in panels if panel.content.series]
+    baseline = results.baseline()["says"]
     outside = "A point by itself at 0: damage outside the layers. " if OUTSIDE in results.lines else ""
     caption = (
         f"{results.metric.capital} after healing against the fraction of the encoder that was damaged"
-        f"{_renamed(results)}. Dashes and dots: the intact model after the same training. Dots: always answering the "
-        f"commonest class. {BAND} Levels 0 and 100% are shared by "
-        f"both regions. {outside}The mean of all datasets has the levels and seeds that every dataset has."
+        f"{_renamed(results)}. Dashes and dots: the intact model after the same training. Dots: {baseline}. {BAND} "
+        f"Levels 0 and 100% are shared by both regions. {outside}The mean of all datasets has the levels and seeds "
+        "that every dataset has."
     )
     figure = figure_of("levels", f"Score by level: {group.label}", caption, in_rows(panels), group)
     return figure and dataclasses.replace(figure, first=True)
