@@ -92,6 +92,7 @@ def test_the_table_of_scores_shows_it(study):
     (table,) = main(analysis)
     assert len(table.columns) == 4 and table.columns[2] == "intact"
     assert table.columns[3] in ("no layer", "100% (0 of 8 layers)")
+    assert ("No layer: damage outside the layers" in table.caption) == (table.columns[3] == "no layer")
     (cell,) = [row.cells[3] for row in table.rows]
     assert float(cell.text.split()[0]) == pytest.approx(INTACT_SCORE - lost, abs=0.01) and "n 3" in cell.note
 

@@ -40,6 +40,8 @@ def _table(results):
         "score, which the mean leaves out. Each entry is of the learning rate that, of those with scores of "
         f"the most seeds, {chosen}. Regions share levels 0 and 100%."
     )
+    if NO_LEVEL in places:
+        caption += " No layer: damage outside the layers, and runs that failed too soon to say which layers they hit."
     columns = ["dataset", "region", *(_title(results, place) for place in places)]
     records = [_main_record(results, key) for key in results.entries]
     title = f"{results.metric.capital} by damage: {group.label}"
