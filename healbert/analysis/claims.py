@@ -151,7 +151,7 @@ def _costs_of_damage(results, dataset, measure=""):
     scored = _scored(results, dataset, measure)
     if not any(INTACT in same for same in scored.values()):
         return {}
-    kinds = {kind: same for kind, same in scored.items() if kind.extent > 0}
+    kinds = {kind: same for kind, same in scored.items() if INTACT not in same}
     return {results.name_of(kind): Column({INTACT: 1, **_mean(same, -1)}, kind.extent) for kind, same in kinds.items()}
 
 
@@ -177,7 +177,7 @@ def _bottom_against_top(results, dataset):
     levels = collections.defaultdict(list)
     for level in results.levels:
         pair = tuple(results.kind_of.get(Damage(level, region)) for region in ("bottom", "top"))
-        if None not in pair and all(kind.region for kind in pair):
+        if None not in pair and all(kind.region and kind.extent for kind in pair):
             levels[pair].append(level)
     columns = {}
     for same in levels.values():

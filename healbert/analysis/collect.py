@@ -36,8 +36,8 @@ class Damage(collections.namedtuple("Damage", "level region")):
     """A level and a region; the region is "" where it means nothing: intact, or everything damaged."""
 
     def __str__(self):
-        if self == INTACT:
-            return "intact"
+        if not self.level:  # several damages, or layers named, of which no layer is hit or none is known
+            return self.region or "intact"
         return f"{self.region or 'all'} {100 * self.level:.4g}%"
 
 

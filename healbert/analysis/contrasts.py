@@ -8,6 +8,9 @@ import numpy as np
 from . import statistics
 from .collect import ALL, INTACT
 
+# Of the encoder: what leaves less of it as it was, as level 1 without norms does, counts as training from scratch.
+ALL_BUT_WHOLE = 0.95
+
 
 def paired_values(results, dataset, weights, stage="healed"):
     """``sum of weight * score`` for every seed that has all of the scores, more being better (`Results.oriented`).
@@ -78,10 +81,10 @@ class Cost:
     """What one damage cost and how far healing came, in one dataset or (``dataset`` None) over all of them.
 
     Mean scores over seeds, or None where the runs are missing: ``majority``, ``damaged`` and ``untrained`` (damaged and
-    intact before training), ``healed``, ``intact``, ``scratch`` (healed after 100% damage). ``lost`` (intact - healed)
-    and ``above_scratch`` (healed - scratch) are `statistics.Estimate`; ``recovery`` ((healed - damaged) / (intact -
-    damaged)) and ``retained`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`. In these four more is
-    better: of a metric of which less is better, signs are turned.
+    intact before training), ``healed``, ``intact``, ``scratch`` (healed after 100% damage, see `has_scratch`). ``lost``
+    (intact - healed) and ``above_scratch`` (healed - scratch) are `statistics.Estimate`; ``recovery`` ((healed -
+    damaged) / (intact - damaged)) and ``retained`` ((healed - scratch) / (intact - scratch)) `statistics.Ratio`. In
+    these four more is better: of a metric of which less is better, signs are turned.
     """
 
     dataset: str | None
@@ -133,16 +136,21 @@ def _cost(results, predictions, datasets, damage):
         untrained=mean(INTACT, "damaged"),
         healed=mean(damage, "healed"),
         intact=mean(INTACT, "healed"),
-        scratch=mean(ALL, "healed"),
+        scratch=mean(ALL, "healed") if has_scratch(results) else None,
         layers=results.hit(damage, datasets),
     )
     if damage != INTACT:
         cost.lost = difference(results, predictions, datasets, {INTACT: 1, damage: -1})
         cost.recovery = fraction(results, datasets, ({damage: 1}, {damage: -1}), ({INTACT: 1}, {damage: -1}))
-    if damage != INTACT and results.kind_of[damage].extent < 1:
+    if damage not in (INTACT, ALL) and results.kind_of[damage].extent < 1 and has_scratch(results):
         cost.above_scratch = difference(results, predictions, datasets, {damage: 1, ALL: -1})
         cost.retained = fraction(results, datasets, ({damage: 1, ALL: -1}, {}), ({INTACT: 1, ALL: -1}, {}))
     return cost
+
+
+def has_scratch(results):
+    """Whether 100% damage hits the encoder as a whole, so that runs of it are of training from scratch."""
+    return ALL in results.kind_of and results.kind_of[ALL].extent >= ALL_BUT_WHOLE
 
 
 def difference(results, predictions, datasets, weights):

@@ -9,6 +9,7 @@ import numpy as np
 from ..results.schema import baseline_of
 from .collect import ALL, INTACT, Damage
 
+OUTSIDE = "outside the layers"  # where damage lies that hits none of them, as that of the embeddings alone
 STAGE_OF_CHOICE = {"best_eval": "healed", "dev": "dev"}
 
 
@@ -98,7 +99,10 @@ def _choose(rates, stage, sign):
 
 
 class Kind(collections.namedtuple("Kind", "region extent")):
-    """What was hit: the region ("" at 0 and 1) and the fraction of the encoder; where that is unknown, the level."""
+    """What was hit: the region ("" at 0 and 1) and the fraction of the encoder; where that is unknown, the level.
+
+    The region of damage that hits none of the encoder is `OUTSIDE`; the intact model's is "".
+    """
 
 
 class Results:
@@ -151,8 +155,15 @@ class Results:
     def _kind(self, damage):
         fractions = [fraction_hit(run) for run in self._completed(damage, self.datasets)]
         known = [fraction for fraction in fractions if fraction is not None] if damage != INTACT else []
-        extent = round(float(np.mean(known)), 6) if known else damage.level
+        mean = float(np.mean(known)) if known else damage.level
+        extent = round(mean, 6) or float(f"{mean:.6g}")  # a few weights of many are not none
+        if damage != INTACT and not extent:
+            return Kind(OUTSIDE, extent)
         return Kind("" if extent in (0, 1) else damage.region, extent)
+
+    def is_outside(self, damage):
+        """Whether a damage lies outside the layers."""
+        return self.kind_of[damage].region == OUTSIDE
 
     def kinds(self, dataset):
         """{`Kind`: the dataset's damages of it}, in the order of `Kind`."""
@@ -168,11 +179,23 @@ class Results:
 
     def name_of(self, kind):
         """A kind of damage as text: "bottom 25% and 30%"."""
-        return f"{kind.region or 'all'} {self.levels_of(kind)}"
+        return OUTSIDE if kind.region == OUTSIDE else f"{kind.region or 'all'} {self.levels_of(kind)}"
 
     def on_row(self, region):
         """The damages of a region's row, levels ascending, with the two ends that regions share."""
         return [damage for damage in self.damages if damage.region in (region, "")]
+
+    @property
+    def lines(self):
+        """What has a line in a figure by extent: the regions of damage in the layers, and `OUTSIDE` if some is."""
+        inside = sorted({damage.region for damage in self.damages if not self.is_outside(damage)} - {""}) or [""]
+        return inside + ([OUTSIDE] if any(map(self.is_outside, self.damages)) else [])
+
+    def on_line(self, line):
+        """The damages of one of `lines`, levels ascending; of a region's with the two ends that regions share."""
+        if line == OUTSIDE:
+            return [damage for damage in self.damages if self.is_outside(damage)]
+        return [damage for damage in self.on_row(line) if not self.is_outside(damage)]
 
     def hit(self, damage, datasets=None):
         """What the damage hit, for example "2 of 6 layers"; "" if it is not known, or not the same everywhere."""

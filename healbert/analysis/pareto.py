@@ -1,5 +1,6 @@
 """What score a healing strategy reaches at what cost, and which are on the Pareto front."""
 
+import collections
 import dataclasses
 import pathlib
 
@@ -49,21 +50,22 @@ def strategies(groups):
     """
     found = []
     for family in families(groups, APART.__contains__):
-        places = {place: _at(family, *place) for place in family.places}
+        names = _names([analysed.group for analysed in family.groups])
+        places = {place: _at(family, names, *place) for place in family.places}
         places = {place: ways for place, ways in places.items() if len(ways) > 1}
         if places:
             found.append((family, places))
     return found
 
 
-def _at(family, dataset, damage):
+def _at(family, names, dataset, damage):
     ways = []
     for analysed in family.groups:
         entry = analysed.results.get(dataset, damage)
         if entry and entry.values:
             runs = [run for members in entry.runs.values() for run in members]
             costs = {name: mean([cost(run.part("healing")) for run in runs]) for name, (_, cost) in COSTS.items()}
-            what = analysed.group, _name(analysed.group), entry.rate
+            what = analysed.group, names[analysed.group], entry.rate
             ways.append(Strategy(*what, entry.scores(), costs, set(), [run.number for run in runs]))
     for cost in COSTS:
         known = [way for way in ways if way.costs[cost] is not None]
@@ -82,10 +84,17 @@ def front(points):
     ]
 
 
-def _name(group):
+def _names(groups):
+    """{group: the name of its strategy}: files by their names alone, or by all of their paths where names coincide."""
+    short = {group: _name(group, lambda path: pathlib.PurePath(path).name) for group in groups}
+    shared = collections.Counter(short.values())
+    return {group: name if shared[name] == 1 else _name(group, str) for group, name in short.items()}
+
+
+def _name(group, named):
     run, settings = next(iter(group.runs)), group.settings
     said = [str(settings["healing_options"])] if settings.get("healing_options") else []
-    said += [f"{name} {pathlib.Path(settings[name]).name}" for name in ("heal_text", "teacher") if settings.get(name)]
+    said += [f"{name} {named(settings[name])}" for name in ("heal_text", "teacher") if settings.get(name)]
     said += ["reuse_frozen"] if settings.get("reuse_frozen") else []
     return str(run.config.get("healing") or "full") + (f" ({', '.join(said)})" if said else "")
 

@@ -68,7 +68,8 @@ def _alike(all_results, setting):
 def _verdict(claim, more, less):
     places = [key for key in more.entries if key in less.entries]
     datasets = sorted({dataset for dataset, _ in places})
-    verdict = Verdict(more.group, claim, POOLED if len(datasets) > 1 else more.datasets[0], len(datasets))
+    scope = POOLED if len(datasets) > 1 else (datasets or more.datasets)[0]
+    verdict = Verdict(more.group, claim, scope, len(datasets))
     runs = [run for results in (more, less) for key in places for run in results.entries[key].counted]
     verdict.runs, verdict.collapsed = len(runs), sum(map(collapsed, runs))
     verdict.without_last = sum(run.score("last") is None for run in runs)

@@ -39,6 +39,7 @@ class Ruling:
         p_difference: p of the outcome, corrected where the claim is one of those that are corrected together.
         p_equal: p of the two one-sided tests against the margin, likewise; None without a margin.
         corrected: how many tests each was corrected for; 0 where it was not.
+        left_out: damages and datasets that the view has no scores of (texts).
     """
 
     outcome: Outcome | None
@@ -46,6 +47,7 @@ class Ruling:
     p_difference: float | None = None
     p_equal: float | None = None
     corrected: int = 0
+    left_out: tuple = ()
 
     @property
     def verdict(self):
@@ -165,11 +167,12 @@ class Verdict:
 
     @property
     def depends_on_collapse(self):
-        """Whether the runs that did not collapse give another verdict."""
+        """Whether the runs that did not collapse give another verdict, and not merely nothing to compare."""
         return self._differs(UNCOLLAPSED)
 
     def _differs(self, view):
-        return view in self.rulings and self.rulings[view].verdict != self.verdict
+        ruling = self.rulings.get(view)
+        return ruling is not None and ruling.outcome is not None and ruling.verdict != self.verdict
 
     @property
     def exceptions(self):

@@ -9,7 +9,7 @@ from .examples import Examples
 from .shape import shape
 from .spreads import PAIRS, judge_spreads
 from .verdict import POOLED, SHARED_INTACT, Ruling, Verdict
-from .views import CHOSEN, LAST, UNCOLLAPSED, VIEWS, View, collapsed, scores
+from .views import CHOSEN, LAST, UNCOLLAPSED, VIEWS, Seen, View, collapsed, scores
 
 LETTERS = [claim.letter for claim in CLAIMS] + [pair.claim.letter for pair in PAIRS]
 
@@ -54,6 +54,13 @@ def by_claim(verdicts):
     for verdict in verdicts:
         found.setdefault(verdict.claim.letter, []).append(verdict)
     return [(first, rest) for first, *rest in found.values()]
+
+
+def _left_out(question, smaller):
+    """What a question asked of fewer scores says nothing of: a tuple of texts."""
+    labels, left = (list(each.levels or each.parts) for each in (question, smaller))
+    gone = [f"no scored runs of {label}" for label in labels if label not in left] if smaller.main else []
+    return (*gone, *(note for note in smaller.notes if note not in question.notes))
 
 
 class _Judge:
@@ -102,8 +109,13 @@ class _Judge:
             yield UNCOLLAPSED
 
     def _ruling(self, claim, question, view, datasets):
+        left_out = ()
+        if view == UNCOLLAPSED:  # a damage of which every run collapsed must not take its dataset with it
+            all_of_them = question
+            question = claim.question(Seen(self.results, self.scores[view]), datasets)
+            left_out = _left_out(all_of_them, question)
         outcome = self._of(claim.measure or view, datasets).outcome(question.main) if question.main else None
-        return Ruling(outcome, claim.margin(self.margin, question.span))
+        return Ruling(outcome, claim.margin(self.margin, question.span), left_out=left_out)
 
     def _runs(self, datasets):
         """The runs that count, of some datasets."""

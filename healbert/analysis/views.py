@@ -33,6 +33,25 @@ VIEWS = (
 )
 
 
+class Seen:
+    """A `Results` in one view: scores are those of the view, all else is the same.
+
+    Args:
+        results: `Results`.
+        found: what `scores` gives for the view.
+    """
+
+    def __init__(self, results, found):
+        self._results, self._found = results, found
+
+    def __getattr__(self, name):
+        return getattr(self._results, name)
+
+    def scores(self, dataset, damage):
+        """{repetition: score}, more being better; empty where there is none."""
+        return self._found.get((dataset, damage), {})
+
+
 def scores(results, view):
     """{(dataset, damage): {repetition: score}} of a view, at the chosen learning rate, more being better.
 

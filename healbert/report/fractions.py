@@ -15,7 +15,7 @@ def fraction_note(ratio):
     """What to know beside a fraction: its interval, why it has none, or why the fraction itself is undefined."""
     if ratio.value is None:
         return f"the difference to divide by is {number(ratio.denominator)}"
-    if ratio.denominator_interval is None:
+    if ratio.denominator_interval is None or ratio.equal:
         return few_seeds(ratio)
     if ratio.interval is None:
         return "unbounded, as the difference to divide by may be zero"
@@ -25,6 +25,8 @@ def fraction_note(ratio):
 
 def few_seeds(found):
     """Why an `Estimate` or a `Ratio` has no interval over seeds."""
+    if found.equal:
+        return "the seeds do not differ"
     if found.pairs > 1 and not found.shared:
         return "no seed is repeated on a dataset"
     if not found.shared:

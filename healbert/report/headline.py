@@ -4,6 +4,7 @@ import math
 
 from ..analysis.collect import INTACT
 from ..analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_SEED, ONE_SEED
+from ..analysis.statistics.intervals import ROUNDING
 from ..analysis.verdict import CONTRADICTED, EQUIVALENT, POOLED, SUPPORTED
 from .sentences import REASONS
 
@@ -52,7 +53,8 @@ def _these_runs(found):
     reasons = {verdict.reason for verdict in found.values()}
     if not reasons <= set(THESE_RUNS):
         return ""
-    return f"in these runs alone ({REASONS[next(iter(reasons))]}), "
+    first = next(reason for reason in THESE_RUNS if reason in reasons)
+    return f"in these runs alone ({REASONS[first]}), "
 
 
 def _healed(verdict, costs, alone):
@@ -60,6 +62,9 @@ def _healed(verdict, costs, alone):
     if verdict is None:
         return ""
     title, effect = verdict.metric.title, verdict.outcome.effect
+    if alone and _none(effect):
+        parts = [part.effect for part in verdict.parts.values()]
+        return f"healed models score as intact ones{'' if all(map(_none, parts)) else ' on average'}"
     if alone and effect > 0 or verdict.verdict == SUPPORTED:
         return f"{_gap(costs)}{_lost(verdict)}{_exceptions(verdict)}"
     if verdict.verdict == EQUIVALENT:
@@ -69,6 +74,11 @@ def _healed(verdict, costs, alone):
         return f"healed models do better than intact ones, {mean}"
     side = "worse" if effect > 0 else "better"
     return f"whether healing brings everything back is open: healed models are {mean} {side} ({_why(verdict)})"
+
+
+def _none(effect):
+    """Whether an effect is none at all, but for rounding."""
+    return abs(effect) < ROUNDING
 
 
 def _gap(costs):
@@ -95,6 +105,8 @@ def _where(verdict, alone):
     if verdict is None:
         return ""
     effect = verdict.outcome.effect
+    if alone and _none(effect):
+        return "bottom and top damage cost the same"
     if alone or verdict.verdict in (SUPPORTED, CONTRADICTED):
         more, less = ("bottom", "top") if effect >= 0 else ("top", "bottom")
         return f"{more} damage costs {brief(effect)} more than {less}{_exceptions(verdict)}"

@@ -191,7 +191,8 @@ def _collapsed(verdict):
     runs = f"{verdict.collapsed} of {count(verdict.runs, 'run')} collapsed"
     if UNCOLLAPSED not in verdict.rulings:  # of a claim of features
         return [f"{runs}."]
-    return [f"{runs}; without them: {_of_view(verdict, UNCOLLAPSED)}."]
+    left_out = verdict.rulings[UNCOLLAPSED].left_out
+    return [f"{runs}; without them: {'; '.join([_of_view(verdict, UNCOLLAPSED), *left_out[:MOST_NAMED]])}."]
 
 
 def _of_view(verdict, view):

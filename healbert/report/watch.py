@@ -43,11 +43,11 @@ def watch(directory, output=None, seed=0, margin=None, paper=None, every=10.0, t
 
 
 def _until_ended(directory, output, how, every, tell):
-    written, told = None, None
+    written, told, held = None, None, []
     while True:
         now = _state(directory)  # sooner than the report: what changes meanwhile is in the next one
-        if now != written:
-            ended, says = _progress(directory)
+        if now != written or (held and not any(map(_at_work, held))):  # to let go of a lock changes no file
+            ended, says, held = _progress(directory)
             made = check_output(output)
             with Workers() as workers:
                 try:
@@ -84,9 +84,10 @@ def _state_of(path):
 
 
 def _progress(directory):
-    """(whether all planned runs have ended and none is at work, how many have in words).
+    """(whether all planned runs have ended and none is at work, how many have in words, folders still held).
 
-    A run that has failed has ended, too. A sweep that adds seeds as it goes may always plan more.
+    A run that has failed has ended, too. A sweep that adds seeds as it goes may always plan more. A run holds its
+    folder a little longer than until its results are there: where all have results, those that still do are told.
     """
     runs, unusable = read_runs(directory)
     folders = [folder for folder, _ in (*runs, *unusable)]
@@ -94,10 +95,11 @@ def _progress(directory):
     planned = planned_runs(plans)
     done = planned.keys() & {run_hash(folder.name) for folder, _ in runs}
     if not planned:
-        return False, f"{len(runs):,} runs have ended, no plan says of how many"
+        return False, f"{len(runs):,} runs have ended, no plan says of how many", []
     grows = any(plan.get("until") for plan in plans)
-    ended = len(done) == len(planned) and not grows and not any(map(_at_work, folders))
-    return ended, f"{len(done):,} of {len(planned):,} planned runs have ended"
+    written = len(done) == len(planned) and not grows
+    held = list(filter(_at_work, folders)) if written else []
+    return written and not held, f"{len(done):,} of {len(planned):,} planned runs have ended", held
 
 
 def _at_work(folder):

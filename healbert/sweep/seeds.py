@@ -49,9 +49,11 @@ class Pair:
 
 
 def width_of(values):
-    """The width of the 95% interval over seeds of differences (seeds,); None with fewer than two."""
-    found = statistics.estimate([statistics.Stratum(values)]).over_seeds if len(values) > 1 else None
-    return found and found[1] - found[0]
+    """The width of the 95% interval over seeds of differences (seeds,): 0 of equal ones; None with fewer than two."""
+    if len(values) < 2:
+        return None
+    found = statistics.estimate([statistics.Stratum(values)])
+    return 0.0 if found.equal else found.over_seeds[1] - found.over_seeds[0]
 
 
 def enough(values, width):

@@ -68,6 +68,14 @@ class TestSpreads:
         verdicts = with_setting(tmp_path, "pooling", ("mean", "cls"), (0.02, 0.01), edit)
         assert "d" not in {verdict.claim.letter for verdict in verdicts}
 
+    def test_the_dataset_that_both_have_is_named(self, tmp_path):
+        """The first of mean tokens' datasets has no runs with [CLS]."""
+        for value, datasets in (("mean", ("emotion", "sst2")), ("cls", ("sst2",))):
+            truth = dataclasses.replace(STUDY, datasets=datasets)
+            simulate(tmp_path / value, truth, len(value), lambda results, v=value: results["config"].update(pooling=v))
+        found = [verdict for verdict in analyse(tmp_path).verdicts if verdict.claim.letter == "d"]
+        assert [(verdict.scope, verdict.datasets) for verdict in found] == [("sst2", 1)]
+
     def test_one_seed_has_no_spread(self, tmp_path):
         def edit(results, value):
             return results["config"]["seed"] == 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from helpers.report_runs import analysed, told, verdict_of
 from helpers.simulated import Truth, collapse, none, simulate, slope, step
@@ -63,6 +64,13 @@ def one_collapsed(results):
 def all_alike(results):
     for stage in ("healed", "last"):
         results["metrics"][stage] = {"f1_weighted": 0.8}
+
+
+def exactly_additive(results):
+    """What a seed adds is the same under all damage."""
+    config = results["config"]
+    for stage in ("healed", "last"):
+        results["metrics"][stage] = {"f1_weighted": 0.8 + 0.05 * config["seed"] - 0.1 * config["corrupt_level"]}
 
 
 TRUTHS = {  # name: (truth, change of runs, {claim: (verdict, what its first line says, and what it does not)})
@@ -276,6 +284,34 @@ class TestCollapse:
         assert (found.collapsed, found.runs, found.depends_on_collapse) == (2, 48, True)
         assert "2 of 48 runs collapsed; without them: equivalent" in told(found)
 
+    def test_a_damage_that_collapsed_takes_no_dataset_with_it(self, tmp_path):
+        """100% damage of emotion is left out; its other damage, and sst2, stay."""
+
+        def change(results):
+            if (results["config"]["task_name"], results["config"]["corrupt_level"]) == ("emotion", 1):
+                collapse(results)
+
+        verdicts = judged(tmp_path, STUDY, change=change)
+        found = pooled(verdicts, "a").rulings["without collapsed runs"]
+        three_quarters = np.mean([slope(level, region) for level in (0.25, 0.5, 0.75) for region in ("bottom", "top")])
+        all_of_it = np.mean([three_quarters] * 6 + [slope(1, "")])
+        assert found.outcome.effect == pytest.approx((three_quarters + all_of_it) / 2, abs=0.005)
+        assert found.left_out == ("emotion without all 100%",) and not pooled(verdicts, "a").depends_on_collapse
+        assert "; emotion without all 100%." in told(pooled(verdicts, "a"))
+        trend = verdict_of(verdicts, "b, bottom", "emotion")
+        assert trend.rulings["without collapsed runs"].outcome.effect == pytest.approx(slope(0.25, "bottom"), abs=0.005)
+        assert trend.rulings["without collapsed runs"].margin == pytest.approx(0.01 / 2) != trend.margin
+        assert "; no scored runs of 100%." in told(trend)
+
+    def test_nothing_left_is_no_other_verdict(self, tmp_path):
+        def change(results):
+            if results["config"]["corrupt_level"]:
+                collapse(results)
+
+        found = pooled(judged(tmp_path, STUDY, change=change), "a")
+        assert found.verdict == SUPPORTED and not found.depends_on_collapse
+        assert "without them: inconclusive, nothing to compare" in told(found)
+
     def test_none_is_not_spoken_of(self, tmp_path):
         found = pooled(judged(tmp_path, QUIET), "a")
         assert "without collapsed runs" not in found.rulings and "collapsed" not in told(found)
@@ -284,6 +320,14 @@ class TestCollapse:
 def test_equal_seeds_are_no_certainty(tmp_path):
     found = pooled(judged(tmp_path, STUDY, change=all_alike), "a")
     assert found.reason == reasons.EQUAL_SEEDS and found.ruling.p is None
+
+
+def test_differences_that_all_seeds_share_are_no_certainty(tmp_path):
+    verdicts = judged(tmp_path, STUDY, change=exactly_additive)
+    assert {verdict.verdict for verdict in verdicts} == {INCONCLUSIVE}
+    found = pooled(verdicts, "a")
+    assert (found.reason, found.ruling.p, found.outcome.interval) == (reasons.EQUAL_SEEDS, None, None)
+    assert found.outcome.effect == pytest.approx(0.4 / 7)
 
 
 def test_no_effect_is_seldom_taken_for_one(tmp_path):

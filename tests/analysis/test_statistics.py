@@ -47,6 +47,11 @@ class TestEstimate:
         found = estimate(strata([0.1]))
         assert (found.over_seeds, found.interval, found.basis, found.error) == (None, None, None, None)
 
+    def test_equal_seeds_give_no_interval_over_seeds(self):
+        found = estimate([Stratum(np.array([0.05, 0.05, 0.05]), np.linspace(0, 1, 1001))])
+        assert (found.over_seeds, found.over_both, found.basis, found.equal) == (None, None, "examples", True)
+        assert not estimate(strata([0.05])).equal and not estimate(strata([0.05, 0.06])).equal
+
     def test_examples_alone_where_there_is_one_seed(self):
         resampled = np.linspace(0, 1, 1001)
         found = estimate([Stratum(np.array([0.5]), resampled)])
@@ -199,6 +204,11 @@ class TestRatio:
         sample = [np.array([[0.004, 0.005], [0.004, 0.006]])]
         assert ratio(sample, smallest=0.01).value is None
         assert ratio([-self.SAMPLE]).value is None, "what took nothing cannot be recovered"
+
+    def test_equal_seeds_have_no_interval(self):
+        found = ratio([np.array([[0.3, 0.4], [0.33, 0.44], [0.27, 0.36]])])
+        assert found.value == pytest.approx(0.75) and found.interval is None and found.equal
+        assert not ratio([self.SAMPLE]).equal and not ratio([self.SAMPLE[:1]]).equal
 
     def test_one_seed_has_no_interval(self):
         found = ratio([self.SAMPLE[:1]])

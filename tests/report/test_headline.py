@@ -7,12 +7,13 @@ import pytest
 
 from healbert.analysis.claims import CLAIMS
 from healbert.analysis.collect import INTACT, Damage
-from healbert.analysis.evidence import ONE_SEED
+from healbert.analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_SEED, ONE_SEED
 from healbert.analysis.metric import Metric
 from healbert.analysis.outcome import MIXED, Outcome, outcome_of
 from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
 from healbert.analysis.verdicts import correct
 from healbert.report.headline import NOTHING, brief, caveats, headline, lacking
+from healbert.report.sentences import REASONS
 
 F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
 LETTERS = ("a", "b, bottom", "b, top", "c")
@@ -33,8 +34,8 @@ def known(effect, error):
     return outcome_of(effect, error, 10, by=MIXED, cells=12, seeds=3)
 
 
-def one_seed(effect):
-    return Outcome(effect, MIXED, cells=2, seeds=1, lack=ONE_SEED)
+def one_seed(effect, lack=ONE_SEED):
+    return Outcome(effect, MIXED, cells=2, seeds=1, lack=lack)
 
 
 def verdict(letter, found, parts=(), scope="all datasets"):
@@ -93,6 +94,22 @@ def test_one_seed_speaks_of_these_runs_alone():
     )
     better = headline([verdict("a", one_seed(-0.02))], [])
     assert better.endswith("healed models do better than intact ones, on average 0.020 weighted F1.")
+
+
+def test_no_difference_at_all_is_none():
+    found = [verdict("a", one_seed(1e-17), [one_seed(0.0)] * 2), verdict("c", one_seed(0.0))]
+    alike = "healed models score as intact ones; bottom and top damage cost the same."
+    assert headline(found, []).endswith(f"), {alike}")
+    found[0] = verdict("a", one_seed(0.0), [one_seed(0.1), one_seed(-0.1)])
+    assert "healed models score as intact ones on average; " in headline(found, [])
+
+
+def test_of_several_reasons_the_same_one_is_told_every_time():
+    lacks = (ONE_SEED, ONE_COMMON_SEED, NO_COMMON_SEED, EQUAL_SEEDS)
+    for some in [order for n in (2, 3, 4) for order in itertools.permutations(lacks, n)]:
+        found = [verdict(letter, one_seed(0.1, lack)) for letter, lack in zip(LETTERS, some, strict=False)]
+        first = REASONS[min(some, key=lacks.index)]
+        assert headline(found, []).startswith(f"In these runs alone ({first}), "), some
 
 
 def test_nothing_to_compare():

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from helpers.report_runs import Maker, analysed, verdict_of
+from helpers.simulated import Truth, simulate
 from scipy import stats
 
 from healbert.analysis.collect import ALL, INTACT, Damage, collect
@@ -215,6 +216,19 @@ class TestCosts:
         assert cost.lost.effect == pytest.approx((scores[0][:, 1] - scores[0.5][:, 1]).mean())
         assert (cost.damaged, cost.scratch) == pytest.approx((scores[0.5][:, 0].mean(), scores[1][:, 1].mean()))
         assert found[ALL].above_scratch is None and found[INTACT].lost is None
+
+    @pytest.mark.parametrize("share, known", [(0.33, False), (0.0, False), (0.98, True), (1, True)])
+    def test_from_scratch_is_after_damage_of_the_whole_encoder(self, tmp_path, share, known):
+        def change(results):
+            results["corruption"]["fraction_of_encoder"] *= share
+
+        content = make_content(simulate(tmp_path, Truth(datasets=("sst2",), levels=(0, 0.5, 1)), change=change))
+        (table,) = [table for table in content.tables if table.kind == "recovery"]
+        assert ("retained" in table.columns) == ("from scratch" in table.columns) == known
+        found = {(record["level"], record["region"]): record for record in table.records}
+        whole, half = found[1, "shared"], found[0.5, "bottom"]
+        assert whole["kept"] is None and whole["worth"] is None and whole["lost"] > 0.1
+        assert (half["kept"] is not None, half["scratch"] is not None) == (known, known)
 
     def test_denominator_near_zero_is_explained(self, tmp_path):
         given(tmp_path, {0: [(0.3, 0.505), (0.3, 0.507)], 0.5: [(0.5, 0.6), (0.5, 0.7)]})

@@ -1,5 +1,7 @@
 """How fast, where and at what cost models heal: figures of runs that are known."""
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers.healing_runs import COST, STEPS, edit, trace, write_healing
@@ -169,6 +171,19 @@ def test_what_belongs_to_a_strategy_sets_no_runs_apart(tmp_path):
     ]
 
 
+def test_files_of_one_name_are_two_strategies(tmp_path):
+    maker = Maker(tmp_path, ONE)
+    write_healing(maker, levels=(0.5,), ways=("full",))
+    for seed, text in itertools.product((0, 1), ("a/train.txt", "b/train.txt", "c/other.txt")):
+        maker.run("sst2", 0.5, seed=seed, healing="continued_pretraining", heal_text=text)
+    content = make_content(tmp_path)
+    names = {f"continued_pretraining (heal_text {text})" for text in ("a/train.txt", "b/train.txt", "other.txt")}
+    for kind in ("pareto", "strategies"):
+        (table,) = tables(content, kind)
+        assert {record["strategy"] for record in table.records} == names | {"full"}
+        assert len(table.records) == 4
+
+
 def test_one_strategy_is_no_comparison(tmp_path):
     maker = Maker(tmp_path, ONE)
     write_healing(maker, ways=("full",))
@@ -195,6 +210,26 @@ def test_axes_of_powers_have_places_with_labels(values):
 
 def test_numbers_are_short():
     assert [short(v) for v in (0.5, 12, 1200, 1.1e8, 3e9, 1.25e14)] == ["0.5", "12", "1.2k", "110M", "3G", "1.2e14"]
+
+
+def test_groups_that_train_on_as_many_examples_are_one(tmp_path):
+    """Of 100 examples 200 and 400 are asked for."""
+    maker = Maker(tmp_path, ONE)
+    write_healing(maker, ways=("full",), levels=(0.5,), sizes=(20, 200, 400))
+
+    def change(found):
+        asked = found["config"]["max_train_samples"]
+        found["task"]["examples"]["train"] = min(100, asked)
+        found["metrics"]["healed"]["f1_weighted"] = {20: 0.5, 200: 0.6, 400: 0.64}[asked]
+
+    for folder in sorted(tmp_path.iterdir()):
+        edit(folder, change)
+    content = make_content(tmp_path)
+    (table,) = tables(content, "data-efficiency")
+    found = {record["examples"]: (record["mean"], record["n"]) for record in table.records}
+    assert found == {20: (0.5, 2), 100: (pytest.approx(0.62), 2)}
+    links = [len(cell.link.split(".")) for cell in table.rows[0].cells[2:]]
+    assert links == [2, 4], "the runs of both"
 
 
 # Where.

@@ -33,3 +33,9 @@ def test_losses_are_turned_round_and_examples_resampled(content):
     assert record["lost"] == pytest.approx(record["healed"] - record["intact"]), "what is lost is more loss"
     assert record["lost_over_examples_low"] < record["lost"] < record["lost_over_examples_high"]
     assert not any("predictions.parquet" in str(warning) for warning in content.warnings)
+
+
+def test_the_dotted_line_is_said_to_be_what_it_is(content):
+    (figure,) = [figure for figure in content.figures if figure.kind == "levels"]
+    assert "Dots: answering every token by how often it is in train. " in figure.caption
+    assert "class" not in figure.caption and "unigrams" in [name for name, _, _ in figure.panels[0].content.levels]

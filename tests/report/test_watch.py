@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 from helpers.report_runs import Maker
 
 from healbert.cli.report import report
@@ -116,13 +117,30 @@ def test_a_run_that_cannot_be_read_now_is_tried_again(tmp_path, monkeypatch):
 
 def test_a_sweep_that_adds_seeds_or_has_a_run_at_work_is_not_over(tmp_path, monkeypatch):
     study = Study(tmp_path, planned=(1,)).add(1)
-    assert watching._progress(study.root) == (True, "1 of 1 planned runs have ended")
+    assert watching._progress(study.root) == (True, "1 of 1 planned runs have ended", [])
     monkeypatch.setattr(watching, "_at_work", lambda folder: True)
     assert not watching._progress(study.root)[0]
     monkeypatch.undo()
     until = {"width": 0.1, "max_seeds": 5}
     write_plan(plan_path(study.root, 1), "study.yaml", [{"name": NAME.format(1, 1)}], until)
     assert not watching._progress(study.root)[0]
+
+
+def test_a_run_that_lets_go_of_its_folder_after_its_results_ends_it(tmp_path, monkeypatch):
+    study, said = Study(tmp_path, planned=(1,)).add(1), []
+    lock, looks = FileLock(study.root / NAME.format(1, 1) / ".lock"), []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            lock.release()
+        assert len(looks) < 9, "it does not end"
+
+    monkeypatch.setattr(watching.time, "sleep", sleep)
+    with lock:
+        watching.watch(study.root, tmp_path / "out", tell=said.append)
+    assert (len(said), len(looks)) == (2, 3), "as soon as the results are there, and when the folder is let go of"
+    assert "refresh" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("value", ["0", "nan", "-1", "1e9", "runs"])

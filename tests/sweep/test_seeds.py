@@ -25,6 +25,7 @@ def scipys_width(values):
 def test_width_is_that_of_students_interval():
     values = np.random.default_rng(0).normal(0.1, 0.01, 7)
     assert width_of(values) == pytest.approx(scipys_width(values), rel=1e-9)
+    assert width_of(np.array([0.05, 0.05])) == 0, "more seeds would be more of the same"
     assert width_of(values[:1]) is None and width_of(values[:0]) is None
 
 

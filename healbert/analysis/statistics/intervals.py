@@ -33,7 +33,8 @@ class Estimate:
     ``over_seeds``: other seeds, the same examples. ``over_examples``: other examples, the same seeds. ``over_both``:
     other seeds and other examples, never narrower than ``over_seeds``. ``error`` and ``df`` are the standard error over
     seeds and its degrees of freedom; ``seeds`` how many seeds it rests on in each dataset; ``shared`` says that
-    datasets share seeds, so that each seed counts once.
+    datasets share seeds, so that each seed counts once. Where seeds do not differ (``equal``) there is no interval over
+    them: that says nothing of others.
     """
 
     effect: float
@@ -45,6 +46,11 @@ class Estimate:
     df: float | None
     seeds: int = 1
     shared: bool = False
+
+    @property
+    def equal(self):
+        """Whether the difference is the same for every seed, of several."""
+        return self.error == 0
 
     @property
     def interval(self):
@@ -62,10 +68,10 @@ def estimate(strata):
     """The mean difference over strata and its intervals.
 
     Over seeds: Student's t. Strata that share seeds are averaged seed by seed, and the averages of the seeds that all
-    have are the sample; there is no interval with fewer than two. Else the variances of the strata are added, with
-    Satterthwaite's degrees of freedom. Over examples: percentiles of the resampled means. Over both: the root of the
-    summed squares of the half width over seeds and of the normal half width over examples; the interaction of seeds and
-    examples is in both, so it errs on the wide side.
+    have are the sample; there is no interval with fewer than two, or where they do not differ. Else the variances of
+    the strata are added, with Satterthwaite's degrees of freedom. Over examples: percentiles of the resampled means.
+    Over both: the root of the summed squares of the half width over seeds and of the normal half width over examples;
+    the interaction of seeds and examples is in both, so it errs on the wide side.
 
     Args:
         strata: list of `Stratum`, each with one value or more.
@@ -77,7 +83,7 @@ def estimate(strata):
     effect = effect if abs(effect) >= ROUNDING else 0.0
     names = [stratum.seeds for stratum in strata]
     error, df = error_of_mean([np.asarray(stratum.values, float)[:, None] for stratum in strata], np.ones(1), names)
-    over_seeds = None if error is None else t_interval(effect, error, df)
+    over_seeds = t_interval(effect, error, df) if error else None
     resampled = _mean_resampled(strata)
     over_examples = over_both = None
     if resampled is not None:

@@ -146,15 +146,16 @@ def fit(cells, groups=None):
         groups: {damage: group} of damages whose noise may differ from that of the others (the intact model's).
 
     Raises:
-        NotFitted: if the scores do not tell how much seeds differ.
+        NotFitted: if the scores do not tell how much seeds differ; EQUAL_SEEDS, too, where every seed moves all scores
+            of a dataset alike, so that differences would be known exactly.
         ValueError: for a combination that is there twice, or a score that is not finite.
     """
     cells = sorted(cells, key=lambda cell: tuple(map(str, cell[:3])))
     _check(cells)
     found = [_fit(cells, *shared) for shared in _noises(cells, groups or {})]
-    arrived = [model for model in found if model.fit.converged and (model.noise == ONE_NOISE or _all_noisy(model))]
+    arrived = [model for model in found if model.fit.converged and _all_noisy(model)]
     if not arrived:
-        raise NotFitted(NOT_CONVERGED)
+        raise NotFitted(EQUAL_SEEDS if found[0].fit.converged else NOT_CONVERGED)
     return min(arrived, key=lambda model: model.fit.criterion + 2 * len(model.fit.variances))
 
 

@@ -13,8 +13,8 @@ from .intervals import CONFIDENCE, error_of_mean, seeds_behind, shared_seeds, t_
 class Ratio:
     """A ratio of means with its 95% interval; ``value`` is None where the denominator is too small.
 
-    ``denominator`` is its mean, ``denominator_interval`` that mean's own interval (None below two seeds); ``seeds`` and
-    ``shared`` are as in `Estimate`.
+    ``denominator`` is its mean, ``denominator_interval`` that mean's own interval (None below two seeds); ``equal``,
+    ``seeds`` and ``shared`` are as in `Estimate`.
     """
 
     value: float | None
@@ -25,6 +25,7 @@ class Ratio:
     pairs: int
     seeds: int = 1
     shared: bool = False
+    equal: bool = False
 
 
 def ratio(samples, smallest=0.0, seeds=None):
@@ -39,20 +40,22 @@ def ratio(samples, smallest=0.0, seeds=None):
         seeds: list over strata of tuples of seeds; each seed that strata share counts once, as in `estimate`.
 
     Returns:
-        Ratio: a value without an interval, too, where no seed is repeated.
+        Ratio: a value without an interval, too, where no seed is repeated, or all have the same ratio.
     """
     samples = [np.asarray(sample, float) for sample in samples]
     names = seeds or [None] * len(samples)
     top, bottom = np.mean([sample.mean(axis=0) for sample in samples], axis=0)
     error, df = error_of_mean(samples, np.array([0.0, 1.0]), names)
     spread = None if error is None else t_interval(bottom, error, df)
-    value = interval = None
+    value, interval, equal = None, None, False
     if bottom > max(smallest, 0):
         value = float(top / bottom)
         interval = _fieller(samples, top, bottom, names)
+        equal = interval is not None and not error_of_mean(samples, np.array([1.0, -value]), names)[0]
+        interval = None if equal else interval
     sizes = [len(sample) for sample in samples]
     behind = seeds_behind(names, sizes), shared_seeds(names) is not None
-    return Ratio(value, interval, float(top), float(bottom), spread, sum(sizes), *behind)
+    return Ratio(value, interval, float(top), float(bottom), spread, sum(sizes), *behind, equal)
 
 
 def _fieller(samples, top, bottom, names):

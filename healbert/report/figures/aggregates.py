@@ -1,10 +1,11 @@
 """Interquartile means by level, and performance profiles: the runs of each damage as a whole."""
 
 from ...analysis.aggregates import profile, taus
+from ...analysis.collect import INTACT
 from ...utils.registry import register
 from ..tables.aggregates import measured
-from .base import Lines, Series, figure_of, line_panel, style
-from .levels import region_style
+from .base import Lines, Series, figure_of, line_panel
+from .levels import level_style, region_style
 
 
 @register("figure", "profiles")
@@ -19,7 +20,7 @@ def _figure(analysed, seed):
         return None
     unit, at = measured(results, found.relative), taus(found)
     panels = [_by_level(results, found, unit)]
-    panels += [_profile(results, found, region, unit, at, seed) for region in results.regions]
+    panels += [_profile(results, found, region, unit, at, seed) for region in results.lines]
     side = "above" if results.metric.greater_is_better else "below"
     caption = (
         "All runs of a damage, over datasets and seeds. First the interquartile mean by damaged fraction. Then "
@@ -35,8 +36,8 @@ def _figure(analysed, seed):
 
 def _by_level(results, found, unit):
     series = []
-    for number, region in enumerate(results.regions):
-        points = {100 * results.kind_of[one.damage].extent: one for one in _on(results, region, found)}
+    for number, region in enumerate(results.lines):
+        points = {100 * results.kind_of[one.damage].extent: one for one in _on(results.on_line(region), results, found)}
         x, ones = list(points), list(points.values())
         band = [one.interval[0] for one in ones], [one.interval[1] for one in ones]
         look = region_style(region, number)
@@ -49,19 +50,18 @@ def _by_level(results, found, unit):
     return line_panel("interquartile mean", content, results.group)
 
 
-def _on(results, region, found):
-    """The `Aggregate`s of a region's row with seeds enough, the least damage first."""
-    row = results.on_row(region)
-    ones = [one for one in found.shown if one.damage in row]
+def _on(damages, results, found):
+    """The `Aggregate`s of some damages with seeds enough, the least damage first."""
+    ones = [one for one in found.shown if one.damage in damages]
     return sorted(ones, key=lambda one: results.kind_of[one.damage].extent)
 
 
 def _profile(results, found, region, unit, at, seed):
     series = []
-    for one in _on(results, region, found):
+    for one in _on([INTACT, *results.on_line(region)], results, found):
         runs = [results.numbers(results.datasets, one.damages)] * len(at)
         shares, low, high = profile(one, at, results.metric.greater_is_better, seed)
-        look = style(results.levels.index(one.damage.level))
+        look = level_style(results, one.damage)
         name = one.label.removeprefix(f"{region} ")
         counts = [one.runs] * len(at)
         series.append(Series(name, at, shares, [0.0] * len(at), counts, runs=runs, band=(low, high), **look))

@@ -2,7 +2,8 @@
 
 from ...utils.registry import register
 from ..text import rate_text
-from .base import BAND, Lines, averaged, figure_of, in_rows, line_panel, style
+from .base import BAND, Lines, averaged, figure_of, in_rows, line_panel
+from .levels import level_style
 
 
 @register("figure", "epochs")
@@ -29,7 +30,7 @@ def _epoch_panel(results, dataset, region):
         entry = results.get(dataset, damage)
         samples = _epochs(entry, results.group.selection) if entry else {}
         runs = dict.fromkeys(samples, results.numbers([dataset], [damage]))
-        line = averaged(str(damage), samples, runs, **style(results.levels.index(damage.level)))
+        line = averaged(str(damage), samples, runs, **level_style(results, damage))
         if line.x:
             series.append(line)
     title = ", ".join(filter(None, (dataset, region)))
@@ -74,7 +75,7 @@ def _rate_series(results, dataset, damage):
     rates = results.get(dataset, damage).rates
     samples = {rate: [run.score("healed") for runs in found.values() for run in runs] for rate, found in rates.items()}
     numbers = {rate: [run.number for runs in found.values() for run in runs] for rate, found in rates.items()}
-    return averaged(str(damage), samples, numbers, **style(results.levels.index(damage.level), damage.region == "top"))
+    return averaged(str(damage), samples, numbers, **level_style(results, damage, damage.region == "top"))
 
 
 @register("figure", "probes")
@@ -102,7 +103,7 @@ def _depth_panel(results, dataset, region, stage):
         entry = results.get(dataset, damage)
         samples = _depths(entry, stage) if entry else {}
         runs = dict.fromkeys(samples, results.numbers([dataset], [damage]))
-        line = averaged(str(damage), samples, runs, **style(results.levels.index(damage.level)))
+        line = averaged(str(damage), samples, runs, **level_style(results, damage))
         if line.x:
             series.append(line)
     when = {"damaged": "before healing", "healed": "after healing"}[stage]

@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 
 from ...analysis.collect import INTACT
-from ...analysis.entries import levels_label
+from ...analysis.entries import OUTSIDE, levels_label
 from ...utils.registry import register
 from .base import BAND, BOTTOM, TOP, Lines, averaged, figure_of, in_rows, line_panel, style
 
@@ -29,11 +29,13 @@ def by_level(results):
     if len(panels) > 1:
         panels.append(_level_panel(results, results.datasets, "mean of all datasets", ""))
     panels = [panel for panel in panels if panel.content.series]
+    baseline = results.baseline()["says"]
+    outside = "A point by itself at 0: damage outside the layers. " if OUTSIDE in results.lines else ""
     caption = (
         f"{results.metric.capital} after healing against the fraction of the encoder that was damaged"
-        f"{_renamed(results)}. Dashes and dots: the intact model after the same training. Dots: always answering the "
-        f"commonest class. {BAND} Levels 0 and 100% are shared by "
-        "both regions. The mean of all datasets has the levels and seeds that every dataset has."
+        f"{_renamed(results)}. Dashes and dots: the intact model after the same training. Dots: {baseline}. {BAND} "
+        f"Levels 0 and 100% are shared by both regions. {outside}The mean of all datasets has the levels and seeds "
+        "that every dataset has."
     )
     figure = figure_of("levels", f"Score by level: {group.label}", caption, in_rows(panels), group)
     return figure and dataclasses.replace(figure, first=True)
@@ -41,9 +43,9 @@ def by_level(results):
 
 def _level_panel(results, datasets, title, tag):
     series = []
-    for number, region in enumerate(results.regions):
+    for number, region in enumerate(results.lines):
         places = collections.defaultdict(list)
-        for damage in sorted(results.on_row(region)):
+        for damage in sorted(results.on_line(region)):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
         runs = {x: results.numbers(datasets, same) for x, same in places.items()}
@@ -66,7 +68,8 @@ def _ticks(results, datasets, shown):
     Args:
         shown: the places that points lie at.
     """
-    places = {damage: x for damage in results.damages if (x := _place(results, datasets, damage)) in shown}
+    inside = [damage for damage in results.damages if not results.is_outside(damage)]
+    places = {damage: x for damage in inside if (x := _place(results, datasets, damage)) in shown}
     if all(abs(x - 100 * damage.level) < 0.1 for damage, x in places.items()):
         return {x: f"{x:g}" for x in sorted(shown)}, "damaged part of the encoder (%)"
     found = collections.defaultdict(list)
@@ -88,7 +91,8 @@ def _place(results, datasets, damage):
 
 def _renamed(results):
     """Which levels are not the fraction that they ask for, in brackets."""
-    places = {damage: _place(results, results.datasets, damage) for damage in results.damages}
+    inside = [damage for damage in results.damages if not results.is_outside(damage)]
+    places = {damage: _place(results, results.datasets, damage) for damage in inside}
     renamed = {damage: x for damage, x in places.items() if x is not None and abs(x - 100 * damage.level) >= 0.1}
     alike = all(len({places[other] for other in places if other.level == damage.level}) == 1 for damage in renamed)
     texts = {f"level {100 * d.level:.4g}%" if alike else str(d): x for d, x in renamed.items()}
@@ -107,6 +111,12 @@ def _mean_by_seed(scores):
     """{seed: mean} over those damages that the dataset has, of the seeds that all of them have."""
     keys = set.intersection(*map(set, scores)) if scores else ()
     return {key: np.mean([found[key] for found in scores]) for key in keys}
+
+
+def level_style(results, damage, marked=0):
+    """Colour, marker and dash of a damage's line among those of other levels; of damage without a level, the last."""
+    levels = results.levels
+    return style(levels.index(damage.level) if damage.level or damage == INTACT else len(levels), marked)
 
 
 def region_style(region, number):

@@ -19,7 +19,7 @@ def _by_level(results):
     group, rows = results.group, []
     known = {(one.dataset, one.damage): one for one in speeds(results)}
     for dataset in results.datasets:
-        panels = [_level_panel(results, known, dataset, region) for region in results.regions]
+        panels = [_level_panel(results, known, dataset, region) for region in results.lines]
         rows.append([panel for panel in panels if any(len(series.x) > 1 for series in panel.content.series)])
     caption = (
         "Training examples seen until the first evaluation that reaches a share of the intact model's "
@@ -31,7 +31,7 @@ def _by_level(results):
 
 def _level_panel(results, known, dataset, region):
     samples, runs = {}, {}
-    for damage in sorted(results.on_row(region)):
+    for damage in sorted(results.on_line(region)):
         one, extent = known.get((dataset, damage)), results.true_level(damage, [dataset])
         if one is not None and extent is not None:
             runs.setdefault(round(100 * extent, 1), []).extend(results.numbers([dataset], [damage]))

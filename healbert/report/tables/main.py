@@ -9,6 +9,7 @@ from ...utils.registry import register
 from ..text import DASH, PLUS_MINUS, number, rate_text
 from .base import Cell, Row, Table, file_stem, tags, to_runs
 
+NO_LEVEL = "no layer"  # of damage outside the layers, and of runs that failed too soon to say which layers they hit
 WORST_FIRST = ("failed", "diverged", "without a score")
 
 
@@ -19,10 +20,10 @@ def main(analysis):
 
 
 def _table(results):
-    group, title = results.group, results.metric.title
+    group, title, places = results.group, results.metric.title, _places(results)
     rows = [
         Row(
-            [dataset, region, *(_score_cell(results, dataset, level, region) for level in results.levels)],
+            [dataset, region, *(_score_cell(results, dataset, _damage(place, region)) for place in places)],
             tags(group, dataset),
         )
         for dataset in results.datasets
@@ -39,7 +40,9 @@ def _table(results):
         "score, which the mean leaves out. Each entry is of the learning rate that, of those with scores of "
         f"the most seeds, {chosen}. Regions share levels 0 and 100%."
     )
-    columns = ["dataset", "region", *(_level_title(results, level) for level in results.levels)]
+    if NO_LEVEL in places:
+        caption += " No layer: damage outside the layers, and runs that failed too soon to say which layers they hit."
+    columns = ["dataset", "region", *(_title(results, place) for place in places)]
     records = [_main_record(results, key) for key in results.entries]
     title = f"{results.metric.capital} by damage: {group.label}"
     paper = _paper(results, file_stem("main", group), title)
@@ -63,7 +66,7 @@ def _paper(results, name, title):
 
 
 def _paper_title(damage):
-    return "intact" if damage == INTACT else f"{100 * damage.level:.4g}%"
+    return f"{100 * damage.level:.4g}%" if damage.level else str(INTACT) if damage == INTACT else DASH
 
 
 def _paper_cell(entry):
@@ -73,16 +76,25 @@ def _paper_cell(entry):
     return Cell(mean, spread)
 
 
-def _level_title(results, level):
-    if level == 0:
-        return "intact"
+def _places(results):
+    """The columns: levels, and last `NO_LEVEL` where there is damage that has none."""
+    levels = sorted({damage.level for damage in results.damages if damage.level or damage == INTACT})
+    return levels + [NO_LEVEL] * any(not damage.level and damage != INTACT for damage in results.damages)
+
+
+def _damage(place, region):
+    return Damage(0, region) if place == NO_LEVEL else Damage(place, region_that_counts(place, region))
+
+
+def _title(results, level):
+    if level in (0, NO_LEVEL):
+        return level or "intact"
     hits = {results.hit(damage) for damage in results.damages if damage.level == level}
     hit = hits.pop() if len(hits) == 1 else ""
     return f"{100 * level:.4g}% ({hit})" if hit else f"{100 * level:.4g}%"
 
 
-def _score_cell(results, dataset, level, region):
-    damage = Damage(level, region_that_counts(level, region))
+def _score_cell(results, dataset, damage):
     entry = results.get(dataset, damage)
     if entry is None:
         return Cell("", "no run", "missing")

@@ -1,6 +1,7 @@
 """What damage cost, and how far healing came: a line per damage."""
 
-from ...analysis.collect import ALL, INTACT
+from ...analysis.collect import INTACT
+from ...analysis.contrasts import has_scratch
 from ...analysis.verdict import SHARED_INTACT
 from ...utils.registry import register
 from ..fractions import direction, few_seeds, fraction_note, least_difference
@@ -16,7 +17,7 @@ def recovery(analysis):
 
 def _table(analysed):
     group, costs = analysed.group, analysed.costs
-    scratch = any(cost.damage == ALL for cost in costs)
+    scratch = has_scratch(analysed.results)
     columns = ["dataset", "damage", "lost", *(["retained"] if scratch else []), "recovery"]
     columns += [
         analysed.results.baseline()["name"],

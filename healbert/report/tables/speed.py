@@ -68,7 +68,11 @@ def data_efficiency(analysis):
 
 
 def by_size(family, dataset, damage):
-    """{training examples: (`Group`, scores over seeds, numbers of runs)} of an entry in all groups, ascending."""
+    """{training examples: (`Group`, scores over seeds, numbers of runs)} of an entry in all groups, ascending.
+
+    Groups that train on the same number, as those do that ask for more examples than there are, are one: of each seed
+    the mean counts.
+    """
     found = {}
     for analysed in family.groups:
         entry = analysed.results.get(dataset, damage)
@@ -76,8 +80,14 @@ def by_size(family, dataset, damage):
             run = next(run for members in entry.runs.values() for run in members)
             size = training_examples(run)
             if size is not None:
-                found[size] = analysed.group, entry.values, [run.number for run in entry.counted]
-    return dict(sorted(found.items()))
+                _, scores, runs = found.setdefault(size, (analysed.group, {}, []))
+                for seed, score in entry.scores().items():
+                    scores.setdefault(seed, []).append(score)
+                runs += [run.number for run in entry.counted]
+    return {
+        size: (group, [float(np.mean(same)) for same in scores.values()], runs)
+        for size, (group, scores, runs) in sorted(found.items())
+    }
 
 
 def _size_table(family, number_):

@@ -269,6 +269,14 @@ class TestWhatCannotBeFitted:
         same = np.broadcast_to(self.SCORES[:, :, :1], (2, 3, 3))
         assert self.reason(study_cells(same)) == mixed.EQUAL_SEEDS
 
+    @pytest.mark.parametrize("datasets", [1, 2])
+    def test_seeds_that_move_all_scores_alike(self, datasets):
+        """Means differ by what is known to the last digit, whatever seeds there were."""
+        means, seeds = self.SCORES[:datasets, :, :1], np.array([0.0, 0.3, -0.2, 0.1])
+        assert self.reason(study_cells(means + seeds)) == mixed.EQUAL_SEEDS
+        almost = study_cells(means + seeds + np.random.default_rng(0).normal(0, 0.01, (datasets, 3, 4)))
+        assert mixed.fit(almost).contrast({(0, 0): 1, (0, 1): -1}).error > 0.002
+
     def test_two_datasets_with_a_seed_each(self):
         """Every mean is seen once: nothing is left of which to learn how seeds differ."""
         cells = [Cell(d, m, d, float(self.SCORES[d, m, 0])) for d in range(2) for m in range(3)]
