@@ -19,6 +19,7 @@ from healbert.analysis.analysis import analyse
 from healbert.analysis.kinds import kinds_of_damage
 from healbert.analysis.statistics import Cell, NotFitted, detectable_difference, fit
 from healbert.analysis.verdict import POOLED
+from healbert.analysis.views import collapsed
 from healbert.utils.errors import UserError
 from healbert.utils.files import atomic_path
 
@@ -102,6 +103,7 @@ def _made(analysis):
         Row("made", "", "", "runs", len(analysis.study.runs)),
         Row("made", "", "", "commits", text=" ".join(commits)),
         Row("made", "", "", "hours", hours),
+        Row("made", "", "", "collapsed", sum(map(collapsed, analysis.study.runs))),
     ]
 
 
