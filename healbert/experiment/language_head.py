@@ -71,7 +71,8 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
             f"the checkpoint has no head for {task.type.name}, and none is trained for models of type "
             f"{model.config.model_type}; give a checkpoint that has one"
         )
-    said = [task.type.name, task.fingerprint, fingerprint, len(tokenizer), arguments.data.max_seq_length]
+    said = [task.type.name, task.fingerprint, fingerprint, task.splits["train"]._fingerprint]
+    said += [len(tokenizer), arguments.data.max_seq_length]
     said += [training.device.type, training.mixed_precision, MEANINGS["language_head"].version]
     content = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
     path = pathlib.Path(training.output_dir).parent / FOLDER / f"{content}.safetensors"

@@ -86,8 +86,10 @@ def load(arguments, cache):
             model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
         return model, found
 
-    trained_on = drawn if task.type.own_head else ()  # a head that is trained first, on train alone
-    model, description = cache.get("model", [*key, seed, *trained_on], pretrained)
+    training = arguments.training
+    # What a head that is trained first is made of.
+    trained = (*drawn, training.mixed_precision, training.device.type) if task.type.own_head else ()
+    model, description = cache.get("model", [*key, seed, *trained], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(arguments.training, model)
     check_lengths(task, model)

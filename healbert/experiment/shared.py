@@ -48,7 +48,8 @@ def _key(training, model, rows, more):
     held = [*model.named_parameters(), *model.named_buffers()]
     found = {
         "weights": [f"{name} {quick_digest(value).hex()}" for name, value in held],
-        "model": [type(model).__name__, str(model.config), str(getattr(model, "generation_config", None))],
+        "model": [type(model).__name__, str(model.config), str(getattr(model, "generation_config", None))]
+        + [getattr(model, "pooling", None)],  # which `SentencePairs` says nowhere else
         "rows": rows._fingerprint,
         "training": [
             training.eval_batch_size,

@@ -257,10 +257,10 @@ class Experiment:
 
     def _write_dev_predictions(self, best):
         """What each evaluation predicted of the part that chooses among them, of which Trainer's outputs are gone."""
-        every, rows = self.trainer.predicted.of("eval"), self.task.splits["dev"]
+        every, rows, kind = self.trainer.predicted.of("eval"), self.task.splits["dev"], self.kind
         if best["step"] in every and self.trainer.is_world_process_zero():
-            chosen = {"id": rows["id"], "label": rows["label"], "prediction": self.kind.column(every[best["step"]])}
-            write_table(self.output_dir / "predictions_dev.parquet", chosen | by_step(every, self.kind.column))
+            found = {"id": rows["id"], "label": kind.labels_of(rows), "prediction": kind.column(every[best["step"]])}
+            write_table(self.output_dir / "predictions_dev.parquet", found | by_step(every, kind.column))
 
     def _last(self, last, best):
         """The last epoch's scores on the evaluation split; None where the run ended before it could be scored."""

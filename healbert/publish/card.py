@@ -142,8 +142,8 @@ def _warning(damaged):
     if not damaged:
         return "The intact model of an experiment on damaged ones: nothing was damaged here."
     return (
-        "> **This model was damaged on purpose.** Part of a pretrained encoder was overwritten with random values, and "
-        "fine-tuning then had to heal it. It is a specimen for research on robustness, not a good model."
+        "> **This model was damaged on purpose.** Part of a pretrained encoder was damaged, and fine-tuning then had "
+        "to heal it. It is a specimen for research on robustness, not a good model."
     )
 
 
@@ -162,8 +162,8 @@ def _what_was_done(results, background):
     yield f"- **Damage**: {damage_in_words(damage)}"
     yield (
         f"- **Healing**: {_healing(config['healing'])}; epochs "
-        f"{config['num_train_epochs']:g}, learning rate {config['learning_rate']:g}, batch size "
-        f"{config['per_device_train_batch_size']} a process.{taught_in_words(results)} These are the weights after "
+        f"{results['metrics']['per_epoch'][-1]['epoch']:g}, learning rate {config['learning_rate']:g}, batch size "
+        f"{_batch(config)} a process.{taught_in_words(results)} These are the weights after "
         f"epoch {results['best_epoch']:g}: {SELECTION[config['selection']]}."
     )
     yield (
@@ -172,6 +172,11 @@ def _what_was_done(results, background):
     )
     if results["status"] != "completed":
         yield f"- **The run {escape(results['status'])}** before its last epoch; this is the best epoch before that."
+
+
+def _batch(config):
+    size, steps = config["per_device_train_batch_size"], config.get("gradient_accumulation_steps") or 1
+    return str(size) if steps == 1 else f"{size} x {steps} (gradients accumulated)"
 
 
 def _healing(name):

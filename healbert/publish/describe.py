@@ -117,10 +117,12 @@ def reproducing_command(results):
     Files and folders are named by their last part.
     """
     settings = pinned_settings(results)
-    defaults = make_arguments(task_name=settings["task_name"] or "sst2", output_dir="run").settings()
+    task = settings["task_name"] if settings["task_name"] in TASKS else "sst2"  # that of a plugin is not known here
+    defaults = make_arguments(task_name=task, output_dir="run").settings()
     counting = {name for name in defaults if name not in NOT_IDENTITY} | {"data_revision"}
     changed = {k: v for k, v in settings.items() if k in counting and v is not None and v != defaults[k]}
     changed |= {"task_name": settings["task_name"]} if settings["task_name"] else {}
+    changed |= {"plugin": [last_part(path) for path in settings["plugin"]]} if settings.get("plugin") else {}
     order = sorted(changed, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
     flags = [_flag(name, last_part(changed[name]) if name in PATHS else changed[name]) for name in order]
     return " \\\n    ".join(["python -m healbert run", *flags])
@@ -275,6 +277,8 @@ BIASES = {"zero": "biases 0, ", "keep": "biases stayed as they were, "}
 def _new_values(damage):
     """What norms, biases and weights became."""
     name, rules = damage["method"], ""
+    if name in METHODS and METHODS[name].drops:
+        return f"These layers were taken out ({escape_markdown(name)})."
     if name in METHODS:  # not that of a plugin which is not imported here: of it only the name is known
         rules = NORMS.get(METHODS[name].norms, "") + BIASES.get(METHODS[name].biases, "")
     options = "".join(f"{option}={value}, " for option, value in (damage.get("options") or {}).items())

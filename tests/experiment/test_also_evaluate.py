@@ -7,7 +7,7 @@ import pandas
 import pytest
 import torch
 from helpers.runs import read, run_with
-from helpers.small import make_rows, save_bare_gpt2, save_tiny_bart
+from helpers.small import make_rows, save_bare_gpt2, save_tiny_bart, save_tiny_tokenizer, write_csv
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
@@ -112,6 +112,8 @@ def test_a_head_depends_on_no_other_run(settings, tmp_path):
     assert plain == made("other", lr_scheduler_type="constant", optim="sgd", max_grad_norm=0.01, adam_beta1=0.5)
     assert made("first", cache) == plain
     assert made("second", cache, selection="dev") == made("alone", selection="dev") != plain
+    smoothed = {"selection": "dev", "label_smoothing_factor": 0.2}
+    assert made("third", cache, **smoothed) == made("smoothed", **smoothed)
 
 
 def test_the_head_of_a_language_model_does_not_know_what_an_earlier_run_held_out(settings, tmp_path):
@@ -123,6 +125,18 @@ def test_the_head_of_a_language_model_does_not_know_what_an_earlier_run_held_out
 
     scores("first", cache)
     assert scores("second", cache, selection="dev") == scores("alone", selection="dev")
+    assert scores("third", cache, selection="dev", bf16=True) == scores("alone in bf16", selection="dev", bf16=True)
+
+
+def test_each_tokenizer_has_a_head_of_its_own(settings, tiny_bert, tmp_path):
+    save_tiny_tokenizer(tmp_path / "cased", do_lower_case=False)
+    heads = set()
+    for number, tokenizer in enumerate((tiny_bert, str(tmp_path / "cased"))):
+        rows = [(text.capitalize(), label) for text, label in make_rows(24)]
+        flags = {"train_file": write_csv(tmp_path / "capitals.csv", rows), "tokenizer_name": tokenizer}
+        flags |= {"output_dir": str(tmp_path / "runs" / str(number)), "num_train_epochs": 1}
+        heads.add(run_with(settings | flags)["language_model"]["head"]["content"])
+    assert len(heads) == 2
 
 
 def test_output_layer_that_shares_the_embeddings_goes_on_sharing_them(settings, tiny_bert, tmp_path):

@@ -12,8 +12,8 @@ from helpers.publish import repository_of, results_of
 from huggingface_hub import EvalResult, ModelCard
 
 from healbert.arguments.parser import parse_arguments
-from healbert.publish.card import escape
-from healbert.publish.describe import damage_in_words
+from healbert.publish.card import escape, model_card
+from healbert.publish.describe import Background, damage_in_words, reproducing_command
 from healbert.publish.push import push_run
 
 
@@ -89,6 +89,27 @@ def test_a_plugins_region_and_method_are_not_taken_for_the_papers(run):
     ours = damage_in_words(damage | {"region": "top", "method": "kaiming_uniform", "options": {}})
     assert ours.startswith("all of the encoder (2 of 4 layers,")
     assert "Norm weights became 1, biases 0, every other weight was drawn anew (kaiming\\_uniform, seed 0)." in ours
+
+
+def test_training_is_described_as_it_went(run):
+    results = results_of(run)
+    results["config"] |= {"num_train_epochs": 5, "max_steps": 10, "gradient_accumulation_steps": 4}
+    results["metrics"]["per_epoch"][-1]["epoch"] = 1.25
+    text = model_card(results, "me/x", Background())
+    assert "epochs 1.25, learning rate 0.001, batch size 8 x 4 (gradients accumulated) a process." in text
+    assert "random values" not in text
+
+
+def test_layers_that_were_taken_out_have_no_new_values(run):
+    text = damage_in_words(results_of(run)["corruption"] | {"method": "drop_layers"})
+    assert "These layers were taken out (drop\\_layers)." in text and "weight" not in text
+
+
+def test_a_plugins_task_is_named_with_its_plugin(run):
+    results = results_of(run)
+    results["config"] |= {"task_name": "reviews", "train_file": None, "plugin": ["/home/me/halve.py"]}
+    command = reproducing_command(results)
+    assert "--task_name reviews" in command and "--plugin halve.py" in command
 
 
 def test_hostile_labels_are_shown_as_they_are(card):

@@ -13,6 +13,7 @@ from transformers import AutoModel, AutoTokenizer, pipeline
 
 from healbert import UserError, make_arguments
 from healbert.analysis.statistics.examples import example_counts
+from healbert.experiment.loading import LoadCache
 from healbert.tasks.types import TaskType, task_type
 
 KIND = task_type("retrieval")
@@ -35,6 +36,15 @@ def files(put):
     sizes = {"train_file": (48, 1), "validation_file": (24, 2)}
     found = {name: put(f"{name[:5]}.csv", pairs(*size)) for name, size in sizes.items()}
     return found | {"text_column_names": "sentence1,sentence2", "task_type": "retrieval"}
+
+
+def test_two_poolings_of_one_damaged_encoder_have_scores_of_their_own(run_flags, files, tmp_path):
+    cache, found = LoadCache(), {}
+    for where, pooling in (("runs/first", "cls"), ("runs/second", "mean"), ("alone/second", "mean")):
+        more = {"pooling": pooling, "output_dir": str(tmp_path / where), "num_train_epochs": 1}
+        found[where] = run_with(run_flags | files, cache if "runs" in where else None, **more)
+    assert found["runs/second"]["metrics"] == found["alone/second"]["metrics"]
+    assert found["runs/first"]["metrics"]["damaged"] != found["runs/second"]["metrics"]["damaged"]
 
 
 def ranks(values):

@@ -156,6 +156,14 @@ def test_run_is_guessed_and_learns_and_opens_as_a_pipeline(run_flags, files):
     assert {found["entity"] for found in tag("the good film")} <= set(NAMES)
 
 
+def test_held_out_labels_are_those_of_the_words_that_are_scored(run_flags, files):
+    settings = run_flags | files | {"selection": "dev", "max_seq_length": 5, "num_train_epochs": 1}
+    run_with(settings)
+    dev = predictions(settings["output_dir"], "predictions_dev.parquet")
+    lengths = [list(map(len, dev[name])) for name in ("label", "prediction")]
+    assert lengths[0] == lengths[1] and max(lengths[0]) <= 3
+
+
 def test_tags_that_break_the_scheme_are_counted_and_named(load, tmp_path):
     broken = {"tokens": [["a", "b", "c"], ["d", "e"]], "ner_tags": [["O", "I-PER", "I-LOC"], ["B-PER", "I-PER"]]}
     path = put(tmp_path / "t.parquet", broken)

@@ -22,15 +22,13 @@ class TaskType:
         version: raised by a change that alters figures, which renames the runs of this type and no others.
         problem_type: what the model's configuration calls the task, where transformers has it choose the loss by that.
         per_text: whether the model answers once for a whole text, as mean pooling, linear probes and scans' heads need.
-        pools: whether the type has another use of `--pooling` than a head for a whole text.
-        one_sequence: whether an example is one sequence of tokens: what a trace, a teacher, and frozen layers that are
-            passed once need.
+        pools: whether `--pooling` has another use than a head for a whole text.
+        one_sequence: whether an example is one sequence of tokens, as traces, teachers and reused frozen layers need.
         continues: whether the model says how a text goes on, which is what harnesses for decoders score.
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
         smooths: whether classes are learnt, of texts or of tokens, which label smoothing can spread.
-        one_class: whether a label is one class of `TaskData.label_names`: what a picture of the classes, a matrix of
-            confusions and the matching of logits need.
+        one_class: whether a label is one class of `TaskData.label_names`, as pictures and confusions of classes need.
         baseline_name, baseline_says: what tables call `baseline`, and what it is in words.
     """
 
@@ -73,8 +71,8 @@ class TaskType:
             columns: what `find_columns` gave.
 
         Returns:
-            tuple: {split: `datasets.Dataset` with ``id`` (row in its source) and ``label``}, list of label names. A
-            test split may come without ``label``: it is predicted and not scored.
+            tuple: {split: `datasets.Dataset` with ``id`` (row in its source) and ``label``, which a test split may
+            lack: it is predicted and not scored}, list of label names.
         """
         raise NotImplementedError
 
@@ -124,14 +122,12 @@ class TaskType:
 
     def collator(self, tokenizer):
         """What makes a batch of encoded examples; None for Trainer's default."""
-        return
 
     def training_inputs(self, tokenizer, seed):
         """What a training batch goes through before the model: function(inputs, epoch) -> inputs; None: nothing.
 
         What it draws may depend on its arguments and ``seed`` alone: runs are resumed.
         """
-        return
 
     # Every batch on its way to a model that does not take it as it is: function(inputs) -> inputs; None: it does.
     model_inputs = None
@@ -144,7 +140,6 @@ class TaskType:
 
     def generates(self, tokenizer):
         """What a model writes of a batch in an evaluation, as `HealingTrainer` takes it; None: its outputs will do."""
-        return
 
     # From a model's outputs to figures.
 
@@ -203,15 +198,17 @@ class TaskType:
 
     def baseline(self, splits):
         """The primary metric of the answer that needs no model, on the evaluation split; None if there is none."""
-        return
 
     def probe(self):
         """What a linear probe of a depth is: an unfitted scikit-learn estimator; None for logistic regression."""
-        return
 
     def column(self, predicted):
         """What an evaluation predicted, as `predictions` gives it, as a column of a table: values (examples,)."""
         return predicted if predicted.ndim == 1 else list(predicted)
+
+    def labels_of(self, rows):
+        """The labels of a split that is tokenized, as a column of a table beside `column` (examples,)."""
+        return rows["label"]
 
     def by_label(self, predictions, labels, label_names):
         """Scores of each label, for cards and ``results.json``: {name: {"f1": value, "examples": count}}.
@@ -256,7 +253,6 @@ class TaskType:
         Returns:
             float; None where the type predicts no distribution, or it is not finite.
         """
-        return
 
     def changed(self, intact, damaged):
         """Which examples the damaged model answers otherwise than the intact one, or not at all.

@@ -158,6 +158,9 @@ class TokenClassification(TaskType):
     def column(self, predicted):
         return _rows(predicted)
 
+    def labels_of(self, rows):
+        return _rows(rows["labels"])  # of the words that are scored
+
     def baseline(self, splits):
         return 0.0
 
