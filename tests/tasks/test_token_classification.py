@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
 from helpers.runs import predictions, read, run_with
 from helpers.small import FILLER
@@ -108,6 +109,23 @@ def test_resamples_are_those_of_the_definition():
     counts = example_counts(40, 0, 12)
     found = KIND.resampled(labels, predicted, 0, counts)
     assert found == pytest.approx(TaskType.resampled(KIND, labels, predicted, 0, counts), abs=1e-12)
+
+
+def test_words_without_finite_logits_are_lost_and_part_of_no_entity():
+    logits = torch.nn.functional.one_hot(torch.tensor([[3, 4, 0], [0, 1, 2], [1, 0, 0]]), 5).float()
+    labels = torch.tensor([[3, 4, -100], [0, 1, 2], [1, 0, 0]])
+    intact = KIND.reduce(logits, labels).numpy()
+    assert intact.tolist() == [[3, 4, -100], [0, 1, 2], [1, 0, 0]] and not any(
+        map(np.any, KIND.changed(intact, intact))
+    )
+    broken = logits.clone()
+    broken[0, 2], broken[1, 2, 4], broken[2, 1] = torch.nan, torch.inf, torch.nan  # the first of a place without a tag
+    damaged = KIND.reduce(broken, labels).numpy()
+    changed, lost = KIND.changed(intact, damaged)
+    assert lost.tolist() == changed.tolist() == [False, True, True]
+    assert KIND.predictions(damaged).tolist() == [[3, 4, -100], [0, 1, 0], [1, 0, 0]]
+    frame = KIND.prediction_columns([0, 1, 2], labels.numpy(), damaged)
+    assert [row.tolist() for row in frame["prediction"]] == [[3, 4], [0, 1, 0], [1, 0, 0]]
 
 
 def test_first_piece_of_each_word_has_its_tag(load, files, tiny_bert):

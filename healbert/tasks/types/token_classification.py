@@ -15,6 +15,7 @@ from .base import TaskType
 from .encoding import LabelledPieces, longest_of, split_into_words
 
 OUTSIDE = "O"
+LOST = -1  # of a scored place whose logits are not finite; counts as no entity
 TAG = re.compile(r"([BI])-(.+)")
 SHOWN = 5  # tags in a message
 OWN = {"task_types": ("token_classification",)}
@@ -150,10 +151,15 @@ class TokenClassification(TaskType):
     @staticmethod
     def reduce(logits, labels):
         logits = logits[0] if isinstance(logits, tuple) else logits
-        return logits.argmax(-1).masked_fill(labels == IGNORED, IGNORED)
+        tags = logits.argmax(-1).masked_fill(~logits.isfinite().all(-1), LOST)
+        return tags.masked_fill(labels == IGNORED, IGNORED)
 
     def predictions(self, outputs):
-        return outputs
+        return np.where(np.asarray(outputs) == LOST, 0, outputs)  # the index of O
+
+    def changed(self, intact, damaged):
+        lost = (np.asarray(damaged) == LOST).any(axis=1)
+        return super().changed(intact, damaged)[0] | lost, lost
 
     def column(self, predicted):
         return _rows(predicted)
@@ -172,7 +178,11 @@ class TokenClassification(TaskType):
         return {kind: {"f1": float(of["f1-score"]), "examples": int(of["support"])} for kind, of in found.items()}
 
     def prediction_columns(self, ids, labels, outputs):
-        return {"id": np.asarray(ids), "label": self.column(labels), "prediction": self.column(outputs)}
+        return {
+            "id": np.asarray(ids),
+            "label": self.column(labels),
+            "prediction": self.column(self.predictions(outputs)),
+        }
 
     def resampled(self, labels, predictions, classes, counts):
         if self.primary_metric != "entity_f1":  # of a type derived from this one
