@@ -198,6 +198,14 @@ def test_bad_rows_are_refused(load, tmp_path, tokens, tags, message):
         load(train_file=path, validation_file=path, task_type="token_classification")
 
 
+def test_unlabelled_words_are_refused(load, files, tmp_path):
+    path = put(tmp_path / "t.parquet", {"tokens": [["a", "b"], ["c"]], "ner_tags": [[1, 0], [-1]]})
+    with pytest.raises(
+        UserError, match=r"1 example of --train_file is unlabelled \(label -1\) .*row 2\); choose a lab"
+    ):
+        load(**files | {"train_file": path}, task_type="token_classification")
+
+
 @pytest.mark.parametrize(
     "flags, message",
     [

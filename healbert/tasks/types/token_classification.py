@@ -10,6 +10,7 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import named_columns, require_column
 from ..guess import tag_columns
+from ..labels import refuse_unnamed
 from ..rows import BadRowsError, counted
 from .base import TaskType
 from .encoding import LabelledPieces, longest_of, split_into_words
@@ -204,7 +205,7 @@ def _read(rows, split, words, label):
     """Words and tags, by name, of a split: two lists of lists of str.
 
     Raises:
-        UserError: if they are no such lists, or not as many of each in every row.
+        UserError: if they are no such lists, not as many of each in every row, or a tag has no name.
     """
     names = getattr(getattr(rows.features[label], "feature", None), "names", None)
     texts, tags = rows[words][:], rows[label][:]
@@ -218,6 +219,7 @@ def _read(rows, split, words, label):
     uneven = [of is None or len(row) != len(of) or None in of for row, of in zip(texts, tags, strict=True)]
     _refuse(split, uneven, ("has", "have"), "not as many tags as words")
     if names:
+        refuse_unnamed(tags, names, split)
         tags = [[names[tag] for tag in row] for row in tags]
     return texts, [[str(tag) for tag in row] for row in tags]
 
