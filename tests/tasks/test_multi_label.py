@@ -105,8 +105,9 @@ def test_labels_are_named_by_the_column_or_by_themselves(load, tmp_path):
         load(train_file=numbers, validation_file=named, task_type="multi_label")
 
 
-def test_labels_that_are_no_lists_are_refused(load, put, tmp_path):
-    path = put("t.csv", {"text": ["a b", "c d"], "label": ["x", "y"]})
+@pytest.mark.parametrize("labels", [["x", "y"], [None, "y"], [None, 1]])
+def test_labels_that_are_no_lists_are_refused(load, put, labels):
+    path = put("t.jsonl", {"text": ["a b", "c d"], "label": labels})
     with pytest.raises(UserError, match="are no lists.*--task_type classification"):
         load(train_file=path, validation_file=path, task_type="multi_label")
 

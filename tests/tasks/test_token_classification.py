@@ -198,6 +198,21 @@ def test_bad_rows_are_refused(load, tmp_path, tokens, tags, message):
         load(train_file=path, validation_file=path, task_type="token_classification")
 
 
+@pytest.mark.parametrize(
+    "tokens, tags, column",
+    [
+        ([["a"], ["c"]], [None, "O"], "ner_tags"),
+        ([["a"], ["c"]], [None, 1], "ner_tags"),
+        ([None, 1], [["O"], ["O"]], "tokens"),
+    ],
+)
+def test_columns_of_no_lists_are_refused(load, tmp_path, tokens, tags, column):
+    path = str(tmp_path / "t.parquet")
+    Dataset.from_dict({"tokens": tokens, "ner_tags": tags}).to_parquet(path)
+    with pytest.raises(UserError, match=f"column '{column}' of --train_file holds no lists"):
+        load(train_file=path, validation_file=path, task_type="token_classification")
+
+
 def test_unlabelled_words_are_refused(load, files, tmp_path):
     path = put(tmp_path / "t.parquet", {"tokens": [["a", "b"], ["c"]], "ner_tags": [[1, 0], [-1]]})
     with pytest.raises(

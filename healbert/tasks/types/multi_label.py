@@ -6,7 +6,7 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import with_text_and_label
 from ..labels import refuse_unnamed
-from ..rows import BadRowsError, counted
+from ..rows import BadRowsError, are_lists, counted
 from .base import TaskType
 from .encoding import logits_of
 
@@ -146,7 +146,7 @@ def _named(rows, split, known):
     """
     names = getattr(getattr(rows.features["label"], "feature", None), "names", None)
     values = rows["label"][:]
-    if any(value is not None and not isinstance(value, list) for value in values[:1]):
+    if not are_lists(values):
         raise UserError(
             f"the labels of {split} are no lists; for one label for each text give --task_type classification"
         )

@@ -11,7 +11,7 @@ from ...utils.registry import register
 from ..columns import named_columns, require_column
 from ..guess import tag_columns
 from ..labels import refuse_unnamed
-from ..rows import BadRowsError, counted
+from ..rows import BadRowsError, are_lists, counted
 from .base import TaskType
 from .encoding import LabelledPieces, longest_of, split_into_words
 
@@ -210,7 +210,7 @@ def _read(rows, split, words, label):
     names = getattr(getattr(rows.features[label], "feature", None), "names", None)
     texts, tags = rows[words][:], rows[label][:]
     for column, values in ((words, texts), (label, tags)):
-        if any(value is not None and not isinstance(value, list) for value in values[:1]):
+        if not are_lists(values):
             raise UserError(
                 f"column '{column}' of {split} holds no lists, and words and their tags are; for one label for each "
                 "text give --task_type classification"
