@@ -16,20 +16,24 @@ def summarise_point(draws, intact, task):
         task: the `TaskData`.
 
     Returns:
-        dict: ``score``, the primary metric, and ``fall``, how much worse it is than the intact model's; ``loss``,
-        ``kl`` and ``relative_l2`` (None where a draw has none); ``changed`` and ``not_finite``, shares of the examples;
-        ``any_changed``, ``any_not_finite`` and ``any_lost``, shares of the draws in which a prediction changed, an
-        output was not finite, the score fell; ``intervals`` of these; what was hit; and the draws.
+        dict: ``score``, the primary metric, and ``fall``, how much worse it is than the intact model's (of the draws
+        whose score is finite; None if none is); ``loss``, ``kl`` and ``relative_l2`` (None where a draw has none);
+        ``changed`` and ``not_finite``, shares of the examples; ``any_changed``, ``any_not_finite`` and ``any_lost``,
+        shares of the draws in which a prediction changed, an output was not finite, the score fell or is none;
+        ``intervals`` of these; what was hit; and the draws.
     """
     shares, name = _shares(draws, task), task.type.primary_metric
     scores = [draw["metrics"][name] for draw in draws]
     sign = 1 if task.type.greater_is_better else -1
-    falls = [sign * (intact[name] - score) for score in scores]
-    hits = _hits(draws) | {"any_lost": sum(fall > 0 for fall in falls)}
+    known = intact[name] is not None
+    falls = [sign * (intact[name] - score) for score in scores if known and score is not None]
+    gone = scores.count(None) if known else 0  # draws that left no score
+    hits = _hits(draws) | {"any_lost": sum(fall > 0 for fall in falls) + gone}
     first = draws[0]
     found = {key: first[key] for key in ("tensors", "scalars", "fraction_of_encoder", "fraction_of_model")}
     found |= {"relative_l2": _mean([draw["relative_l2"] for draw in draws])}
-    found |= {"score": _mean(scores), "fall": _mean(falls), "loss": _mean([draw["metrics"]["loss"] for draw in draws])}
+    found |= {"score": _mean([score for score in scores if score is not None]), "fall": _mean(falls)}
+    found |= {"loss": _mean([draw["metrics"]["loss"] for draw in draws])}
     found |= {"kl": _mean([draw["kl"] for draw in draws])}
     found |= {key: float(np.mean(values)) for key, values in shares.items()}
     found |= {key: hit / len(draws) for key, hit in hits.items()}
@@ -60,7 +64,7 @@ def _hits(draws):
 
 
 def _mean(values):
-    return None if None in values else float(np.mean(values))
+    return float(np.mean(values)) if values and None not in values else None
 
 
 def _brief(draw):

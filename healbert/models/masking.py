@@ -2,13 +2,14 @@
 
 IGNORED = -100  # the label of a token that is neither learnt nor scored
 RANDOM, KEPT = 0.1, 0.1  # shares of the chosen tokens; the rest becomes the mask
+NEVER = 2.0  # the chance of a special token, above any share
 
 
 def mask_tokens(ids, tokenizer, share, generator):
     """Hides tokens as BERT does (Devlin et al. 2019, arXiv 1810.04805, section 3.1).
 
     Of the chosen tokens 80% become the mask, 10% a random token, and 10% stay as they are; special tokens are never
-    chosen, and one token at least is.
+    chosen, and one token at least is, where there is any other.
 
     Args:
         ids: token ids (batch, tokens), on the CPU.
@@ -24,9 +25,9 @@ def mask_tokens(ids, tokenizer, share, generator):
     ids, labels = ids.clone(), ids.clone()
     chance, kind = torch.rand(ids.shape, generator=generator), torch.rand(ids.shape, generator=generator)
     other = torch.randint(len(tokenizer), ids.shape, generator=generator)
-    chance[torch.isin(ids, torch.tensor(sorted(never_hidden(tokenizer))))] = 2.0  # never
+    chance[torch.isin(ids, torch.tensor(sorted(never_hidden(tokenizer))))] = NEVER
     chosen = chance < share
-    chosen = chosen if chosen.any() else chance == chance.min()  # else there would be no loss
+    chosen = chosen if chosen.any() else (chance == chance.min()) & (chance < NEVER)  # else there would be no loss
     labels[~chosen] = IGNORED
     ids[chosen & (kind >= RANDOM + KEPT)] = tokenizer.mask_token_id
     replaced = chosen & (kind < RANDOM)

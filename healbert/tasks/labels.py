@@ -121,6 +121,20 @@ def is_unlabelled(split, rows, label, train):
     return "-1" not in map(str, known) or not set(rows.unique(label)) - {None, ""}
 
 
+def refuse_unnamed(lists, names, split):
+    """Raises `BadRowsError` for rows (lists of whole numbers) with a number that is no position in ``names``."""
+    known = set(range(len(names)))
+    where = [row for row, values in enumerate(lists) if not known.issuperset(values)]
+    odd = sorted({value for row in where for value in lists[row]} - known)
+    if odd == [-1]:
+        examples, are = counted(len(where), "example", "is", "are")
+        what, remedy = f"{examples} of {split} {are} unlabelled (label -1)", "choose a labelled split"
+        raise BadRowsError(what, split, where, remedy)
+    if odd:
+        what = f"{split} has labels without a name: {', '.join(map(str, odd[:SHOWN]))}"
+        raise BadRowsError(what, split, where, f"there are names for 0 to {len(names) - 1}")
+
+
 def _declared(rows, column):
     names = getattr(rows.features[column], "names", None)
     return names and [str(name) for name in names]

@@ -38,6 +38,11 @@ class BadRowsError(UserError):
         return self
 
 
+def are_lists(values):
+    """Whether a column's values are lists, those apart that are missing; they are all of one type."""
+    return isinstance(next((value for value in values if value is not None), []), list)
+
+
 def counted(count, noun, one, many):
     """ "1 text ... is" or "3 texts ... are": the noun with its number, and the verb form that goes with it."""
     return (f"1 {noun}", one) if count == 1 else (f"{count} {noun}s", many)

@@ -7,7 +7,7 @@ import pytest
 from helpers.scans import damaged_by_a_run, save_classifier, scan_with
 
 from healbert import UserError
-from healbert.analysis.statistics import clustered_wilson, wilson
+from healbert.analysis.statistics import clustered_wilson, mean_interval, wilson
 from healbert.experiment.scan_summary import summarise_point
 
 
@@ -69,15 +69,37 @@ def test_means_and_intervals_are_those_of_the_draws(flips):
     assert often["not_finite"] > 0 and often["kl"] is None and often["loss"] is None
 
 
+def draw_with(metrics):
+    found = dict.fromkeys(("tensors", "scalars", "fraction_of_encoder", "fraction_of_model", "relative_l2", "kl"), 0)
+    return found | {"seed": 0, "metrics": metrics, "changed": 1, "not_finite": 0}
+
+
+def task_of(metric):
+    kind = SimpleNamespace(primary_metric=metric, greater_is_better=True)
+    return SimpleNamespace(type=kind, splits={"evaluation": range(42)})
+
+
 def test_one_prediction_is_a_change(flips):
     """Of two draws one changes one prediction, and in the other one output is not finite."""
-    found = dict.fromkeys(("tensors", "scalars", "fraction_of_encoder", "fraction_of_model", "relative_l2", "kl"), 0)
-    found |= {"seed": 0, "metrics": flips["intact"], "changed": 1, "not_finite": 0}
-    kind = SimpleNamespace(primary_metric="f1_weighted", greater_is_better=True)
-    task = SimpleNamespace(type=kind, splits={"evaluation": range(42)})
-    point = summarise_point([found, found | {"changed": 0, "not_finite": 1}], flips["intact"], task)
+    found = draw_with(flips["intact"])
+    point = summarise_point([found, found | {"changed": 0, "not_finite": 1}], flips["intact"], task_of("f1_weighted"))
     assert (point["any_changed"], point["any_not_finite"], point["any_lost"]) == (0.5, 0.5, 0)
     assert point["changed"] == pytest.approx(0.5 / 42)
+
+
+def test_draws_without_a_score_are_lost_and_leave_means_to_the_others():
+    intact, task = {"pearson": 0.8, "loss": 0.1}, task_of("pearson")
+    draws = [draw_with({"pearson": score, "loss": 0.5}) for score in (0.5, None, 0.8, 0.3)]
+    point = summarise_point(draws, intact, task)
+    assert point["score"] == pytest.approx(1.6 / 3) and point["fall"] == pytest.approx(0.8 / 3)
+    assert point["any_lost"] == 0.75 and point["intervals"]["any_lost"] == wilson(3, 4)
+    assert point["intervals"]["fall"] == pytest.approx(mean_interval([0.3, 0.0, 0.5]))
+    for count in (1, 2):
+        point = summarise_point(draws[1:2] * count, intact, task)
+        assert point["score"] is None and point["fall"] is None and point["any_lost"] == 1
+        assert point.get("intervals", {}).get("fall") is None
+    point = summarise_point(draws, intact | {"pearson": None}, task)
+    assert point["fall"] is None and point["any_lost"] == 0, "an intact model without a score has none to lose"
 
 
 def test_by_bit(settings, tmp_path):

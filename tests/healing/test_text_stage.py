@@ -50,6 +50,9 @@ def test_draw_is_seeded_and_hides_one_token_at_least(tiny_bert):
     for seed in range(20):
         _, labels = masked(ids, tokenizer, 0.01, seed)
         assert (labels != IGNORED).sum() >= 1 and labels[0, 0] == labels[1, 3] == IGNORED
+    nothing = torch.tensor([[2, 3, 0, 0]])
+    found, labels = masked(nothing, tokenizer)
+    assert torch.equal(found, nothing) and (labels == IGNORED).all(), "there is nothing to hide"
 
 
 def damaged(folder):

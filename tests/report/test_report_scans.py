@@ -112,3 +112,21 @@ def test_terminal_shows_the_points_that_cost_most(scans):
     rows = text.splitlines()
     assert "intact weighted F1 0.9000 on 100 examples" in text
     assert rows[-8].split()[:3] == ["2", "ffn", "0.5667"] and "8 of 8 points" in text
+
+
+def test_points_without_a_score_come_first_and_are_empty(tmp_path):
+    found = [point(0, "query", 0.1), point(0, "ffn", 0.0) | dict.fromkeys(("score", "fall", "loss", "kl"))]
+    scan = write_scan(tmp_path / "scan", [*found, point(1, "query", 0.3)])
+    text = brief_text(scan)
+    assert [row.split()[:4] for row in text.splitlines()[-3:-1]] == [["0", "ffn", "\u2013", "\u2013"]] + [
+        ["1", "query", "0.6000", "0.3000"]
+    ]
+    assert "median fall over 2 points 0.2000" in text
+    _, folder = make_report(tmp_path)
+    table = pandas.read_csv(folder / "tables" / "scan.csv")
+    assert table["fall"].isna().tolist() == [False, True, False]
+    (figure,) = make_content(tmp_path).scan_figures
+    assert figure.panels[0].content.texts[0][1] == "n/a"
+    write_scan(tmp_path / "none" / "scan", found[1:])
+    assert "median fall over 0 points \u2013" in brief_text(json.loads((tmp_path / "none/scan/scan.json").read_text()))
+    make_report(tmp_path / "none")

@@ -181,6 +181,25 @@ def test_blank_texts_are_left_out_and_counted(load, put):
         load(train_file=blank, validation_file=path, task_type="causal_lm")
 
 
+@pytest.mark.parametrize("pad", [False, True])
+def test_texts_without_a_token_are_left_out_of_masked_texts(load, put, tiny_bert, pad):
+    tokenizer, settings = AutoTokenizer.from_pretrained(tiny_bert), {"pad_to_max_length": pad, "max_seq_length": 12}
+    path = put("t.jsonl", {"text": ["the film", "\u200b\u200b", "the town", "[SEP]"]})
+    task = load(train_file=path, validation_file=path, task_type="masked_lm")
+    with pytest.warns(UserWarning, match="2 texts of (train|evaluation) come to no token and are left out") as said:
+        tokenize(task, tokenizer, DataArguments(train_file=path, validation_file=path, **settings))
+    assert len(said) == 2 and all(rows["id"][:] == [0, 2] for rows in task.splits.values())
+    assert MASKED.baseline(task.splits) > 0
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    for row in task.splits["evaluation"]:
+        hidden = [label for label in row["labels"] if label != -100]
+        assert len(hidden) == row["label"] >= 1 and not special & set(hidden)
+    empty = put("e.jsonl", {"text": ["\u200b", "\u200b"]})
+    task = load(train_file=empty, validation_file=path, task_type="masked_lm")
+    with pytest.raises(UserError, match="no text of train comes to a token"):
+        tokenize(task, tokenizer, DataArguments(train_file=empty, validation_file=path))
+
+
 def test_text_without_labels_is_refused_with_the_types_that_would_fit(load, files):
     with pytest.raises(UserError, match="no label column 'label'.*masked_lm or causal_lm"):
         load(**files)

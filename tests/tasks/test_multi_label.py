@@ -11,6 +11,7 @@ from helpers.small import FILLER
 
 from healbert import UserError
 from healbert.analysis.statistics.examples import example_counts
+from healbert.tasks.labels import refuse_unnamed
 from healbert.tasks.types import TaskType, task_type
 
 KIND = task_type("multi_label")
@@ -104,10 +105,32 @@ def test_labels_are_named_by_the_column_or_by_themselves(load, tmp_path):
         load(train_file=numbers, validation_file=named, task_type="multi_label")
 
 
-def test_labels_that_are_no_lists_are_refused(load, put, tmp_path):
-    path = put("t.csv", {"text": ["a b", "c d"], "label": ["x", "y"]})
+@pytest.mark.parametrize("labels", [["x", "y"], [None, "y"], [None, 1]])
+def test_labels_that_are_no_lists_are_refused(load, put, labels):
+    path = put("t.jsonl", {"text": ["a b", "c d"], "label": labels})
     with pytest.raises(UserError, match="are no lists.*--task_type classification"):
         load(train_file=path, validation_file=path, task_type="multi_label")
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (
+            [[0], [1, -1]],
+            r"1 example of --validation_file is unlabelled \(label -1\) .*row 2\); choose a labelled split",
+        ),
+        ([[-1], [-1]], r"2 examples of --validation_file are unlabelled \(label -1\) .*rows 1, 2\)"),
+    ],
+)
+def test_unlabelled_examples_are_refused(load, files, tmp_path, labels, message):
+    path = put(tmp_path / "none.parquet", {"text": ["a b", "c d"], "label": labels})
+    with pytest.raises(UserError, match=message):
+        load(**files | {"validation_file": path}, task_type="multi_label")
+
+
+def test_numbers_without_a_name_are_refused():
+    with pytest.raises(UserError, match=r"x has labels without a name: -2, 3 \(rows 1, 3\); .* names for 0 to 2"):
+        refuse_unnamed([[0, 3], [], [-2, -2], [1]], NAMES, "x")
 
 
 def test_lists_as_classes_are_refused_with_the_types_that_would_fit(load, files):

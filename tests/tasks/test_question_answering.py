@@ -162,6 +162,20 @@ def test_best_answer_is_that_of_all_windows_and_none_where_every_window_says_so(
     assert KIND.predictions((np.stack([best, none], 1), spans))[0].tolist() == [0, 0, 1]
 
 
+@pytest.mark.parametrize("may_be_none", [0, 1])
+def test_only_windows_without_a_finite_score_are_lost(may_be_none):
+    starts = torch.arange(24.0).reshape(3, 8)
+    labels = torch.tensor([[2, 3, 1, 6, 0, may_be_none, 5]] * 3)
+    intact = [part.numpy() for part in KIND.reduce((starts, starts.flip(0)), labels)]
+    changed, lost = KIND.changed(intact, intact)
+    assert not changed.any() and not lost.any()
+    broken = starts.clone()
+    broken[0, 4], broken[1, 0] = torch.nan, torch.nan  # the second says nothing of an answer
+    damaged = [part.numpy() for part in KIND.reduce((broken, starts.flip(0)), labels)]
+    changed, lost = KIND.changed(intact, damaged)
+    assert lost.tolist() == [True, bool(may_be_none), False] and changed[lost].all() and not changed[2]
+
+
 @pytest.mark.parametrize(
     "answers, message",
     [

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
 from helpers.runs import predictions, read, run_with
 from helpers.small import FILLER
@@ -110,6 +111,23 @@ def test_resamples_are_those_of_the_definition():
     assert found == pytest.approx(TaskType.resampled(KIND, labels, predicted, 0, counts), abs=1e-12)
 
 
+def test_words_without_finite_logits_are_lost_and_part_of_no_entity():
+    logits = torch.nn.functional.one_hot(torch.tensor([[3, 4, 0], [0, 1, 2], [1, 0, 0]]), 5).float()
+    labels = torch.tensor([[3, 4, -100], [0, 1, 2], [1, 0, 0]])
+    intact = KIND.reduce(logits, labels).numpy()
+    assert intact.tolist() == [[3, 4, -100], [0, 1, 2], [1, 0, 0]] and not any(
+        map(np.any, KIND.changed(intact, intact))
+    )
+    broken = logits.clone()
+    broken[0, 2], broken[1, 2, 4], broken[2, 1] = torch.nan, torch.inf, torch.nan  # the first of a place without a tag
+    damaged = KIND.reduce(broken, labels).numpy()
+    changed, lost = KIND.changed(intact, damaged)
+    assert lost.tolist() == changed.tolist() == [False, True, True]
+    assert KIND.predictions(damaged).tolist() == [[3, 4, -100], [0, 1, 0], [1, 0, 0]]
+    frame = KIND.prediction_columns([0, 1, 2], labels.numpy(), damaged)
+    assert [row.tolist() for row in frame["prediction"]] == [[3, 4], [0, 1, 0], [1, 0, 0]]
+
+
 def test_first_piece_of_each_word_has_its_tag(load, files, tiny_bert):
     task, tokenizer = load(**files, task_type="token_classification"), AutoTokenizer.from_pretrained(tiny_bert)
     words, tags = task.splits["evaluation"]["text"], task.splits["evaluation"]["label"]
@@ -186,6 +204,29 @@ def test_bad_rows_are_refused(load, tmp_path, tokens, tags, message):
     path = put(tmp_path / "t.parquet", {"tokens": tokens, "ner_tags": tags}, names=None)
     with pytest.raises(UserError, match=message):
         load(train_file=path, validation_file=path, task_type="token_classification")
+
+
+@pytest.mark.parametrize(
+    "tokens, tags, column",
+    [
+        ([["a"], ["c"]], [None, "O"], "ner_tags"),
+        ([["a"], ["c"]], [None, 1], "ner_tags"),
+        ([None, 1], [["O"], ["O"]], "tokens"),
+    ],
+)
+def test_columns_of_no_lists_are_refused(load, tmp_path, tokens, tags, column):
+    path = str(tmp_path / "t.parquet")
+    Dataset.from_dict({"tokens": tokens, "ner_tags": tags}).to_parquet(path)
+    with pytest.raises(UserError, match=f"column '{column}' of --train_file holds no lists"):
+        load(train_file=path, validation_file=path, task_type="token_classification")
+
+
+def test_unlabelled_words_are_refused(load, files, tmp_path):
+    path = put(tmp_path / "t.parquet", {"tokens": [["a", "b"], ["c"]], "ner_tags": [[1, 0], [-1]]})
+    with pytest.raises(
+        UserError, match=r"1 example of --train_file is unlabelled \(label -1\) .*row 2\); choose a lab"
+    ):
+        load(**files | {"train_file": path}, task_type="token_classification")
 
 
 @pytest.mark.parametrize(

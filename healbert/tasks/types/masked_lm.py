@@ -1,13 +1,15 @@
 """Hidden tokens of a text are to be found again."""
 
 import hashlib
+import warnings
 import zlib
 
 import numpy as np
 
-from ...models.masking import IGNORED, mask_tokens
+from ...models.masking import IGNORED, mask_tokens, never_hidden
 from ...utils.errors import UserError
 from ...utils.registry import register
+from ..rows import counted
 from .encoding import longest_of
 from .language_modelling import HITS, LOSS, NATS, TOKENS, LanguageModelling, of_examples, sums_of, unigram_nats
 
@@ -55,10 +57,12 @@ class MaskedLM(LanguageModelling):
             raise UserError("the tokenizer has no mask token; give --task_type causal_lm, or another --tokenizer_name")
         longest = longest_of(tokenizer, data, tokenizer.num_special_tokens_to_add() + 1)
         padding = "max_length" if data.pad_to_max_length else False
+        special = never_hidden(tokenizer)
 
         def encode(batch):
             options = {"truncation": True, "max_length": longest, "padding": padding}
             encoded = tokenizer(batch["text"], return_special_tokens_mask=True, **options)
+            encoded["says"] = [not special.issuperset(ids) for ids in encoded["input_ids"]]
             if split != "train":
                 hidden = [_hidden(ids, tokenizer) for ids in encoded["input_ids"]]
                 encoded["input_ids"], encoded["labels"] = map(list, zip(*hidden, strict=True))
@@ -66,6 +70,16 @@ class MaskedLM(LanguageModelling):
             return encoded
 
         return encode, ["text"]
+
+    def encoded(self, rows, split):
+        where, rows = np.flatnonzero(rows["says"][:]), rows.remove_columns("says")
+        if not len(where):
+            raise UserError(f"no text of {split} comes to a token; is it of the tokenizer's language?")
+        if len(where) == len(rows):
+            return rows
+        texts, come = counted(len(rows) - len(where), "text", "comes to no token and is", "come to no token and are")
+        warnings.warn(f"{texts} of {split} {come} left out", stacklevel=3)
+        return rows.select(where)
 
     def training_inputs(self, tokenizer, seed):
         def hide(inputs, epoch):

@@ -5,7 +5,8 @@ import numpy as np
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import with_text_and_label
-from ..rows import BadRowsError, counted
+from ..labels import refuse_unnamed
+from ..rows import BadRowsError, are_lists, counted
 from .base import TaskType
 from .encoding import logits_of
 
@@ -141,11 +142,11 @@ def _named(rows, split, known):
     """The labels of each row by name: a list of lists of str.
 
     Raises:
-        UserError: if they are no lists, or one is missing.
+        UserError: if they are no lists, or one is missing or has no name.
     """
     names = getattr(getattr(rows.features["label"], "feature", None), "names", None)
     values = rows["label"][:]
-    if any(value is not None and not isinstance(value, list) for value in values[:1]):
+    if not are_lists(values):
         raise UserError(
             f"the labels of {split} are no lists; for one label for each text give --task_type classification"
         )
@@ -158,6 +159,8 @@ def _named(rows, split, known):
     if any(isinstance(label, (float, dict, list)) for value in values for label in value):
         raise UserError(f"the lists of labels of {split} hold no names and no whole numbers")
     names = names or (known if all(isinstance(label, int) for value in values for label in value) else None)
+    if names:
+        refuse_unnamed(values, names, split)
     return [[names[label] if names else str(label) for label in value] for value in values]
 
 

@@ -186,7 +186,8 @@ class QuestionAnswering(TaskType):
         return bool(score <= baseline)  # all answers may be right, and so of one score
 
     def changed(self, intact, damaged):
-        _, lost = super().changed(intact, damaged)
+        best, none = np.asarray(damaged[0]).T
+        lost = ~np.isfinite(best) | ~(none < np.inf)  # none is -inf where a model may not say that there is none
         return (np.asarray(intact[1]) != np.asarray(damaged[1])).any(axis=1) | lost, lost
 
     def prediction_columns(self, ids, labels, outputs):

@@ -10,11 +10,13 @@ from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import named_columns, require_column
 from ..guess import tag_columns
-from ..rows import BadRowsError, counted
+from ..labels import refuse_unnamed
+from ..rows import BadRowsError, are_lists, counted
 from .base import TaskType
 from .encoding import LabelledPieces, longest_of, split_into_words
 
 OUTSIDE = "O"
+LOST = -1  # of a scored place whose logits are not finite; counts as no entity
 TAG = re.compile(r"([BI])-(.+)")
 SHOWN = 5  # tags in a message
 OWN = {"task_types": ("token_classification",)}
@@ -150,10 +152,15 @@ class TokenClassification(TaskType):
     @staticmethod
     def reduce(logits, labels):
         logits = logits[0] if isinstance(logits, tuple) else logits
-        return logits.argmax(-1).masked_fill(labels == IGNORED, IGNORED)
+        tags = logits.argmax(-1).masked_fill(~logits.isfinite().all(-1), LOST)
+        return tags.masked_fill(labels == IGNORED, IGNORED)
 
     def predictions(self, outputs):
-        return outputs
+        return np.where(np.asarray(outputs) == LOST, 0, outputs)  # the index of O
+
+    def changed(self, intact, damaged):
+        lost = (np.asarray(damaged) == LOST).any(axis=1)
+        return super().changed(intact, damaged)[0] | lost, lost
 
     def column(self, predicted):
         return _rows(predicted)
@@ -175,7 +182,11 @@ class TokenClassification(TaskType):
         return {kind: {"f1": float(of["f1-score"]), "examples": int(of["support"])} for kind, of in found.items()}
 
     def prediction_columns(self, ids, labels, outputs):
-        return {"id": np.asarray(ids), "label": self.column(labels), "prediction": self.column(outputs)}
+        return {
+            "id": np.asarray(ids),
+            "label": self.column(labels),
+            "prediction": self.column(self.predictions(outputs)),
+        }
 
     def resampled(self, labels, predictions, classes, counts):
         if self.primary_metric != "entity_f1":  # of a type derived from this one
@@ -197,12 +208,12 @@ def _read(rows, split, words, label):
     """Words and tags, by name, of a split: two lists of lists of str.
 
     Raises:
-        UserError: if they are no such lists, or not as many of each in every row.
+        UserError: if they are no such lists, not as many of each in every row, or a tag has no name.
     """
     names = getattr(getattr(rows.features[label], "feature", None), "names", None)
     texts, tags = rows[words][:], rows[label][:]
     for column, values in ((words, texts), (label, tags)):
-        if any(value is not None and not isinstance(value, list) for value in values[:1]):
+        if not are_lists(values):
             raise UserError(
                 f"column '{column}' of {split} holds no lists, and words and their tags are; for one label for each "
                 "text give --task_type classification"
@@ -211,6 +222,7 @@ def _read(rows, split, words, label):
     uneven = [of is None or len(row) != len(of) or None in of for row, of in zip(texts, tags, strict=True)]
     _refuse(split, uneven, ("has", "have"), "not as many tags as words")
     if names:
+        refuse_unnamed(tags, names, split)
         tags = [[names[tag] for tag in row] for row in tags]
     return texts, [[str(tag) for tag in row] for row in tags]
 
