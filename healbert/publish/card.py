@@ -7,7 +7,7 @@ from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.text import escape_markdown as escape
-from .describe import damage_in_words, last_part, reproducing_command, taught_in_words
+from .describe import batch_in_words, damage_in_words, last_part, reproducing_command, taught_in_words
 from .usage import usage
 
 PAPER = "https://arxiv.org/abs/2406.14459"
@@ -163,7 +163,7 @@ def _what_was_done(results, background):
     yield (
         f"- **Healing**: {_healing(config['healing'])}; epochs "
         f"{results['metrics']['per_epoch'][-1]['epoch']:g}, learning rate {config['learning_rate']:g}, batch size "
-        f"{_batch(config)} a process.{taught_in_words(results)} These are the weights after "
+        f"{batch_in_words(config)} a process.{taught_in_words(results)} These are the weights after "
         f"epoch {results['best_epoch']:g}: {SELECTION[config['selection']]}."
     )
     yield (
@@ -172,11 +172,6 @@ def _what_was_done(results, background):
     )
     if results["status"] != "completed":
         yield f"- **The run {escape(results['status'])}** before its last epoch; this is the best epoch before that."
-
-
-def _batch(config):
-    size, steps = config["per_device_train_batch_size"], config.get("gradient_accumulation_steps") or 1
-    return str(size) if steps == 1 else f"{size} x {steps} (gradients accumulated)"
 
 
 def _healing(name):

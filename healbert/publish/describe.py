@@ -211,6 +211,12 @@ TEACHERS = {
 }
 
 
+def batch_in_words(config):
+    """How many examples a process takes before a step of the optimizer."""
+    size, steps = config["per_device_train_batch_size"], config.get("gradient_accumulation_steps") or 1
+    return str(size) if steps == 1 else f"{size} x {steps} (gradients accumulated)"
+
+
 def taught_in_words(results):
     """Whom a model learnt from and on what text it was trained first, for a model card; "" of most."""
     healing = results.get("healing") or {}
