@@ -19,7 +19,7 @@ from healbert.analysis.analysis import analyse
 from healbert.analysis.kinds import kinds_of_damage
 from healbert.analysis.statistics import Cell, NotFitted, detectable_difference, fit
 from healbert.analysis.verdict import POOLED
-from healbert.analysis.views import collapsed
+from healbert.analysis.views import UNCOLLAPSED, collapsed
 from healbert.utils.errors import UserError
 from healbert.utils.files import atomic_path
 
@@ -34,8 +34,8 @@ class Row:
     """One figure of a study.
 
     Args:
-        kind: "verdict" of a claim, "mean" of a damage's scores, "difference" of such means, "lost" after a damage,
-            "way" to heal against full fine-tuning, or "made": how the runs came about.
+        kind: "verdict" of a claim, "without collapsed" runs the same, "mean" of a damage's scores, "difference" of such
+            means, "lost" after a damage, "way" to heal against full fine-tuning, or "made": how the runs came about.
         group, dataset, item: what it is of, in words; "" where that is all of them.
         value: the figure; low, high: its 95% interval; p: as in the report.
         text: the verdict, or what a row of "made" says.
@@ -127,6 +127,10 @@ def _verdicts(analysis, names):
         whose = names[id(verdict.group)], "" if verdict.scope == POOLED else verdict.scope
         about = verdict.ruling.p, verdict.verdict, outcome.seeds, verdict.detectable
         rows.append(Row("verdict", *whose, verdict.claim.letter, outcome.effect, low, high, *about))
+        without = verdict.rulings.get(UNCOLLAPSED) if verdict.collapsed else None
+        if without and without.outcome and without.outcome.interval:
+            found = without.outcome.effect, *without.outcome.interval, without.p, without.verdict, without.outcome.seeds
+            rows.append(Row("without collapsed", *whose, verdict.claim.letter, *found))
     return rows
 
 
