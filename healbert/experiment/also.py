@@ -22,6 +22,7 @@ from .change import draws_kept
 from .evaluating import evaluation_parts
 from .language_head import SEED, give_head
 from .per_epoch import pick
+from .shared import how_evaluated
 
 
 class LanguageScores:
@@ -46,9 +47,7 @@ class LanguageScores:
         self._check(load_config(arguments.sources.model))
         rows = model.get_input_embeddings().num_embeddings
         key = [dataclasses.asdict(arguments.model), dataclasses.asdict(arguments.data), self.kind.name, rows]
-        training = arguments.training
-        key += [training.eval_batch_size, training.mixed_precision, training.fp16_full_eval, training.bf16_full_eval]
-        key += [training.label_smoothing_factor]
+        key += how_evaluated(arguments.training)
         key += [arguments.run.selection, arguments.run.dev_fraction]  # a head is not trained on what is held out
         with draws_kept():
             made = cache.get("language", [*key, arguments.sources.fingerprints()], lambda: self._make(task, rows))

@@ -53,16 +53,15 @@ def load(arguments, cache):
     Raises:
         UserError: if any of it cannot be used.
     """
-    run, seed, sources = arguments.run, arguments.training.seed, arguments.sources
+    run, training, sources = arguments.run, arguments.training, arguments.sources
     also = arguments.features.also_evaluate is not None
     key = [*map(dataclasses.asdict, (arguments.model, arguments.data)), sources.fingerprints()]
-    check_head(load_config(sources.model), arguments.task_type, sources.model.name)  # before the texts are read
-
     drawn = run.selection, run.dev_fraction
+    check_head(load_config(sources.model), arguments.task_type, sources.model.name)  # before the texts are read
 
     def task_and_tokenizer():
         tokenizer = load_tokenizer(arguments.model, sources.model)
-        with arguments.training.main_process_first(desc="loading the task"):
+        with training.main_process_first(desc="loading the task"):
             task = load_task(arguments.data, arguments.model, *drawn, source=sources.data)
             task.texts = dict(task.splits) if also else {}
             tokenize(task, tokenizer, arguments.data)
@@ -78,7 +77,7 @@ def load(arguments, cache):
         return model, fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
 
     def pretrained():
-        set_seed(seed)  # the head's initialisation
+        set_seed(training.seed)  # the head's initialisation
         model, resized = loaded()
         found = describe_model(model, sources.model.name, sources.model.commit)
         found |= {"resized_embeddings": resized} if resized else {}
@@ -86,12 +85,11 @@ def load(arguments, cache):
             model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
         return model, found
 
-    training = arguments.training
-    # What a head that is trained first is made of.
+    # A head that is trained first is made of these, too.
     trained = (*drawn, training.mixed_precision, training.device.type) if task.type.own_head else ()
-    model, description = cache.get("model", [*key, seed, *trained], pretrained)
+    model, description = cache.get("model", [*key, training.seed, *trained], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
-    check_optional(arguments.training, model)
+    check_optional(training, model)
     check_lengths(task, model)
     return task, tokenizer, model, description
 

@@ -44,6 +44,18 @@ def damaged_once(evaluate, trainer, model, rows, run, more):
     return metrics, None
 
 
+def how_evaluated(training):
+    """What of `TrainingArguments` an evaluation's figures depend on: a list, for keys of what runs share."""
+    return [
+        training.eval_batch_size,
+        training.mixed_precision,
+        training.fp16_full_eval,
+        training.bf16_full_eval,
+        training.torch_compile,
+        training.label_smoothing_factor,
+    ]
+
+
 def _key(training, model, rows, more):
     held = [*model.named_parameters(), *model.named_buffers()]
     found = {
@@ -51,14 +63,7 @@ def _key(training, model, rows, more):
         "model": [type(model).__name__, str(model.config), str(getattr(model, "generation_config", None))]
         + [getattr(model, "pooling", None)],  # which `SentencePairs` says nowhere else
         "rows": rows._fingerprint,
-        "training": [
-            training.eval_batch_size,
-            training.mixed_precision,
-            training.fp16_full_eval,
-            training.bf16_full_eval,
-            training.torch_compile,
-            training.label_smoothing_factor,
-        ],
+        "training": how_evaluated(training),
         "machine": [device_name(training.device), cpu_name(), torch.get_num_threads()],
         "versions": [torch.__version__, transformers.__version__, version("healbert")],
         "more": more,

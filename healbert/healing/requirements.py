@@ -1,4 +1,4 @@
-"""Libraries that some of Trainer's settings need and that are not among the requirements."""
+"""What Trainer would find out late of its settings: libraries that are not installed, schedules that lack a value."""
 
 import torch
 from transformers import Trainer, get_scheduler

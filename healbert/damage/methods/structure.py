@@ -133,6 +133,7 @@ def _heads_of(stack, index, query, key, value, attention_output):
 
 
 def _number_of_heads(stack, index, place):
+    """As the module says that is nearest around the query, within the layer; else as the configuration does."""
     for module in reversed(place.chain):
         found = next((getattr(module, name) for name in HEADS if isinstance(getattr(module, name, None), int)), None)
         if found or module is stack.layers[index]:
