@@ -47,6 +47,21 @@ def test_a_table_is_of_a_study_that_can_be_made_again(name, make):
             assert (row.p < 0.05) == (row.low > 0 or row.high < 0), row
 
 
+def test_figures_of_studies_pages_and_of_the_readme_are_those_of_the_tables(make):
+    tables = {}
+    for name in TABLES:
+        tables.setdefault((ROOT / make.studies.STUDIES[name].config).parent, []).extend(make.read(name))
+    for folder, rows in tables.items():
+        means = {row.figure for row in rows if row.kind == "mean"}
+        written = re.findall(r"(\d\.\d{3}) ±", (folder / "README.md").read_text(encoding="utf-8"))
+        assert set(written) <= means, folder
+    results = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")[1]
+    figures = re.findall(r"\d\.\d{3}", results)
+    known = [row for rows in tables.values() for row in rows]
+    told = {f"{abs(value):.3f}" for row in known for value in (row.value, row.low, row.high) if value is not None}
+    assert results.startswith("Results") and figures and set(figures) <= told
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     maker = Maker(tmp_path_factory.mktemp("runs"), noise=0.01)
