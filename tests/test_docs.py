@@ -86,6 +86,12 @@ def test_python_compiles_and_its_names_exist(page):
     assert missing == []
 
 
+@pytest.mark.parametrize("page", CURRENT, ids=str)
+def test_names_of_ours_in_the_text_exist(page):
+    named = set(re.findall(r"`(healbert(?:\.\w+)+)`", page.text))
+    assert [name for name in sorted(named) if not exists(name)] == []
+
+
 def used_names(tree):
     """Dotted names of HealBERT that a piece of Python imports, or reads as ``healbert.NAME``."""
     for node in ast.walk(tree):

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from .collect import INTACT
 from .pareto import COSTS, strategies
+from .runs import INTACT
 from .statistics.mixed import Cell, NotFitted, fit
 
 FULL = "full"  # what the others are compared with

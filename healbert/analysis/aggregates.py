@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from . import statistics
-from .collect import INTACT
+from .runs import INTACT
 
 LEAST_SEEDS = 3  # on every dataset; the bootstrap of fewer says nothing of others
 TAUS = 31  # points of a performance profile

@@ -5,13 +5,14 @@ import functools
 
 from ..arguments.neutral import NOT_IDENTITY
 from .aggregates import aggregates
-from .collect import Study, collect, collect_runs, signature
+from .collect import Study, collect, collect_runs
 from .contrasts import costs
 from .entries import Results
 from .pairs import Pair, pair_of
 from .paper import stand_beside
 from .predictions import Predictions
 from .projections import Projections
+from .runs import signature
 from .texts import Texts
 from .verdicts import by_claim, judge
 

@@ -4,10 +4,10 @@ import collections
 import dataclasses
 import itertools
 
-from .collect import INTACT, Damage
 from .contrasts import combine, quarter_weights
 from .entries import fraction_hit, levels_label
 from .metric import Metric
+from .runs import INTACT, Damage
 
 
 @dataclasses.dataclass(frozen=True)

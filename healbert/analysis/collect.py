@@ -3,136 +3,18 @@
 import collections
 import dataclasses
 import functools
-import json
 import os
 import pathlib
-import re
 
-from ..arguments.neutral import NOT_IDENTITY
 from ..results.plans import planned_runs, read_plans
 from ..results.read import read_runs, read_scans, read_sound
-from ..results.schema import count_teachers, is_damage, methods_of, place_of, source_name
-from ..results.validation import SEEDS
+from ..results.schema import count_teachers, source_name
 from ..utils.errors import UserError
 from ..utils.files import read_json
 from ..utils.text import as_utf8
-from .metric import UNKNOWN, Metric, metric_of
-
-DATA = (
-    "task_name dataset_name dataset_config_name train_file validation_file test_file text_column_names "
-    "label_column_name"
-).split()
-AXES = frozenset(("corrupt_level", "corrupt_region", "corrupt_layers", "learning_rate", *SEEDS, *DATA))
-# Looked at, without an effect on scores.
-MEASURED = frozenset(
-    "measure_damage probe_layers lm_eval tsne tsne_samples tsne_perplexity trace_healing trace_samples".split()
-)
-
-
-ALWAYS_NAMED = ("model_name_or_path", "corrupt_method")
-
-
-class Damage(collections.namedtuple("Damage", "level region")):
-    """A level and a region; the region is "" where it means nothing: intact, or everything damaged."""
-
-    def __str__(self):
-        if not self.level:  # several damages, or layers named, of which no layer is hit or none is known
-            return self.region or "intact"
-        return f"{self.region or 'all'} {100 * self.level:.4g}%"
-
-
-CONSTANTS = {None: "null", True: "true", False: "false"}
-ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # once, for thousands of runs
-INTACT, ALL = Damage(0, ""), Damage(1, "")
-
-
-@dataclasses.dataclass(eq=False)
-class Run:
-    """One finished run: its folder, its path below the report's folder, and its results.json."""
-
-    folder: pathlib.Path
-    name: str
-    results: dict
-    dataset: str = ""
-    metric: Metric = UNKNOWN  # that of other runs of its dataset where it failed too soon to say
-    number: int = 0  # its place among the study's runs
-
-    @property
-    def config(self):
-        return self.results["config"]
-
-    @property
-    def status(self):
-        return str(self.results["status"])
-
-    @property
-    def rate(self):
-        return self.config.get("learning_rate")
-
-    @functools.cached_property
-    def damage(self):
-        return Damage(*place_of(self.config, self.part("corruption")))
-
-    def score(self, stage, metric=None):
-        """A metric of ``metrics.<stage>``, the primary one by default, or None."""
-        return (self.part("metrics").get(stage) or {}).get(metric or self.metric.name)
-
-    def part(self, name):
-        """A dict of results.json, empty where the run has none."""
-        return self.results.get(name) or {}
-
-    def line(self):
-        """What the run is, in a few words."""
-        return f"{self.dataset}, {self.damage}, learning rate {self.rate:g}, seed {self.config.get('seed')}"
-
-
-@dataclasses.dataclass(eq=False)
-class Group:
-    """Runs that differ in dataset, level, region, learning rate and seed alone, and are scored by one metric."""
-
-    runs: list
-    settings: dict  # what tells this group from the others
-    model: str
-    method: str
-    metric: Metric
-    slug: str = ""
-
-    @property
-    def label(self):
-        named = {name: value for name, value in self.settings.items() if name not in ALWAYS_NAMED}
-        # What a damage leaves unset needs no word, as others name it; nor do options of a strategy that has none.
-        unset = {
-            name for name, value in named.items() if value is None and (is_damage(name) or name == "healing_options")
-        }
-        more = [_in_words(*pair) for pair in named.items() if pair[0] not in unset]
-        return ", ".join([self.model, self.method, *more])
-
-    @property
-    def answers(self):
-        """Whether the main question can be put to it: it has scored runs of intact and of damaged models."""
-        return len({run.damage == INTACT for run in self.runs if run.score("healed") is not None}) == 2
-
-    @property
-    def selection(self):
-        return self.runs[0].config.get("selection") or "best_eval"
-
-    @functools.cached_property
-    def datasets(self):
-        return sorted({run.dataset for run in self.runs})
-
-    @functools.cached_property
-    def repeated(self):
-        """The seed setting that tells repetitions apart, or None if there is only one."""
-        return next((name for name in SEEDS if len({run.config.get(name) for run in self.runs}) > 1), None)
-
-    def repetition(self, run):
-        return run.config.get(self.repeated or "seed")
-
-
-def _in_words(name, value):
-    if name == "corruptions":
-        value = "; then ".join(" ".join(f"{k} {v}" for k, v in entry.items()) for entry in json.loads(value))
-    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+from .grouping import group_runs
+from .metric import UNKNOWN, metric_of
+from .runs import DATA, Run, signature
 
 
 @dataclasses.dataclass
@@ -181,7 +63,7 @@ def collect(directory):
     _name_metrics(runs)
     folders = [run.folder for run in runs] + [folder for folder, _ in unusable]
     beside = scans, unusable_scans, count_teachers(directory), read_plans(directory, folders)
-    return Study(directory, runs, _group(runs), unfinished, unreadable, *beside)
+    return Study(directory, runs, group_runs(runs), unfinished, unreadable, *beside)
 
 
 def collect_runs(folders):
@@ -201,7 +83,7 @@ def collect_runs(folders):
             raise UserError(f"{folder}: {error}") from error
     _name_datasets(runs)
     _name_metrics(runs)
-    return Study(above, runs, _group(runs), [], [])
+    return Study(above, runs, group_runs(runs), [], [])
 
 
 def _below(folder, directory):
@@ -243,58 +125,3 @@ def _name_metrics(runs):
     commonest = max(known, key=known.get, default=UNKNOWN)
     for run in (run for run in runs if run.metric == UNKNOWN):
         run.metric = by_dataset.get(run.dataset, commonest)
-
-
-def signature(value):
-    """A setting's value as text that equal values share: 10 and 10.0 are equal."""
-    value = int(value) if isinstance(value, float) and value.is_integer() else value
-    if type(value) is int:  # sooner than json, for thousands of runs
-        return str(value)
-    if value is None or isinstance(value, bool):
-        return CONSTANTS[value]
-    return ENCODER.encode(value)
-
-
-def varying(runs):
-    """The settings that can change a result and differ between runs of one dataset, beside the axes of a study."""
-    values, left = collections.defaultdict(set), AXES | MEASURED | NOT_IDENTITY
-    for run in runs:
-        for name, value in run.config.items():
-            if not (name in left or (run.damage == INTACT and is_damage(name))):
-                values[run.dataset, name].add(signature(value))
-    return sorted({name for (_, name), found in values.items() if len(found) > 1})
-
-
-def _group(runs):
-    names = varying(runs)
-    damaged = collections.defaultdict(list)
-    for run in (run for run in runs if run.damage != INTACT):
-        damaged[_key(run, names)].append(run)
-    shared = [name for name in names if not is_damage(name)]
-    intact = collections.defaultdict(list)
-    for run in (run for run in runs if run.damage == INTACT):
-        intact[_key(run, shared)].append(run)
-    keys = {key: _key(members[0], shared) for key, members in damaged.items()}
-    several = len({run.metric for run in runs}) > 1
-    groups = [_make(damaged[key] + intact.get(keys[key], []), names, several) for key in damaged]
-    groups += [_make(members, shared, several) for key, members in intact.items() if key not in keys.values()]
-    groups.sort(key=lambda group: (not group.answers, group.label))
-    for number, group in enumerate(groups, 1):
-        words = re.sub(r"[^\w.\-]+", "_", group.label).strip("_")[:60]
-        group.slug = f"{number}-{words}" if len(groups) > 1 else ""
-    return groups
-
-
-def _key(run, names):
-    return run.metric, *(signature(run.config.get(name)) for name in names)
-
-
-def _make(runs, names, several_metrics):
-    config = runs[0].config
-    model = str(config.get("model_name_or_path"))
-    model = pathlib.PurePath(model).name if model.startswith((".", "/", "~")) else model
-    method = "intact only" if runs[0].damage == INTACT else methods_of(config)
-    settings = {name: config.get(name) for name in names}
-    if several_metrics:
-        settings["scored by"] = runs[0].metric.title
-    return Group(runs, settings, model, method, runs[0].metric)

@@ -11,7 +11,8 @@ from ..results.read import row_of
 from ..results.schema import is_damage, is_teacher, place_of, primary_of, primary_score
 from ..utils.errors import UserError
 from ..utils.text import one_line
-from .collect import MEASURED, signature
+from .grouping import MEASURED
+from .runs import signature
 
 ALSO = {  # shorter names
     "dataset": "task",

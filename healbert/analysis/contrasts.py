@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from . import statistics
-from .collect import ALL, INTACT
+from .runs import ALL, INTACT
 
 # Of the encoder: what leaves less of it as it was, as level 1 without norms does, counts as training from scratch.
 ALL_BUT_WHOLE = 0.95

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from .collect import INTACT
 from .entries import STAGE_OF_CHOICE
+from .runs import INTACT
 
 SHARES = (0.90, 0.95, 0.99)  # of the intact score
 

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from ..results.schema import baseline_of
-from .collect import ALL, INTACT, Damage
+from .runs import ALL, INTACT, Damage
 
 OUTSIDE = "outside the layers"  # where damage lies that hits none of them, as that of the embeddings alone
 STAGE_OF_CHOICE = {"best_eval": "healed", "dev": "dev"}

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 
 from . import statistics
-from .collect import INTACT
 from .contrasts import pair
 from .outcome import MIXED, PAIRED, Outcome, outcome_of
+from .runs import INTACT
 from .statistics import mixed
 
 # Why there is no interval over seeds; report/sentences.py puts them into words.

@@ -3,8 +3,8 @@
 import dataclasses
 
 from ..results.schema import is_damage
-from .collect import ALL, INTACT
 from .families import families, mean
+from .runs import ALL, INTACT
 
 SEVERITY = ("strength", "relative_l2", "kl", "changed")
 SAID = ("corrupt_method", "corruptions", "match_severity")  # in the label as the method, or in columns of their own

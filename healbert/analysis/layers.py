@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ..probing.trace_reading import MEASURES, columns, hit_layers, rows, values
-from .collect import INTACT
+from .runs import INTACT
 
 
 @dataclasses.dataclass
@@ -30,16 +30,21 @@ class Traced:
 def traced(entry):
     """The `Traced` of an `Entry` of `Results`; None where no run has a trace.
 
-    Runs that were evaluated at other times, or whose layers are others, than the first one's are left out.
+    Runs that were evaluated at other times, or whose layers or damaged layers are others, than the first one's are left
+    out.
     """
     found = [run.part("trace") for members in entry.runs.values() for run in members]
     found = [trace for trace in found if trace.get("entries") and len(trace["entries"]) > 1]
     if not found:
         return None
-    alike = [t for t in found if (columns(t), t["layers"]) == (columns(found[0]), found[0]["layers"])]
+    alike = [trace for trace in found if _shape(trace) == _shape(found[0])]
     of = {measure.key: [values(trace, measure.key) for trace in alike] for measure in MEASURES}
     of = {key: np.mean(each, axis=0) for key, each in of.items() if all(one is not None for one in each)}
     return Traced(hit_layers(alike[0]), columns(alike[0]), {key: rows(alike[0], key) for key in of}, of, len(alike))
+
+
+def _shape(trace):
+    return columns(trace), trace["layers"], hit_layers(trace)
 
 
 @dataclasses.dataclass

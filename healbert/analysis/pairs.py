@@ -6,8 +6,8 @@ import numpy as np
 
 from ..arguments.neutral import NOT_IDENTITY
 from ..utils.errors import UserError
-from .collect import signature
 from .predictions import classes_of, resampled_score
+from .runs import signature
 
 ENDS = [0.025, 0.975]
 

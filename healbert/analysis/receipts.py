@@ -2,8 +2,8 @@
 
 import collections
 import json
-import math
 
+from ..damage.distances import distance_of
 from ..utils.files import read_file
 
 # `place` is a layer's index, or what lies outside the layers by its name ("embeddings"); a figure may be None.
@@ -31,7 +31,7 @@ def read_receipt(folder):
         entries = collections.defaultdict(list)
         for entry in receipt["tensors"]:
             entries[_place(entry["name"], f"{stack}.")].append(entry)
-        found = [Place(place, len(of), sum(e["count"] for e in of), *_distance(of)) for place, of in entries.items()]
+        found = [Place(place, len(of), sum(e["count"] for e in of), *distance_of(of)) for place, of in entries.items()]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is damaged") from error
     return sorted(found, key=lambda one: (isinstance(one.place, str), one.place))
@@ -40,21 +40,3 @@ def read_receipt(folder):
 def _place(name, stack):
     inside = name.removeprefix(stack).partition(".")[0]
     return int(inside) if name.startswith(stack) and inside.isdecimal() else name.partition(".")[0]
-
-
-def _distance(entries):
-    """(relative L2 distance, cosine) of tensors together; None where a norm is not a number."""
-    if any(entry["norm_before"] is None or entry["norm_after"] is None for entry in entries):
-        return None, None
-    before, after = (math.fsum(entry[f"norm_{when}"] ** 2 for entry in entries) for when in ("before", "after"))
-    moved = math.fsum(_moved(entry) ** 2 for entry in entries)
-    dot = math.fsum((entry["cosine"] or 0) * entry["norm_before"] * entry["norm_after"] for entry in entries)
-    return (
-        math.sqrt(moved / before) if before else None,
-        dot / math.sqrt(before * after) if before and after else None,
-    )
-
-
-def _moved(entry):
-    # Of a tensor that was zero there is no relative distance: what it became is how far it moved.
-    return entry["norm_after"] if entry["relative_l2"] is None else entry["relative_l2"] * entry["norm_before"]

@@ -23,9 +23,8 @@ def damage_of(arguments):
         dict: ``tensors``, a hash of the paths that are hit, and their ``count``; ``rules``, their version, where an
         earlier one gave this architecture other values; ``method``, ``seed``, the ``options`` that differ from what
         the method declares, and the ``severity`` that the strength is found for; of several damages, a ``series`` of
-        these. Where the model cannot be looked at
-        yet (it is not on this machine, its layers are not found, the level cannot be applied: the run says so itself
-        when it starts), ``asked``, the flags, stands for the tensors.
+        these. Where the model cannot be looked at yet (it is not on this machine, its layers are not found, the level
+        cannot be applied: the run says so itself when it starts), ``asked``, the flags, stands for the tensors.
     """
     found = [damage for spec in arguments.specs if (damage := _one(arguments, spec))]
     if not found:

@@ -49,7 +49,10 @@ def _damages_nothing(settings):
 
 
 def _trains_plainly(settings):
-    return settings.get("fast_paths") == "none" or "linear_probe" in str(settings.get("healing"))
+    from ..healing.strategies import STRATEGIES, strategy_names
+
+    names = strategy_names(settings.get("healing"))
+    return settings.get("fast_paths") == "none" or any(STRATEGIES[name].fixed_features for name in names)
 
 
 # Settings that have no effect as long as another one is off: name -> function(settings) that says so.

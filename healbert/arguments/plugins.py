@@ -45,10 +45,10 @@ def _load(name):
     is_path = name.endswith(".py") or "/" in name or path.is_dir()
     files = _files_of_path(name, path) if is_path else _files_of_module(name)
     content = _digest(tuple((str(file), *file_state(file)) for file in files))
-    importer = functools.partial(_import_path, path, content) if is_path else functools.partial(_import_module, name)
+    importer, *given = (_import_path, path, content) if is_path else (importlib.import_module, name)
     known = _entries()
     try:
-        importer()
+        importer(*given)
     # What a plugin raises while it is imported is the user's to see, whatever it is.
     except (Exception, SystemExit) as error:
         raise UserError(f"plugin {name} cannot be imported: {_describe(error, files)}") from error
@@ -111,10 +111,6 @@ def _import_path(path, content):
         del sys.modules[name]
         raise
     module._healbert_content = content
-
-
-def _import_module(name):
-    importlib.import_module(name)
 
 
 def _describe(error, files):

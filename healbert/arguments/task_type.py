@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ..healing.strategies import STRATEGIES, healing_options, strategy_names
+from ..healing.strategies import STRATEGIES, strategy_names
 from ..tasks.guess import guess_type, own_type
 from ..tasks.source import DataSource
 from ..tasks.types import TaskType, task_type
@@ -44,6 +44,7 @@ def check_fits(arguments):
         UserError: naming the flag.
     """
     kind, model, features = arguments.task_type, arguments.model, arguments.features
+    strategy = arguments.run.strategy()
     probing = [name for name in strategy_names(arguments.run.healing) if STRATEGIES[name].fixed_features]
     asked = {
         "--pooling mean": model.pooling == "mean" and not kind.pools,
@@ -56,7 +57,7 @@ def check_fits(arguments):
                 f"{flag} needs one vector for each text, and a task of type {kind.name} has none; leave it out"
             )
     whole = {"--trace_healing": features.trace_healing, "--reuse_frozen": arguments.run.reuse_frozen}
-    whole |= {f"--healing {arguments.run.healing}": arguments.run.strategy().learns_from is not None}
+    whole |= {f"--healing {arguments.run.healing}": strategy.learns_from is not None}
     for flag, given in whole.items():
         if given and not kind.one_sequence:
             raise UserError(
@@ -67,9 +68,14 @@ def check_fits(arguments):
     _check_writing(arguments.data, kind)
     if arguments.training.label_smoothing_factor and not (kind.smooths and kind.model_inputs is None):
         raise UserError(f"--label_smoothing_factor does not go with a task of type {kind.name}; leave it out")
-    options, _ = healing_options(arguments.run.healing, arguments.run.healing_options)
-    if options.get("distill", {}).get("of") == "logits" and not kind.one_class:
-        raise UserError(f"--healing distill matches logits of classes, not of {kind.name}; use of=hidden")
+    if strategy.needs_classes and not kind.one_class:
+        raise UserError(
+            f"--healing {arguments.run.healing} matches logits of classes, and a task of type {kind.name} has none; "
+            f"{strategy.needs_classes}"
+        )
+    for name in ("bf16_full_eval", "fp16_full_eval"):
+        if strategy.fixed_features and getattr(arguments.training, name):
+            raise UserError(f"--healing {arguments.run.healing} trains on what evaluation reads; leave out --{name}")
     _check_also(arguments, kind, features.also_evaluate)
     severity = arguments.corruption.severity()
     if severity and severity.metric == "kl" and type(kind).divergence is TaskType.divergence:
@@ -106,8 +112,12 @@ def _check_also(arguments, kind, also):
     """Refuses ``--also_evaluate`` where there is no text, or no whole model, to score."""
     if also is None:
         return
-    if also == kind.name or kind.name == "token_classification":
-        why = "is the task itself" if also == kind.name else "needs texts, and tags are of lists of words"
+    if also == kind.name or not kind.has_texts:
+        why = (
+            "is the task itself"
+            if also == kind.name
+            else f"needs texts, and examples of type {kind.name} are lists of words"
+        )
         raise UserError(f"--also_evaluate {also} {why}; leave it out")
     if arguments.training.fsdp or arguments.training.deepspeed:
         raise UserError("--also_evaluate needs whole parameters; leave out --fsdp and --deepspeed")

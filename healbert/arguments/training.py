@@ -1,6 +1,5 @@
 """What a run's transformers.TrainingArguments are: defaults of ours, what is fixed, and what is refused."""
 
-import copy
 import math
 import pathlib
 
@@ -159,11 +158,3 @@ def _check_ranges(values):
     for name, least in LEAST.items():
         if values[name] < least:
             raise UserError(f"--{name} {values[name]} is too small; use {least} or more")
-
-
-def without_services(training):
-    """A copy of `TrainingArguments` with which Trainer reaches nothing outside."""
-    # Trainer would push every epoch, start trackers of its own, and pickle the token beside the checkpoints.
-    quiet = copy.copy(training)
-    quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
-    return quiet

@@ -72,21 +72,26 @@ def _size(tensor):
 def bytes_of_step(trainer, inputs):
     """Bytes that the operations of a step read and write: forward, backward, clipping and optimizer.
 
-    As if nothing stayed in a cache from one operation to the next; inside an operation each tensor counts once. The
-    step is done, and changes the model.
+    As if nothing stayed in a cache from one operation to the next; inside an operation each tensor counts once. Two
+    steps are done, as the first makes the state of a new optimizer, and change the model.
 
     Args:
         trainer: a `transformers.Trainer` that has trained.
         inputs: a batch as `trainer.compute_loss` takes it.
     """
-    model, traffic = trainer.model, Traffic()
-    model.train()
-    with traffic:
-        with trainer.compute_loss_context_manager():
-            loss = trainer.compute_loss(model, inputs)
-        loss.backward()
-        if trainer.args.max_grad_norm:
-            torch.nn.utils.clip_grad_norm_(model.parameters(), trainer.args.max_grad_norm)
-        trainer.optimizer.step()
-    model.zero_grad()
+    trainer.model.train()
+    _step(trainer, inputs)
+    with Traffic() as traffic:
+        _step(trainer, inputs)
     return traffic.bytes
+
+
+def _step(trainer, inputs):
+    model = trainer.model
+    with trainer.compute_loss_context_manager():
+        loss = trainer.compute_loss(model, inputs)
+    loss.backward()
+    if trainer.args.max_grad_norm:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), trainer.args.max_grad_norm)
+    trainer.optimizer.step()
+    model.zero_grad()

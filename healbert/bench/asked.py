@@ -1,6 +1,7 @@
 """What is to be measured: the `Arguments` of a run with a bench's own settings, made anew in each process."""
 
 from ..arguments.parser import make_arguments, parse_arguments
+from ..healing.strategies.base import Strategy
 from ..utils.errors import UserError
 
 # Once over a few batches, evaluated and saved at the end, and nothing told to anybody.
@@ -39,5 +40,12 @@ def check(arguments):
         raise UserError("--reuse_frozen passes frozen layers once, and bench times whole steps; leave it out")
     if strategy.learns_from == "finetuned" and not arguments.sources.teacher:
         raise UserError(f"--healing {run.healing} would fine-tune its teacher first; name a --teacher")
+    parts = getattr(strategy, "parts", [strategy])
+    by_and_by = any(type(part).opens is not Strategy.opens for part in parts)
+    if by_and_by or any(type(part).stops is not Strategy.stops for part in parts):
+        what = "opens layers by and by" if by_and_by else "says itself when training ends"
+        raise UserError(f"--healing {run.healing} {what}, which a few steps do not show; bench another strategy")
+    if arguments.sources.text:
+        raise UserError("--heal_text is trained on before the task, which bench does not time; leave it out")
     if arguments.training.fp16:
         raise UserError("--fp16 is not measured, but float32 and bfloat16; leave it out")

@@ -17,6 +17,7 @@ from ..experiment.loading import LoadCache, load
 from ..experiment.offline import require_hub_or_cache
 from ..experiment.run import set_threads
 from ..experiment.stages import Experiment
+from ..healing.fast.chosen import FastPaths
 from .arithmetic import FlopsOfLength, bytes_of_step
 from .batches import WARM_UP, examples_of, real_lengths, use_few_batches
 from .phases import STEP_PHASES, Clock
@@ -57,7 +58,7 @@ def measure(make, variant, steps, folder):
     on_gpu = arguments.training.device.type == "cuda"
     trainer, clock, batches = _train(experiment, variant, steps, folder)
     found |= _times(clock, len(batches), sum(len(splits[split]) for split in evaluated), trainer)
-    found["peak_memory_bytes"] = _peak(on_gpu)
+    found |= {"peak_memory_bytes": _peak(on_gpu), "fast_paths": clock.fast_paths}
     if on_gpu:  # to know the parts each must be waited for, which takes longer in all
         trainer, parts, batches = _train(experiment, variant, steps, folder, wait=True)
         found["phases"] = _phases(parts, found["steps"])
@@ -66,12 +67,13 @@ def measure(make, variant, steps, folder):
 
 def _train(experiment, variant, steps, folder, wait=False):
     """A trainer that has trained a few batches, the clock of it, and those that count."""
-    arguments = experiment.arguments
+    arguments, fast = experiment.arguments, None
     arguments.training.output_dir = folder
     if variant == OURS:
         experiment.output_dir = pathlib.Path(folder)
         experiment.begin()
         trainer = experiment.trainer
+        fast = FastPaths(arguments.run.fast_paths, experiment.scene())
         experiment.strategy.begin(trainer)
     else:
         parts = experiment.task, experiment.tokenizer, experiment.model, experiment.task.splits
@@ -80,8 +82,16 @@ def _train(experiment, variant, steps, folder, wait=False):
     trainer.evaluate(examples_of(trainer.eval_dataset, IMPORTED))
     batches = use_few_batches(trainer, steps)
     clock = Clock(trainer, WARM_UP, wait)
+    if fast:
+        fast.begin_training()
     set_seed(arguments.training.seed)
     trainer.train()
+    if fast:
+        fast.end_training()
+        fast.end()
+        clock.fast_paths = fast.describe()
+        trainer.optimizer = None  # its state is of the rows of the embedding that occur
+        trainer.create_optimizer()
     return trainer, clock, batches
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 from ..damage.methods import METHODS
+from ..healing.strategies import STRATEGIES, strategy_names
 from ..sweep.plan import make_plan
 from ..sweep.run import MAX_RUNS
 from ..sweep.sweep_file import check_size, read_sweep
@@ -13,7 +14,7 @@ from .run import finish, load_before, one
 from .variants import OURS
 
 NOWHERE = "."  # the folder of a sweep that is planned and not run: whatever is there is none of its runs
-# What changes no second of a step; damage does where it takes layers out.
+# What changes no second of a step; damage does where it takes layers out, or says what trains.
 NO_MATTER = {"data_seed", "learning_rate", "num_train_epochs", "sample_seed", "seed", "warmup_steps", "weight_decay"}
 DAMAGE = ("corrupt_", "corruptions", "match_severity", "measure_damage")
 
@@ -63,10 +64,12 @@ def read_kinds(source, assignments=()):
 def _key(settings):
     """The settings of a run that can change what a step takes, as one value."""
     drops = METHODS[settings.get("corrupt_method") or "kaiming_uniform"].drops
+    names = strategy_names(settings.get("healing") or "full")
+    counts = drops or any(STRATEGIES[name].by_damage for name in names)
     matter = [
         (name, str(value))
         for name, value in settings.items()
-        if name not in NO_MATTER and (drops or not name.startswith(DAMAGE))
+        if name not in NO_MATTER and (counts or not name.startswith(DAMAGE))
     ]
     return tuple(sorted(matter))
 
@@ -117,8 +120,8 @@ def _described(kind):
 def run_seconds(measured, epochs):
     """Seconds of one run in a process that has its imports already.
 
-    It is loaded and evaluated before it heals, trains for so many epochs with an evaluation and a checkpoint after
-    each, and the chosen epoch is evaluated once more, with the test file if there is one.
+    It is loaded and evaluated before it heals, and trains for so many epochs with an evaluation and a checkpoint after
+    each; a test file is scored in the end.
 
     Args:
         measured: what `measure` returned.
@@ -129,7 +132,7 @@ def run_seconds(measured, epochs):
     evaluated = measured["evaluation_seconds"] / measured["evaluated"]
     of_epoch = splits["train"] * of_example + measured["saving_seconds"]
     of_epoch += evaluated * (splits["evaluation"] + splits.get("dev", 0))
-    once = evaluated * (2 * splits["evaluation"] + splits.get("test", 0))
+    once = evaluated * (splits["evaluation"] + splits.get("test", 0))
     return measured["load"] + once + epochs * of_epoch
 
 

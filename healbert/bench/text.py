@@ -59,7 +59,8 @@ def _speed(done):
     if any(one["trainer"] != OURS for one in done):
         header.append(f"{OURS} is")
         for row, one in zip(rows, done, strict=True):
-            row.append(f"{ours[one['precision']] / one['examples_per_second']:.2f} times as fast")
+            fast = ours.get(one["precision"])
+            row.append(f"{fast / one['examples_per_second']:.2f} times as fast" if fast else NONE)
     return "Training", header, rows
 
 

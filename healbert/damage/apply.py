@@ -9,11 +9,12 @@ import torch
 
 from ..models.layers import find_layers
 from ..models.wrappers import base_of, places
+from ..utils.draws import seed_of
 from ..utils.errors import UserError
 from .hits import Hit
 from .methods import METHODS
 from .methods.base import Job
-from .methods.draws import generator_of, seed_of
+from .methods.draws import generator_of
 from .own_values import own_values
 from .receipt import CorruptionReceipt, compare, quick_digest, summarise, versions
 from .rules import Rule, rule_of

@@ -9,6 +9,7 @@ import xxhash
 
 from ..models.wrappers import base_of, places
 from ..utils.errors import UserError
+from .distances import distance_of
 from .spec import CorruptionSpec
 
 
@@ -132,7 +133,7 @@ def summarise(model, stack, hit, entries, untouched):
         "scalars": scalars,
         "fraction_of_encoder": in_encoder / sum(encoder.values()),
         "fraction_of_model": scalars / sum(p.numel() for p in model.parameters()),
-        **_distance(entries),
+        **dict(zip(("relative_l2", "cosine"), distance_of(entries), strict=True)),
         "untouched_tensors": untouched,
         "untouched_bit_identical": True,
     }
@@ -142,22 +143,6 @@ def layers_touched(stack, hit):
     """The indices of the layers of which something is hit."""
     touched = {id(one.parameter) for one in hit}
     return [i for i in range(len(stack.layers)) if any(id(p) in touched for _, p in stack.layer_parameters(i))]
-
-
-def _distance(entries):
-    """Relative L2 distance and cosine of all touched values together; None where they are not numbers."""
-    if not entries or any(entry["norm_after"] is None or entry["norm_before"] is None for entry in entries):
-        return {"relative_l2": None, "cosine": None}
-    before, after = (math.fsum(entry[f"norm_{when}"] ** 2 for entry in entries) for when in ("before", "after"))
-    dot = math.fsum((entry["cosine"] or 0) * entry["norm_before"] * entry["norm_after"] for entry in entries)
-    moved = math.fsum(
-        entry["norm_after"] ** 2 if entry["relative_l2"] is None else (entry["relative_l2"] * entry["norm_before"]) ** 2
-        for entry in entries
-    )
-    return {
-        "relative_l2": math.sqrt(moved / before) if before else None,
-        "cosine": dot / math.sqrt(before * after) if before and after else None,
-    }
 
 
 def versions():

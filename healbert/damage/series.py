@@ -5,10 +5,10 @@ import json
 import warnings
 
 from ..models.layers import find_layers
+from ..utils.draws import seed_of
 from ..utils.errors import UserError, did_you_mean
 from .hits import join
 from .methods import METHODS
-from .methods.draws import seed_of
 from .receipt import CorruptionReceipt, compare, summarise, versions
 from .selection import select_tensors
 from .spec import CorruptionSpec

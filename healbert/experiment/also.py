@@ -10,7 +10,7 @@ import tempfile
 
 from transformers import set_seed
 
-from ..arguments.training import without_services
+from ..healing.services import without_services
 from ..healing.trainer import HealingTrainer
 from ..models.loading import describe_model, load_config, load_model
 from ..models.vocabulary import fit_vocabulary, highest_id

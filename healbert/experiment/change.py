@@ -8,7 +8,7 @@ import tempfile
 import numpy as np
 import torch
 
-from ..arguments.training import without_services
+from ..healing.services import without_services
 from ..healing.trainer import HealingTrainer
 from .evaluating import evaluation_parts
 from .per_epoch import pick

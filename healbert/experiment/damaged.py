@@ -8,7 +8,7 @@ from ..arguments.marker import marker
 from ..damage.apply import corrupt
 from ..damage.severity import match_severity
 from ..models.loading import load_encoder
-from ..results.kept import BEGUN, DAMAGED, WHOLE, keeps_damaged
+from ..results.kept import BEGUN, KEPT, WHOLE, keeps_damaged
 from ..utils.errors import UserError
 from ..utils.files import write_json
 from .change import Change
@@ -81,4 +81,4 @@ def _is_there(output_dir, arguments):
 
 def _mark(output_dir, arguments, state):
     found = marker(arguments)
-    write_json(output_dir / "settings.json", found | {"healbert": found["healbert"] | {DAMAGED: state}})
+    write_json(output_dir / "settings.json", found | {"healbert": found["healbert"] | {KEPT: state}})

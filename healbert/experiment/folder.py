@@ -7,12 +7,22 @@ import shutil
 from ..arguments.marker import differences, is_marker, marker
 from ..healing.checkpoints import is_checkpoint
 from ..results.read import read_results, read_sound
-from ..results.schema import CHECKPOINT, LOG_NAME, MODEL_FILES, RUN_FILES, SETTINGS_COPY, SHARD, TEXT_STAGE
+from ..results.schema import (
+    CHECKPOINT,
+    LOCK,
+    LOG_NAME,
+    MODEL_FILES,
+    RUN_FILES,
+    SETTINGS_COPY,
+    SHARD,
+    TEXT_STAGE,
+    NewerSchema,
+)
 from ..utils.errors import UserError
 from ..utils.files import atomic_path, is_left_over, read_file, read_json, write_json
 from .disk import require_free_places
 
-LOCK, SETTINGS = ".lock", ("settings.json", SETTINGS_COPY)
+SETTINGS = ("settings.json", SETTINGS_COPY)
 
 
 def finished_results(output_dir, arguments):
@@ -48,8 +58,12 @@ def finished_results(output_dir, arguments):
         )
     try:
         results = read_sound(output_dir)
-    except (OSError, ValueError):  # nothing, or not what a run writes: it is made again
+    except NewerSchema as error:
+        raise UserError(f"{output_dir}: {error}") from error
+    except (FileNotFoundError, ValueError):  # nothing, or not what a run writes: it is made again
         return None
+    except OSError as error:
+        raise UserError(f"{output_dir} cannot be read: {error.strerror}") from error
     if results["status"] == "failed":
         return None
     if arguments.run.save_model and not (output_dir / "config.json").exists():

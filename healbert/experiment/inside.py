@@ -106,7 +106,7 @@ class Inside:
             stack, hit, _ = select_all(self.model, damage.specs())
             return len(layers_touched(stack, list(hit.values()))) / len(stack.layers), "several damages"
         if damage.corrupt_layers is None or damage.corrupt_level == 0:
-            return damage.corrupt_level, damage.corrupt_region
+            return damage.corrupt_level, damage.corrupt_region if damage.corrupt_level else ""
         share = len(read_spans(damage.corrupt_layers)) / len(find_layers(self.model).layers)
         return share, f"layers {damage.corrupt_layers}"
 

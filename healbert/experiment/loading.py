@@ -18,6 +18,7 @@ from ..tasks.load import load_task, tokenize
 from ..tasks.types import check_head
 from ..utils.errors import UserError
 from .language_head import give_head
+from .shared import how_evaluated
 
 
 class LoadCache:
@@ -108,8 +109,8 @@ def shared_features(cache, arguments, model, read):
     head = {id(parameter) for parameter in classification_layer(model).parameters()}
     held = [*model.named_parameters(), *model.named_buffers()]
     weights = [f"{name} {quick_digest(value).hex()}" for name, value in held if id(value) not in head]
-    training = arguments.training
-    kept = cache.get("features", [weights, training.eval_batch_size, training.mixed_precision], dict)
+    key = [type(model).__name__, str(model.config), weights, *how_evaluated(arguments.training)]
+    kept = cache.get("features", key, dict)
 
     def read_once(rows):
         if rows._fingerprint not in kept:

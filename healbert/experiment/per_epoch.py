@@ -7,19 +7,36 @@ def pick(logged, prefix, names):
 
 
 def per_epoch(log, names):
-    """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss.
+    """One entry per evaluated epoch: epoch, step, metrics on the selection split, and the mean training loss since the
+    evaluation before (None without a log of it).
 
     Args:
         log: ``log_history`` of a trainer.
         names: of the metrics.
     """
-    train_loss = {entry["step"]: entry["loss"] for entry in log if "loss" in entry}
+    train_loss = _losses(log)
     return [
         {"epoch": entry["epoch"], "step": entry["step"], **pick(entry, "eval", names)}
         | {"train_loss": train_loss.get(entry["step"])}
         for entry in log
         if "eval_loss" in entry
     ]
+
+
+def _losses(log):
+    """{step of an evaluation: mean loss of the steps since the evaluation before}; what is logged is a mean, too."""
+    found, parts, last, begun = {}, [], 0, 0
+    for entry in log:
+        step = entry["step"]
+        if "loss" in entry:
+            parts.append((step - last, entry["loss"]))
+            last = step
+        if "eval_loss" in entry and step not in found:
+            if last == step and parts:
+                one = len(parts) == 1  # as it was logged, to the last bit
+                found[step] = parts[0][1] if one else sum(n * loss for n, loss in parts) / (step - begun)
+            parts, begun = [], step
+    return found
 
 
 def scores_at(log, step):

@@ -8,6 +8,8 @@ import subprocess
 
 import torch
 
+from ..utils.version import __version__
+
 LIBRARIES = ("healbert", "torch", "transformers", "datasets", "evaluate", "accelerate", "scikit-learn", "numpy")
 OPTIONAL = ("peft",)  # named where they are installed
 
@@ -36,7 +38,7 @@ def version(name):
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return __import__("healbert").__version__ if name == "healbert" else None
+        return __version__ if name == "healbert" else None
 
 
 def device_name(device):

@@ -7,9 +7,10 @@ import pathlib
 
 from ..arguments.marker import SCHEMA
 from ..results.scan import DRAWS_NAME, SCAN_NAME, is_of_scan, read_scan
+from ..results.schema import LOCK, NewerSchema
 from ..utils.errors import UserError
 from ..utils.files import is_left_over, jsonable, read_file, read_json, write_json
-from .folder import LOCK, lock_folder
+from .folder import lock_folder
 
 SCAN_FILES = ("settings.json", SCAN_NAME, DRAWS_NAME)
 
@@ -40,9 +41,9 @@ def finished_scan(output_dir, marker):
     Raises:
         UserError: if the folder holds another scan (what differs is named), or files that are no scan's.
     """
-    if output_dir.is_file():
-        raise UserError(f"--output_dir {output_dir} is a file; name a folder")
     try:
+        if output_dir.is_file():
+            raise UserError(f"--output_dir {output_dir} is a file; name a folder")
         names = sorted(path.name for path in output_dir.iterdir() if path.name != LOCK) if output_dir.exists() else []
     except OSError as error:
         raise UserError(f"--output_dir {output_dir} cannot be used: {error.strerror}") from error
@@ -59,8 +60,12 @@ def finished_scan(output_dir, marker):
         )
     try:
         return read_scan(output_dir)
-    except (OSError, ValueError):  # nothing, or not what a scan writes: it is made again
+    except NewerSchema as error:
+        raise UserError(f"{output_dir}: {error}") from error
+    except (FileNotFoundError, ValueError):  # nothing, or not what a scan writes: it is made again
         return None
+    except OSError as error:
+        raise UserError(f"--output_dir {output_dir} cannot be read: {error.strerror}") from error
 
 
 def _differences(there, marker):

@@ -5,12 +5,12 @@ import pickle
 
 from transformers import set_seed
 
-from ..arguments.training import without_services
 from ..healing.checkpoints import checkpoint_to_take_up, keep_as_asked
 from ..healing.cost import Cost, flops_before
 from ..healing.fast.base import Scene
 from ..healing.fast.chosen import FastPaths
 from ..healing.frozen import ROW, FrozenLayers
+from ..healing.services import without_services
 from ..healing.supplies import Supplies
 from ..healing.trainer import Diverged, HealingTrainer
 from ..results.read import log_tail
@@ -72,7 +72,6 @@ class Experiment:
                 receipt=receipt,
                 tokenizer=self.tokenizer,
                 source=self.arguments.sources.model,
-                task_type=self.kind.name,
                 teacher=self.taught_by,
                 text=self.text,
                 folder=self.output_dir / TEXT_STAGE,
@@ -101,7 +100,7 @@ class Experiment:
         self.language.look("damaged")
         clock.lap("evaluate_damaged")
         # Not before: a damaged model is evaluated as a scan evaluates it, to the last bit.
-        self.fast = FastPaths(self.arguments.run.fast_paths, self._scene())
+        self.fast = FastPaths(self.arguments.run.fast_paths, self.scene())
         self.strategy.begin(self.trainer)
         cost = Cost(self.trainer, self.model, self._flops_before())
         clock.lap("count_cost")
@@ -170,7 +169,8 @@ class Experiment:
                 setattr(trainer, name, rows)
         return trainer, splits
 
-    def _scene(self):
+    def scene(self):
+        """What fast paths work on: a `Scene`."""
         traced, reused = self.inside.trace is not None, bool(self.frozen and self.frozen.count)
         special = tuple(self.tokenizer.all_special_ids)
         return Scene(self.model, self.trainer, self.splits, special, reused, traced)

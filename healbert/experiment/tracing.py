@@ -43,11 +43,9 @@ def _reference(arguments, task, tokenizer, model):
     run = read_json(folder / "results.json") if folder.is_dir() else None
     if isinstance(run, dict) and isinstance(run.get("config"), dict):
         level, region = place_of(run["config"], run.get("corruption"))
-        if level:
-            raise UserError(
-                f"--trace_reference {name} is of a damaged run ({region or 'all'} {100 * level:.4g}%); "
-                "name the folder of an intact one"
-            )
+        if level or region:  # of level 0 with a region is damage outside the layers
+            where = f"{region or 'all'} {100 * level:.4g}%" if level else region
+            raise UserError(f"--trace_reference {name} is of a damaged run ({where}); name the folder of an intact one")
         if not (folder / "config.json").exists():
             raise UserError(f"--trace_reference {name} holds no model; run it with --save_model")
     own = {"model_name_or_path": name, "config_name": None, "tokenizer_name": None}

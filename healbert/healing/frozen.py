@@ -24,13 +24,13 @@ def check_settings(training):
         training: `transformers.TrainingArguments`.
 
     Raises:
-        UserError: for more than one process or device, or another type of number in evaluation than in training.
+        UserError: for more than one process, or another type of number in evaluation than in training.
     """
     for name in ("fsdp", "deepspeed", "torch_compile", "bf16_full_eval", "fp16_full_eval"):
         if getattr(training, name):
             raise UserError(f"{FLAG} does not go with --{name}; leave one out")
-    if training.world_size > 1 or training.n_gpu > 1:
-        raise UserError(f"{FLAG} works in one process on one device; leave it out")
+    if training.world_size > 1:
+        raise UserError(f"{FLAG} works in one process; leave it out")
 
 
 class FrozenLayers:

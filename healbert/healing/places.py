@@ -3,8 +3,9 @@
 Names are those of `named_parameters`. An adapter belongs to the tensor that it adapts.
 """
 
-import hashlib
 import re
+
+from ..utils.draws import seed_of
 
 # What PEFT puts into the path of a tensor that it adapts, and of the adapter itself.
 ADAPTER = re.compile(r"\.(base_layer|lora_\w+\.default)(?=\.|$)")
@@ -114,5 +115,4 @@ def generator_for(device, *names):
     """
     import torch
 
-    digest = hashlib.sha256(":".join(map(str, names)).encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)  # it takes no more than 63 bits
+    return torch.Generator(device).manual_seed(seed_of(*names))

@@ -13,7 +13,6 @@ class Supplies:
         receipt: `CorruptionReceipt` of the damage.
         tokenizer: the model's tokenizer.
         source: `ModelSource` of the pretrained model.
-        task_type: name of the task's type.
         teacher: the model to learn from, intact and frozen, in evaluation mode; None where the strategy needs none.
         text: tokenized `datasets.Dataset` of ``--heal_text``, with ``row``, the number of each text; None without.
         folder: where checkpoints of training on text may lie until the run is done.
@@ -23,7 +22,6 @@ class Supplies:
     receipt: object
     tokenizer: object
     source: object
-    task_type: str
     teacher: object = None
     text: object = None
     folder: pathlib.Path | None = None

@@ -74,14 +74,15 @@ class _Hooks(TrainerCallback):
         self.trainer.strategy.on_epoch(self.trainer, math.floor(state.epoch + 1e-6))
 
     def on_step_end(self, args, state, control, **_):
-        # The loss of an evaluation is the mean since the one before it, so that a checkpoint cuts no mean in two.
-        control.should_log |= control.should_evaluate and args.eval_strategy == "steps"
+        # Losses since the evaluation before are all in the log, so that a checkpoint cuts no mean in two.
+        control.should_log |= control.should_evaluate and args.logging_strategy != "no"
 
     def on_epoch_end(self, args, state, control, **_):
         # Evaluated every so many steps, a run is evaluated after each epoch all the same: what reads epochs can.
         known = any(entry["step"] == state.global_step for entry in state.log_history if "eval_loss" in entry)
         if args.eval_strategy == "steps" and args.eval_delay <= state.global_step and not known:
             control.should_evaluate = control.should_save = True
+        control.should_log |= control.should_evaluate and args.logging_strategy != "no"
 
     def on_step_begin(self, args, state, control, **_):
         self.phases.enter(state.global_step)

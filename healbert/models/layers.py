@@ -118,11 +118,7 @@ def find_layers(model, side="encoder"):
 
 
 def _stack(base, chosen):
-    return LayerStack(base, chosen.path, _as_list(chosen.layers), chosen.order, chosen.paths, chosen.container)
-
-
-def _as_list(modules):
-    return nn.ModuleList(modules)
+    return LayerStack(base, chosen.path, nn.ModuleList(chosen.layers), chosen.order, chosen.paths, chosen.container)
 
 
 def _together(base, stacks):
@@ -130,7 +126,7 @@ def _together(base, stacks):
     for stack in stacks:
         order += [start + index for index in stack.order]
         start += len(stack.layers)
-    layers = _as_list(layer for stack in stacks for layer in stack.layers)
+    layers = nn.ModuleList(layer for stack in stacks for layer in stack.layers)
     paths = tuple(path for stack in stacks for path in stack.paths)
     path = ", ".join(stack.path for stack in stacks)
     return LayerStack(base, path, layers, tuple(order), paths, parts=tuple(stacks))

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..healing.head import classification_layer
+from ..healing.services import without_services
 from ..healing.trainer import HealingTrainer
 from ..models.layers import find_layers
 from ..models.pooling import mean_of_tokens
@@ -163,8 +164,9 @@ def read_features(model, arguments, rows, tokenizer, layers=(), exact=False):
     """
     reader = FeatureReader(model, layers, arguments.model.pooling, exact)
     inputs = rows.select_columns([name for name in rows.column_names if name != "label"])
+    args = without_services(arguments.training)
     trainer = HealingTrainer(
-        model=reader, args=arguments.training, processing_class=tokenizer, eval_dataset=inputs, compute_metrics=None
+        model=reader, args=args, processing_class=tokenizer, eval_dataset=inputs, compute_metrics=None
     )
     found = trainer.predict(inputs, metric_key_prefix="features").predictions
     found = found if isinstance(found, tuple) else (found,)

@@ -5,7 +5,7 @@ import textwrap
 
 import numpy as np
 
-from ..results.schema import region_that_counts
+from ..results.schema import BUILT_IN_REGIONS, region_that_counts
 from ..utils.errors import UserError
 from ..utils.files import atomic_path
 from .separation import neighbour_agreement
@@ -104,7 +104,7 @@ def _places(files, seeds):
     """{((region or "", level), seed): file}."""
     places = {}
     for file, seed in zip(files, seeds, strict=True):
-        damage = region_that_counts(file.level, file.region), file.level
+        damage = _region(file), file.level
         if (damage, seed) in places:
             which = f"{_where(file)}{seed and f', {seed}'}"
             raise UserError(f"two runs show the same damage ({which}); give one of them, or runs whose seeds differ")
@@ -113,10 +113,18 @@ def _places(files, seeds):
 
 
 def _regions_down(by_damage):
-    """Rows of files, None where there is none: a row for each region, a column for each level."""
+    """Rows of files, None where there is none: a row for each region, a column for each level.
+
+    Damage outside the layers, of level 0, has a column beside that of the intact model.
+    """
     regions = sorted({region for region, _ in by_damage} - {""}) or [""]
-    levels = sorted({level for _, level in by_damage})
-    return [[by_damage.get((region, level)) or by_damage.get(("", level)) for level in levels] for region in regions]
+    levels = sorted({(level, level == 0 and region != "") for region, level in by_damage})
+    return [[_file_at(by_damage, region, *level) for level in levels] for region in regions]
+
+
+def _file_at(by_damage, region, level, outside):
+    everywhere = None if outside else by_damage.get(("", level))
+    return everywhere or (by_damage.get((region, level)) if level or outside else None)
 
 
 def _seeds_down(places):
@@ -134,8 +142,16 @@ def damage_title(file, stage, seed="", agreement=None):
 
 
 def _where(file):
-    region = region_that_counts(file.level, file.region)
-    return f"{region} {100 * file.level:g}% damaged" if region else "all damaged" if file.level else "intact"
+    region = _region(file)
+    if not file.level:
+        return f"{region}, no layer damaged" if region else "intact"
+    return f"{region} {100 * file.level:g}% damaged" if region else "all damaged"
+
+
+def _region(file):
+    """The region of a damage, "" where it means nothing; damage outside the layers has level 0 and a name."""
+    outside = file.level == 0 and file.region not in BUILT_IN_REGIONS
+    return file.region if outside else region_that_counts(file.level, file.region)
 
 
 def _draw(path, panels, heading, seeds=()):

@@ -119,7 +119,8 @@ def _eval_results(results, background):
         "dataset_split": task["evaluation_split"],
         "dataset_revision": task["commit"],
     }
-    return [EvalResult(**common, metric_value=healed[name], **hub) for name, hub in _hub_metrics(results).items()]
+    known = {name: hub for name, hub in _hub_metrics(results).items() if healed[name] is not None}
+    return [EvalResult(**common, metric_value=healed[name], **hub) for name, hub in known.items()]
 
 
 def _kind(results):
@@ -191,8 +192,9 @@ def _scores(results, intact):
     kind = _kind(results)
     head = (
         "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder is "
+        "worth."
     )
-    yield f"{'' if kind and kind.own_head else f'{head}worth.'}{_guessing(results)}".strip()
+    yield f"{'' if kind and kind.own_head else head}{_guessing(results)}".strip()
 
 
 def _guessing(results):

@@ -6,6 +6,8 @@ import re
 
 from ..arguments.identity import PATHS
 from ..arguments.marker import differing_settings
+from ..results.schema import MODEL_FILES, SHARD
+from ..utils.errors import UserError
 from ..utils.files import jsonable, read_json
 
 REPORT = "report/report.html"
@@ -18,6 +20,38 @@ def without_home(text):
     """``text`` as bytes, with ~ in place of the home folder, which is nobody else's business."""
     home = str(pathlib.Path.home())
     return (re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text).encode()
+
+
+def model_files(folder):
+    """What of a run's folder is its model and tokenizer: {name: path}. Files that are only there as well are left out.
+
+    Args:
+        folder: of a run that kept its model.
+
+    Raises:
+        UserError: if its tokenizer needs a library that is missing.
+    """
+    tokenizer = read_json(folder / "tokenizer_config.json")
+    tokenizer = tokenizer if isinstance(tokenizer, dict) else {}
+    names = {*MODEL_FILES, "generation_config.json", *_vocabulary_files(tokenizer)}
+    brings_code = "auto_map" in tokenizer or "auto_map" in (read_json(folder / "config.json") or ())
+    found = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".bin"}
+    return {
+        name: path
+        for name, path in found.items()
+        if name in names or SHARD.fullmatch(name) or (brings_code and path.suffix == ".py")
+    }
+
+
+def _vocabulary_files(tokenizer):
+    """The names of the files in which a tokenizer of transformers keeps its vocabulary."""
+    import transformers
+
+    name = str(tokenizer.get("tokenizer_class"))
+    try:
+        return list((getattr(getattr(transformers, name, None), "vocab_files_names", None) or {}).values())
+    except ImportError as error:  # which names the library, and how to get it
+        raise UserError(f"{name} cannot be used: {' '.join(str(error).split())}") from error
 
 
 def adapter_config(folder, repo_id):

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shlex
 
+from ..analysis.grouping import AXES, MEASURED
 from ..arguments.identity import PATHS
 from ..arguments.neutral import NOT_IDENTITY
 from ..arguments.parser import make_arguments
@@ -13,7 +14,7 @@ from ..damage.methods import METHODS
 from ..models.embedded import MODEL_ID, MODEL_LICENSE
 from ..models.source import EMBEDDED_MODEL
 from ..results.read import read_results
-from ..results.schema import damages_of, region_that_counts
+from ..results.schema import damages_of, is_damage, region_that_counts
 from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
@@ -32,11 +33,9 @@ ELSEWHERE = {
 }
 
 
-# What must be the same for an intact run to stand beside a damaged one.
-SAME = (
-    "model_name_or_path pooling healing selection max_seq_length learning_rate num_train_epochs max_steps "
-    "per_device_train_batch_size gradient_accumulation_steps"
-).split()
+# In what an intact run may differ from the damaged one that it stands beside: damage, seeds, what is only looked at,
+# and names of the data, whose content is compared.
+OTHER = AXES - {"learning_rate"} | MEASURED
 
 
 # What a reader looks for first in a command line.
@@ -197,12 +196,16 @@ def read_intact(folder, settings=None, fingerprint=None):
         raise UserError(f"--intact_results {folder} holds a run that was damaged ({found}), not an intact one")
     if not results["metrics"]["healed"]:
         raise UserError(f"--intact_results {folder} holds a run without healed scores ({results['status']})")
-    unlike = settings and differing(*({name: of.get(name) for name in SAME} for of in (results["config"], settings)))
+    unlike = settings and differing(*map(_of_training, (results["config"], settings)))
     if unlike:
         raise UserError(f"--intact_results {folder} holds a run of other settings: {unlike}")
     if fingerprint not in (None, results["task"]["fingerprint"]):
         raise UserError(f"--intact_results {folder} holds a run of other data; its scores cannot stand beside")
     return results
+
+
+def _of_training(settings):
+    return {name: value for name, value in settings.items() if not (name in OTHER or is_damage(name))}
 
 
 TEACHERS = {
@@ -288,7 +291,7 @@ def _new_values(damage):
     if name in METHODS:  # not that of a plugin which is not imported here: of it only the name is known
         rules = NORMS.get(METHODS[name].norms, "") + BIASES.get(METHODS[name].biases, "")
     options = "".join(f"{option}={value}, " for option, value in (damage.get("options") or {}).items())
-    drawn = "was drawn anew" if name == "kaiming_uniform" else "was given new values"
+    drawn = METHODS[name].says if name in METHODS else "was given new values"
     how = escape_markdown(f"{name}, {options}seed {damage['seed']}")
     sentence = f"{rules}every other weight {drawn} ({how})."
     return sentence[0].upper() + sentence[1:]

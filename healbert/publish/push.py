@@ -8,14 +8,9 @@ import yaml
 
 from ..utils.errors import UserError
 from .card import model_card, results_card
-from .contents import REPORT, adapter_config, report_files, table_for_parquet, without_home
+from .contents import REPORT, adapter_config, model_files, report_files, table_for_parquet, without_home
 from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_label
 from .repository import PushError, Repository, refusals
-
-MODEL_SUFFIXES = {".json", ".jinja", ".model", ".py", ".safetensors", ".txt"}
-
-
-NOT_PUSHED = {"results.json", "settings.json", "trainer_state.json"}  # the first is added without home folders
 
 
 def check_push(arguments):
@@ -96,10 +91,10 @@ def push_run(repository):
     by_class = scores_by_label(folder, results["task"])
     adapter = adapter_config(folder, repository.repo_id)
     card = model_card(results, repository.repo_id, background, by_class, intact, adapter=bool(adapter))
-    files = {path.name: path for path in sorted(folder.iterdir()) if path.suffix in MODEL_SUFFIXES}
-    files = {name: path for name, path in files.items() if name not in NOT_PUSHED and path.is_file()}
+    files = model_files(folder)
+    for name in ("config.json", "corruption.json", "results.json"):
+        files[name] = without_home((folder / name).read_text(encoding="utf-8"))
     files["run.yaml"] = without_home(yaml.safe_dump(pinned_settings(results), allow_unicode=True))
-    files["results.json"] = without_home((folder / "results.json").read_text(encoding="utf-8"))
     return repository.commit(files | adapter | {"README.md": card.encode()}, "Healed model")
 
 

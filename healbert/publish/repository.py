@@ -156,9 +156,12 @@ class Repository:
 
         try:
             address = self.api.create_repo(self.repo_id, repo_type=self.kind, private=self.private, exist_ok=True)
+            whole = self.overwrite
             if self.revision:
+                # A new branch begins with what main holds.
+                whole |= not self.api.revision_exists(self.repo_id, self.revision, repo_type=self.kind)
                 self.api.create_branch(self.repo_id, branch=self.revision, repo_type=self.kind, exist_ok=True)
-            old = set(self.files()) - {".gitattributes", *files} if self.overwrite else ()
+            old = set(self.files()) - {".gitattributes", *files} if whole else ()
             operations = [CommitOperationDelete(path) for path in sorted(old)]
             operations += [CommitOperationAdd(path, content) for path, content in files.items()]
             options = {"repo_type": self.kind, "revision": self.revision}

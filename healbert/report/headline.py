@@ -2,8 +2,8 @@
 
 import math
 
-from ..analysis.collect import INTACT
 from ..analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_SEED, ONE_SEED
+from ..analysis.runs import INTACT
 from ..analysis.statistics.intervals import ROUNDING
 from ..analysis.verdict import CONTRADICTED, EQUIVALENT, POOLED, SUPPORTED
 from .sentences import REASONS
@@ -66,7 +66,7 @@ def _healed(verdict, costs, alone):
         parts = [part.effect for part in verdict.parts.values()]
         return f"healed models score as intact ones{'' if all(map(_none, parts)) else ' on average'}"
     if alone and effect > 0 or verdict.verdict == SUPPORTED:
-        return f"{_gap(costs)}{_lost(verdict)}{_exceptions(verdict)}"
+        return f"{_gap(costs, verdict)}{_lost(verdict)}{_exceptions(verdict)}"
     if verdict.verdict == EQUIVALENT:
         return f"healing brings the score back: healed models are within {verdict.margin:g} {title} of intact ones"
     mean = f"on average {brief(effect)} {title}"
@@ -81,11 +81,14 @@ def _none(effect):
     return abs(effect) < ROUNDING
 
 
-def _gap(costs):
-    """How far healing came, in per cent of the way from the damaged model to the intact one, if all is known."""
+def _gap(costs, verdict):
+    """How far healing came, in per cent of the way from the damaged model to the intact one, if all is known.
+
+    Over several datasets costs are of damages that all of them have, and what is lost may be of more.
+    """
     ratios = [cost.recovery for cost in costs if cost.damage != INTACT]
     values = [ratio.value for ratio in ratios if ratio is not None and ratio.value is not None]
-    if not values or len(values) < len(ratios) or not all(0 <= value <= 1 for value in values):
+    if not values or len(values) < max(len(ratios), len(verdict.parts)) or not all(0 <= value <= 1 for value in values):
         return "healing does not bring everything back: "
     ends = dict.fromkeys(f"{100 * value:.0f}" for value in (min(values), max(values)))
     return f"healing closes {' to '.join(ends)}% of the gap between damaged and intact, not all: "

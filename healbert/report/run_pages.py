@@ -91,7 +91,11 @@ def _scores(run):
     epochs = [(e["epoch"], e.get(run.metric.name)) for e in run.part("metrics").get("per_epoch") or ()]
     start = [(0, run.score("damaged"))] if run.config.get("selection") != "dev" else []
     curve = [(_short(epoch), _short(score)) for epoch, score in start + epochs]
-    return {"scores": stages, "curve": [one for one in curve if None not in one], "best": run.results.get("best_epoch")}
+    return {
+        "scores": stages,
+        "curve": [one for one in curve if None not in one],
+        "best": _short(run.results.get("best_epoch")),
+    }
 
 
 def _short(value):

@@ -3,6 +3,7 @@
 from ..analysis import shape as shapes
 from ..analysis import verdict as reasons
 from ..analysis.outcome import PAIRED
+from ..analysis.statistics import ALPHA
 from ..analysis.verdict import EQUIVALENT, INCONCLUSIVE, NOT_SHOWN, NOT_THERE, OPPOSITE, POOLED, SUPPORTED
 from ..analysis.views import LAST, UNCOLLAPSED
 from .text import count, interval, number, p_value
@@ -205,7 +206,7 @@ def _check(verdict):
     if check is None or check.p is None:
         return []
     says = "disagrees" if verdict.check_disagrees else "agrees"
-    if check.least_p is not None and check.least_p >= reasons.statistics.ALPHA:
+    if check.least_p is not None and check.least_p >= ALPHA:
         says = "so few runs cannot tell"
     return [f"Check by a test that assumes less, {check.name}: p = {p_value(check.p)} ({says}).".replace("= <", "<")]
 

@@ -14,6 +14,7 @@ def number(value, digits=3, sign=False):
 
 
 def percent(value):
+    """A share for reading, in per cent with one digit; an en dash if it is missing."""
     return DASH if value is None else f"{100 * value:.1f}%".replace("-", MINUS)
 
 
@@ -31,10 +32,12 @@ def rate_text(rate):
 
 
 def p_value(p):
+    """A p-value for reading: three digits, four below 0.01; an en dash if it is missing."""
     if p is None:
         return DASH
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
 def count(n, one, many=None):
+    """A number of things: "1 run", "1,200 runs"; ``many`` where the plural is not ``one`` and an s."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

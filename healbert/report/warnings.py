@@ -4,7 +4,8 @@ import collections
 import itertools
 import json
 
-from ..analysis.collect import INTACT, Damage, signature
+from ..analysis.grouping import of_datasets
+from ..analysis.runs import INTACT, Damage, signature
 from ..analysis.views import collapsed
 from ..arguments.neutral import NOT_IDENTITY
 from ..results.plans import FINISHED, count_finished, run_hash
@@ -43,7 +44,8 @@ def warnings(study, problems):
         found.append(
             f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."
         )
-    return found + _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study) + _mixed(study)
+    found += _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study)
+    return found + _of_datasets(study) + _mixed(study)
 
 
 def _left_out(unusable, what, file):
@@ -98,6 +100,16 @@ def _repeated(study):
     first, second = next(iter(extra.items()))
     runs = count(len(extra), "run")
     return [f"{runs} there more than once (such as {first} and {second}): their mean counts as one."]
+
+
+def _of_datasets(study):
+    """Sentences on groups whose datasets have settings of their own, which means over datasets mix."""
+    found = []
+    for group in study.groups:
+        if names := of_datasets(group):
+            of = f" of {group.label}" if len(study.groups) > 1 else ""
+            found.append(f"Datasets{of} differ in {', '.join(names)}: what is said of all of them mixes these.")
+    return found
 
 
 def short_hash(commit):

@@ -2,7 +2,7 @@
 
 from ..utils.files import read_json
 
-DAMAGED = "damaged"  # the part of settings.json that says so, and whether all of it was written
+KEPT = "damaged"  # the part of settings.json that says so, and whether all of it was written
 BEGUN, WHOLE = "begun", "whole"
 
 
@@ -14,4 +14,4 @@ def keeps_damaged(folder):
     """
     found = read_json(folder / "settings.json")
     ours = found.get("healbert") if isinstance(found, dict) else None
-    return ours.get(DAMAGED) if isinstance(ours, dict) else None
+    return ours.get(KEPT) if isinstance(ours, dict) else None

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import math
 import pathlib
 import re
 import warnings
 
 from ..utils.files import read_json, write_json
+from .schema import is_number
 
 PLAN_SCHEMA = 1
 PLAN = re.compile(r"sweep-[0-9a-f]{12}\.json")
@@ -100,9 +100,5 @@ def _is_sound(found):
         return False
     until = found.get("until")
     return all(isinstance(run, dict) and isinstance(run.get("name"), str) for run in found["runs"]) and (
-        until is None or (isinstance(until, dict) and all(map(_is_number, map(until.get, ("width", "max_seeds")))))
+        until is None or (isinstance(until, dict) and all(map(is_number, map(until.get, ("width", "max_seeds")))))
     )
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

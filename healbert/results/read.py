@@ -12,11 +12,13 @@ from ..utils.text import is_utf8, without_secrets
 from .kept import keeps_damaged
 from .scan import is_scan_folder, read_scan
 from .schema import (
+    LOCK,
     LOG_NAME,
     SCHEMA_VERSION,
     STAGES,
     STATUSES,
     TEACHERS,
+    NewerSchema,
     error_message,
     language_scores,
     metrics_of,
@@ -202,7 +204,8 @@ def read_results(folder):
         raise ValueError("results.json is not of a HealBERT run")
     version = results.get("schema_version")
     if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise ValueError(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
+        kind = NewerSchema if isinstance(version, int) else ValueError
+        raise kind(f"results.json is of schema {version}, this HealBERT reads up to {SCHEMA_VERSION}; upgrade it")
     if results["status"] not in STATUSES:
         raise ValueError(f"results.json: status is {results['status']!r}, not one of {', '.join(STATUSES)}")
     return upgraded(results)
@@ -237,7 +240,7 @@ def is_locked(output_dir):
     """Whether a process is at work on the run in ``output_dir``."""
     import filelock
 
-    path = pathlib.Path(output_dir) / ".lock"
+    path = pathlib.Path(output_dir) / LOCK
     if not path.exists():
         return False
     try:

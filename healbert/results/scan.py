@@ -1,10 +1,10 @@
 """What a scan leaves on disk: scan.json, and how its folder is told from a run's."""
 
 import json
-import math
 import pathlib
 
 from ..utils.files import read_file, read_json
+from .schema import NewerSchema, is_number
 
 SCAN_SCHEMA = 1  # of scan.json
 SCAN_NAME, DRAWS_NAME = "scan.json", "draws.jsonl"  # the latter while it is at work
@@ -37,6 +37,9 @@ def read_scan(folder):
         found = json.loads(read_file(pathlib.Path(folder) / SCAN_NAME))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{SCAN_NAME} is cut short or damaged ({error})") from error
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if isinstance(version, int) and version > SCAN_SCHEMA:
+        raise NewerSchema(f"{SCAN_NAME} is of schema {version}, this HealBERT reads up to {SCAN_SCHEMA}; upgrade it")
     if wrong := _fault(found):
         raise ValueError(f"{SCAN_NAME}: {wrong}")
     return found
@@ -46,8 +49,6 @@ def _fault(found):
     """What is wrong with the first value that cannot be used, or None."""
     if not isinstance(found, dict) or not isinstance(found.get("schema_version"), int):
         return "it is not of a HealBERT scan"
-    if found["schema_version"] > SCAN_SCHEMA:
-        return f"it is of schema {found['schema_version']}, this HealBERT reads up to {SCAN_SCHEMA}; upgrade it"
     parts = {name: found.get(name) for name in ("config", "task", "model", "intact")}
     for name, part in parts.items():
         if not isinstance(part, dict):
@@ -64,7 +65,7 @@ TEXTS = ("region", "component")
 def _fault_of_point(point):
     for name in NUMBERS:
         value = point.get(name)
-        if value is not None and not _is_number(value):
+        if value is not None and not is_number(value):
             return f"{name} of a point is {value!r}, not a number"
     for name in TEXTS:
         if not isinstance(point.get(name), (str, type(None))):
@@ -78,8 +79,4 @@ def _fault_of_point(point):
 
 
 def _is_pair(value):
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value))

@@ -1,6 +1,7 @@
 """What is on disk: names of files and of stages, and how a results.json names its metrics."""
 
 import json
+import math
 import pathlib
 import re
 
@@ -12,6 +13,7 @@ LANGUAGE_STAGES = ("intact", "damaged", "healed")  # of what --also_evaluate say
 SELECTIONS = ("best_eval", "dev")  # how the best epoch is chosen
 SETTINGS_COPY = ".settings"  # proves a folder ours where settings.json was lost; no .json, so that no push takes it
 TEACHERS = ".teachers"  # beside runs: intact models that others learn from
+LOCK = ".lock"  # in a run's folder, held by the process that is at work on it
 DAMAGED = ".damaged"  # beside the runs of a sweep: scores of damaged models from which several of them start
 TEXT_STAGE = "text_stage"  # in a run's folder while it is going: checkpoints of training on --heal_text
 # settings.json is written before training, so that a restart knows what the folder is of.
@@ -184,3 +186,12 @@ def source_name(config):
     """
     file = config.get("train_file")
     return config.get("task_name") or config.get("dataset_name") or (pathlib.Path(str(file)).stem if file else "")
+
+
+def is_number(value):
+    """Whether a value that was read is a finite number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+class NewerSchema(ValueError):
+    """A file is of a later HealBERT, and is to be left as it is."""

@@ -1,9 +1,8 @@
 """Whether a results.json that is valid JSON holds what is read of it: a fault is named, never a traceback."""
 
 import json
-import math
 
-from .schema import LANGUAGE_STAGES, SELECTIONS, STAGES, STATUSES
+from .schema import LANGUAGE_STAGES, SELECTIONS, STAGES, STATUSES, is_number
 
 SHOWN = 40  # characters of a wrong value
 
@@ -56,11 +55,11 @@ def _checks_of_metrics(results):
 
 
 def _in_range(limits):
-    if not (isinstance(limits, list) and len(limits) == 2 and all(map(_is_number, limits))):
+    if not (isinstance(limits, list) and len(limits) == 2 and all(map(is_number, limits))):
         return NUMBER
     least, most = sorted(limits)
     says = f"a number from {least:g} to {most:g}"
-    return says, lambda value: _is_number(value) and least - ROUNDING <= value <= most + ROUNDING
+    return says, lambda value: is_number(value) and least - ROUNDING <= value <= most + ROUNDING
 
 
 def _find(value, steps, name):
@@ -80,10 +79,6 @@ def _find(value, steps, name):
 def _shown(value):
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "\u2026"
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_list_of_damages(value):
@@ -108,13 +103,13 @@ def _of(*types):
     return lambda value: isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
-NUMBER = ("a finite number", _is_number)
+NUMBER = ("a finite number", is_number)
 
 
-SECONDS = ("a number of seconds", lambda value: _is_number(value) and abs(value) < MOST_SECONDS)
+SECONDS = ("a number of seconds", lambda value: is_number(value) and abs(value) < MOST_SECONDS)
 
 
-MAYBE_NUMBER = ("a finite number", _or_none(_is_number))
+MAYBE_NUMBER = ("a finite number", _or_none(is_number))
 
 
 MAYBE_COUNT = ("a whole number", _or_none(_of(int)))
@@ -123,7 +118,7 @@ MAYBE_COUNT = ("a whole number", _or_none(_of(int)))
 MAYBE_AMOUNT = ("a whole number of 0 or more", _or_none(lambda value: _of(int)(value) and value >= 0))
 
 
-MAYBE_COST = ("a number of 0 or more", _or_none(lambda value: _is_number(value) and value >= 0))
+MAYBE_COST = ("a number of 0 or more", _or_none(lambda value: is_number(value) and value >= 0))
 
 
 MAYBE_TEXT = ("text", _or_none(_of(str)))
@@ -135,7 +130,7 @@ MAYBE_LIST = ("a list", _or_none(_of(list)))
 MAYBE_DICT = ("a set of named values", _or_none(_of(dict)))
 
 
-SHARE = ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1 + ROUNDING)
+SHARE = ("a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1 + ROUNDING)
 
 
 MAYBE_SHARE = (SHARE[0], _or_none(SHARE[1]))

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import warnings
 
 from ..utils.errors import UserError
+from .progress import count_runs
 
 
 def check_runs(runs, processes=1):
@@ -114,3 +116,16 @@ def _check_model(model, arguments, processes):
     if layers is not None:
         check_layers(layers, depth_after(model, spec))
     check_optional(arguments.training, model, processes)
+
+
+def warn_of_lacking_models(plan):
+    """Warns of finished runs whose models are asked for now and were not kept; those that teach are made again."""
+    teachers = {id(run.teacher) for run in plan.runs}
+    wanted = [run for run in plan.in_state("completed") if run.settings.get("save_model") and id(run) not in teachers]
+    lacking = [run.name for run in wanted if not (run.folder / "config.json").exists()]
+    if lacking:
+        warnings.warn(
+            f"{count_runs(len(lacking))} finished without --save_model, such as {lacking[0]}; there is no model of "
+            "them, and they are not made again unless their folders are removed",
+            stacklevel=3,
+        )

@@ -8,13 +8,13 @@ import pathlib
 import statistics
 import sys
 
-from ..analysis.collect import Damage
+from ..analysis.runs import Damage
 from ..arguments.parser import arguments_of, make_arguments, typed
 from ..arguments.parts import SharedParts
 from ..arguments.teacher import teacher_arguments
 from ..results.plans import plan_path, run_hash, write_plan
 from ..results.read import is_locked, read_sound
-from ..results.schema import error_message, place_of, primary_of, source_name
+from ..results.schema import NewerSchema, error_message, place_of, primary_of, source_name
 from ..utils.errors import UserError
 from .tokens import TOKENS
 
@@ -53,11 +53,17 @@ class PlannedRun:
         return make_arguments(**self.settings, output_dir=str(self.folder.parent))
 
     def look(self):
-        """Reads the state from disk; what cannot be read is to be done again."""
+        """Reads the state from disk; what is damaged is to be done again.
+
+        Raises:
+            UserError: if the run is of a later HealBERT.
+        """
         try:
             stat = (self.folder / "results.json").stat()
             self.results, self.written = _needed(read_sound(self.folder)), (stat.st_ino, stat.st_mtime_ns)
             self.state = self.results["status"]
+        except NewerSchema as error:
+            raise UserError(f"{self.folder}: {error}") from error
         except (OSError, ValueError):
             self.results, self.written, self.state = None, None, "todo"
         return self.state

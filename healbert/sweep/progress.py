@@ -100,7 +100,7 @@ class Progress:
         tasks = Table("task", "model", "done", "best score", best_run, box=None, pad_edge=False)
         for (model, task), runs in _by_task(self.plan.runs).items():
             best = best_run_of(runs)
-            count = f"{sum(c.state != 'todo' for c in runs)}/{len(runs)}"
+            count = f"{sum(run.state != 'todo' for run in runs)}/{len(runs)}"
             score, name = (f"{healed_score(best):.4f} {title_of(best)}", best.name) if best else ("-", "-")
             tasks.add_row(_last_part(task), _last_part(model), count, Text(one_line(score)), Text(one_line(name)))
         running = Table(Column("running", overflow="fold"), "for", box=None, pad_edge=False)

@@ -12,7 +12,7 @@ from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, count_teachers,
 from ..utils.errors import UserError, check_choice
 from ..utils.files import write_json
 from ..utils.text import duration, one_line
-from .check import check_runs
+from .check import check_runs, warn_of_lacking_models
 from .engines import LAUNCHERS, Job, Options, is_of_this_machine, start_engine
 from .plan import make_plan
 from .progress import Progress, count_runs
@@ -95,6 +95,7 @@ def run_plan(plan, output_dir, engine="local", retry_failed=False, progress=None
     options = Options(folder=str(output_dir), **options)
     check_choice("run launcher", options.run_launcher, LAUNCHERS)
     todo = plan.in_state("todo", "failed") if retry_failed else plan.in_state("todo")
+    warn_of_lacking_models(plan)
     if not todo:
         with contextlib.suppress(OSError):  # what is finished may lie where nothing can be written
             plan.write(output_dir, until)
@@ -126,7 +127,12 @@ def _start(name, options, plan):
     options.threads = threads_of(options.folder, [run.results for run in plan.in_state("completed", "diverged")])
     engine = start_engine(name, options)
     threads = getattr(engine, "threads", None)
-    if threads and keep_threads(options.folder, threads) != threads:  # another sweep has just begun here with others
+    try:
+        kept = keep_threads(options.folder, threads) if threads else threads
+    except OSError as error:
+        engine.stop()
+        raise UserError(f"results folder {options.folder} cannot be written: {error.strerror}") from error
+    if kept != threads:  # another sweep has just begun here with others
         engine.stop()
         return _start(name, options, plan)
     return engine

@@ -11,9 +11,10 @@ import numpy as np
 from scipy import stats
 
 from ..analysis import statistics
-from ..analysis.collect import INTACT, collect
+from ..analysis.collect import collect
 from ..analysis.contrasts import paired_values
 from ..analysis.entries import Results
+from ..analysis.runs import INTACT
 from ..analysis.statistics.intervals import t_interval
 from ..damage.series import seed_in_a_row
 from ..results.plans import run_hash

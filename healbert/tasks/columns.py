@@ -115,7 +115,7 @@ def _quoted(names):
 
 
 def _guess_text_column(rows, label):
-    strings = [name for name, feature in rows.features.items() if _is_string(feature) and name != label]
+    strings = [name for name, feature in rows.features.items() if is_string(feature) and name != label]
     if len(strings) == 1:
         return strings
     usual = next((name for name in USUAL_TEXT_COLUMNS if name in strings), None)
@@ -144,7 +144,8 @@ def _holds_sentences(rows, column):
     return sum(bool(WORDS.search(value or "")) for value in values) >= 0.1 * len(values)
 
 
-def _is_string(feature):
+def is_string(feature):
+    """Whether a column of this feature holds text, however its strings are stored."""
     return getattr(feature, "dtype", None) in ("string", "large_string", "string_view")
 
 
@@ -167,7 +168,7 @@ def with_text_and_label(rows, split, texts, label):
     for column in (*texts, *labels):
         require_column(split, "text" if column in texts else "label", column, rows.column_names)
     for column in texts:
-        if not _is_string(rows.features[column]):
+        if not is_string(rows.features[column]):
             words = "; for lists of words give --task_type token_classification"
             hint = words if hasattr(rows.features[column], "feature") else ""
             raise UserError(f"column {column!r} of {split} holds {_type_of(rows.features[column])}, not text{hint}")

@@ -4,7 +4,7 @@ import functools
 import re
 
 from ..utils.errors import UserError
-from .columns import USUAL_TEXT_COLUMNS, named_columns
+from .columns import USUAL_TEXT_COLUMNS, is_string, named_columns
 from .files.folder import read_folder
 from .files.store import read_file
 from .labels import NUMBER
@@ -105,10 +105,12 @@ def _is_choice(rows, kinds, label, texts):
 def _kind(feature):
     if isinstance(feature, dict):
         return "answers" if {"text", "answer_start"} <= set(feature) else "object"
+    if is_string(feature):
+        return "text"
     kind = getattr(feature, "dtype", None)
     if isinstance(feature, list) or hasattr(feature, "feature"):  # `datasets.List` and older ways to write one
         return "list"
-    return {"string": "text", "large_string": "text"}.get(kind, "float" if str(kind).startswith("float") else kind)
+    return "float" if str(kind).startswith("float") else kind
 
 
 def _has_fractions(values):

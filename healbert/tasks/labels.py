@@ -28,7 +28,7 @@ class Classes:
     indexed: bool = False
 
 
-def find_classes(rows, split="train", known=(), column="label"):
+def find_classes(rows, split="train", known=()):
     """The classes that a split's labels stand for.
 
     Names that the column declares (`datasets.ClassLabel`) are the classes, in that order. Else every different label
@@ -36,10 +36,9 @@ def find_classes(rows, split="train", known=(), column="label"):
     text. Whole numbers with a point (1.0, as pandas writes numbers of a column with gaps) are named without it.
 
     Args:
-        rows: a `datasets.Dataset`.
+        rows: a `datasets.Dataset` with the column ``label``.
         split: its name, for messages.
         known: names that whole numbers stand for, if all of them are positions in it.
-        column: the label column.
 
     Returns:
         Classes.
@@ -47,10 +46,10 @@ def find_classes(rows, split="train", known=(), column="label"):
     Raises:
         UserError: if labels are missing, or are no classes.
     """
-    names = _declared(rows, column)
+    names = _declared(rows, "label")
     if names is not None:
         return Classes(tuple(names), indexed=True)
-    found = _Column(rows, split, column).values
+    found = _Column(rows, split, "label").values
     if known and all(_is_position(value, known) for value in found):
         return Classes(tuple(known), indexed=True)
     names = _names(found, split)
@@ -110,15 +109,24 @@ def is_unlabelled(split, rows, label, train):
 
     Nothing is also -1, as on the Hub, unless it is a class of ``train``.
     """
-    if split != "test":
+    if lacks_labels(split, rows, label):
+        return True
+    if split != "test" or label not in rows.column_names:
         return False
-    if label not in rows.column_names:
-        # A column of nearly that name holds the labels, it seems: to leave it unscored would be a guess.
-        return not any(label in pair[:2] for pair in near_names([label, *rows.column_names]))
     if set(rows.unique(label)) - {None, "", -1, "-1"}:
         return False
     known = train.unique(label) if label in train.column_names else []
     return "-1" not in map(str, known) or not set(rows.unique(label)) - {None, ""}
+
+
+def lacks_labels(split, rows, label):
+    """Whether this is a test split without a column of labels.
+
+    A column of nearly that name holds them, it seems: to leave it unscored would be a guess.
+    """
+    names = rows.column_names
+    near = any(label in pair[:2] for pair in near_names([label, *names]))
+    return split == "test" and label not in names and not near
 
 
 def refuse_unnamed(lists, names, split):

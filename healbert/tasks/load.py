@@ -75,6 +75,9 @@ def load_task(data, model, selection="best_eval", dev_fraction=0.1, source=None)
         selection: with "dev", a stratified ``dev_fraction`` of train is held out as split ``dev``.
         source: the `DataSource` of the data, where it is known already.
 
+    Returns:
+        TaskData.
+
     Raises:
         UserError: naming what is wrong with the source, its columns, texts or labels.
     """

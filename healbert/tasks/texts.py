@@ -3,7 +3,9 @@
 import functools
 import pathlib
 
+from ..models.masking import never_hidden
 from ..utils.errors import UserError
+from .columns import is_string
 from .files.options import COMPRESSIONS, FileKind, ReadOptions, kind_of, known_kinds
 from .files.source import content_hash, opened
 from .files.store import read_file
@@ -88,7 +90,7 @@ def _lines(path, content):
 
 def _column(path, cache_dir, content):
     rows, _ = read_file(path, TextOptions(), cache_dir, content)
-    names = [name for name, feature in rows.features.items() if getattr(feature, "dtype", None) in STRINGS]
+    names = [name for name, feature in rows.features.items() if is_string(feature)]
     chosen = COLUMN if COLUMN in names else names[0] if len(names) == 1 else None
     if chosen is None:
         listed = ", ".join(rows.column_names)
@@ -97,9 +99,6 @@ def _column(path, cache_dir, content):
             f"rename the column to '{COLUMN}'"
         )
     return rows[:][chosen]
-
-
-STRINGS = ("string", "large_string")
 
 
 def encode_texts(texts, tokenizer, most):
@@ -118,7 +117,7 @@ def encode_texts(texts, tokenizer, most):
     """
     from datasets import Dataset
 
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    special = never_hidden(tokenizer)
 
     def encode(batch):
         columns = tokenizer(batch["text"], truncation=True, max_length=most)

@@ -1,6 +1,7 @@
 """Errors that a user can cause, and how a command reports them."""
 
 import difflib
+import errno
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ from .interrupts import ignore_interrupts, interrupt_once, was_interrupted
 from .output import end_progress_bars, guard_output
 from .text import clean, without_secrets
 
+SHOWN = 60  # characters of a name that is too long
 GRACE = 10.0  # seconds that the first process of a launch has to say what is wrong
 
 
@@ -66,9 +68,11 @@ def exit_codes(main):
         if was_interrupted():
             _end_interrupted()
         _end_with_error(error)
-    except Exception:
+    except Exception as error:
         if was_interrupted():  # which libraries turn into errors of their own while they are imported
             _end_interrupted()
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # whichever flag it was given to
+            _end_with_error(UserError(f"the name is too long for a file: {str(error.filename)[:SHOWN]}..."))
         raise
 
 

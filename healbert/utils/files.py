@@ -80,7 +80,7 @@ def write_json_once(path, value):
         write_json(name, value)
         try:
             os.link(name, path)
-        except FileExistsError:  # another process was first, or what is there was cut short
+        except OSError:  # another process was first, what is there was cut short, or the disk has no hard links
             with filelock.FileLock(path.with_name(f".{path.name}.lock")):
                 if read_json(path) is None:
                     os.replace(name, path)

@@ -9,8 +9,8 @@ from helpers.report_runs import Maker, analysed
 from sklearn.metrics import f1_score
 
 from healbert.analysis.analysis import analyse
-from healbert.analysis.collect import Damage
 from healbert.analysis.examples import RESAMPLES, Examples
+from healbert.analysis.runs import Damage
 from healbert.analysis.statistics import example_counts
 from healbert.report.content import content_of
 

@@ -9,9 +9,10 @@ from scipy import stats
 
 import healbert
 from healbert.analysis.analysis import analyse
-from healbert.analysis.collect import INTACT, Damage, collect
+from healbert.analysis.collect import collect
 from healbert.analysis.contrasts import costs
 from healbert.analysis.metric import SMALLEST, Metric
+from healbert.analysis.runs import INTACT, Damage
 from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, SUPPORTED
 from healbert.analysis.verdicts import judge
 from healbert.report.content import content_of

@@ -7,8 +7,8 @@ from helpers.report_runs import verdict_of
 from helpers.simulated import INTACT_SCORE, Truth, simulate, slope
 
 from healbert.analysis.analysis import analyse
-from healbert.analysis.collect import ALL, Damage
 from healbert.analysis.entries import OUTSIDE
+from healbert.analysis.runs import ALL, Damage
 from healbert.analysis.verdict import SUPPORTED
 from healbert.report.content import make_content
 from healbert.report.figures.aggregates import profiles

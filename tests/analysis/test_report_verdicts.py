@@ -10,8 +10,9 @@ from helpers.report_runs import Maker, analysed, score_of, told, verdict_of
 from scipy import stats
 
 from healbert.analysis.claims import CLAIMS
-from healbert.analysis.collect import INTACT, Damage, collect
+from healbert.analysis.collect import collect
 from healbert.analysis.entries import Results
+from healbert.analysis.runs import INTACT, Damage
 from healbert.analysis.verdict import CONTRADICTED, OPPOSITE, SUPPORTED
 from healbert.analysis.verdicts import judge
 from healbert.report.figures.levels import by_level

@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from helpers.arguments import UNUSUAL, run
+from transformers import TrainingArguments
 
 from healbert.arguments.baseline import BASELINE
 from healbert.arguments.neutral import BY_CONTENT, IDLE, WITHOUT_EFFECT
@@ -246,3 +247,10 @@ def test_the_name_can_be_read_and_is_the_default_folder(settings, start, tmp_pat
 
 def test_the_folder_that_is_asked_for_is_kept(tmp_path):
     assert run(output_dir=str(tmp_path)).training.output_dir == str(tmp_path)
+
+
+def test_one_process_takes_one_gpu_of_several(monkeypatch):
+    """On several, as DataParallel does, its batches would be larger than its name says."""
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: vars(self).get("_n_gpu") or 4))
+    training = run().training
+    assert (training.n_gpu, training.train_batch_size) == (1, training.per_device_train_batch_size)

@@ -136,3 +136,9 @@ def test_each_part_takes_what_it_takes(make_trainer, part, monkeypatch):
     assert {name: seconds for name, seconds in clock.seconds.items() if seconds} == of_evaluation | {part: expected}
     assert clock.wall == (expected if part in STEP_PHASES else 0)
     assert len(clock.shapes) == STEPS, "without the warm-up"
+
+
+@pytest.mark.parametrize("variant, asked, used", [(OURS, "all", 4), (OURS, "none", 0), ("stock", "all", None)])
+def test_what_is_timed_trains_as_a_run_does(flags, tmp_path, variant, asked, used):
+    found = measure(lambda: from_flags([*flags, "--fast_paths", asked]), variant, 2, str(tmp_path))["fast_paths"]
+    assert found is None if used is None else len(found["used"]) == used

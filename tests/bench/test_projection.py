@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from healbert import UserError
+from healbert.bench.asked import check
 from healbert.bench.projection import project, read_kinds, run_seconds
 from healbert.bench.text import as_markdown, as_text
 
@@ -34,10 +35,10 @@ MEASURED = {
 
 
 def test_seconds_of_a_run_by_hand():
-    # An epoch: 1,000 examples of 0.02 s, an evaluation of 200 of 0.01 s, a checkpoint. Before and after, one each.
-    assert run_seconds(MEASURED, 3) == pytest.approx(5 + 2 * 2 + 3 * (20 + 2 + 3))
+    # An epoch: 1,000 examples of 0.02 s, an evaluation of 200 of 0.01 s, a checkpoint. Before it, one evaluation.
+    assert run_seconds(MEASURED, 3) == pytest.approx(5 + 2 + 3 * (20 + 2 + 3))
     splits = MEASURED["splits"] | {"dev": 100, "test": 50}
-    assert run_seconds(MEASURED | {"splits": splits}, 3) == pytest.approx(5 + 2 * 2 + 0.5 + 3 * (20 + 2 + 1 + 3))
+    assert run_seconds(MEASURED | {"splits": splits}, 3) == pytest.approx(5 + 2 + 0.5 + 3 * (20 + 2 + 1 + 3))
 
 
 def test_runs_that_differ_in_seeds_rates_damage_and_epochs_are_of_one_kind(write_sweep):
@@ -54,12 +55,29 @@ def test_runs_that_differ_in_seeds_rates_damage_and_epochs_are_of_one_kind(write
         {"per_device_train_batch_size": [4, 8]},
         {"max_train_samples": [10, 20]},
         {"corrupt_method": ["drop_layers", "kaiming_uniform"]},
+        {"healing": ["damaged_only"], "corrupt_layers": ["0", "2"]},  # which layers are hit says what trains
     ),
     ids=lambda grid: next(iter(grid)),
 )
 def test_runs_that_take_other_steps_are_of_other_kinds(write_sweep, grid):
-    kinds = read_kinds(write_sweep(base={"corrupt_layers": "0,1"}, grid=grid | {"seed": [0, 1, 2]}))
+    base = {} if "corrupt_layers" in grid else {"corrupt_layers": "0,1"}
+    kinds = read_kinds(write_sweep(base=base, grid=grid | {"seed": [0, 1, 2]}))
     assert [len(kind.epochs) for kind in kinds] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    "healing, message",
+    [
+        ("gradual_unfreezing", "opens layers by and by"),
+        ("two_phase", "opens layers by and by"),
+        ("longer", "says itself when training ends"),
+        ("bias_only,longer", "says itself when training ends"),
+    ],
+)
+def test_what_a_few_steps_do_not_show_is_not_projected(write_sweep, healing, message):
+    (kind,) = read_kinds(write_sweep(base={"corrupt_level": 0.5}, grid={"healing": [healing]}))
+    with pytest.raises(UserError, match=message):
+        check(kind.arguments)
 
 
 @pytest.mark.slow

@@ -183,7 +183,7 @@ def test_report_says_what_became_of_the_language_model(settings, tmp_path):
     [
         ({"also_evaluate": "masked"}, "--also_evaluate 'masked' is not known.*masked_lm"),
         ({"task_type": "masked_lm"}, "--also_evaluate masked_lm is the task itself"),
-        ({"task_type": "token_classification"}, "tags are of lists of words"),
+        ({"task_type": "token_classification"}, "examples of type token_classification are lists of words"),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings, flags, message):

@@ -1,5 +1,6 @@
 """Runs that trace their healing: the same figures as without, the same trace after an interruption."""
 
+import json
 import shutil
 import signal
 
@@ -124,6 +125,12 @@ def test_an_intact_run_is_a_reference(settings, tmp_path):
 def test_what_cannot_be_a_reference_is_refused(settings, run, tmp_path):
     with pytest.raises(UserError, match=r"is of a damaged run \(bottom 50%\); name the folder of an intact one"):
         run_with(settings, **TRACED, trace_reference=str(run), output_dir=str(tmp_path / "run"))
+    outside = json.dumps([{"components": "embeddings", "seed": seed} for seed in (1, 2)])
+    other = tmp_path / "outside"
+    once = settings | {"num_train_epochs": 1, "corrupt_level": None, "save_model": True}
+    run_with(once, corruptions=outside, output_dir=str(other))
+    with pytest.raises(UserError, match=r"is of a damaged run \(several damages\)"):
+        run_with(settings, **TRACED, trace_reference=str(other), output_dir=str(tmp_path / "run"))
     with pytest.raises(UserError, match="does not exist"):
         run_with(settings, **TRACED, trace_reference="./missing", output_dir=str(tmp_path / "run"))
     with pytest.raises(UserError, match="--trace_reference goes with --trace_healing"):

@@ -89,3 +89,10 @@ def test_it_is_part_of_what_a_run_is(settings):
     assert len({plain, name(**EVERY), name(eval_strategy="steps", eval_steps=6)}) == 3
     assert name(**EVERY, save_steps=5, save_strategy="steps") == name(**EVERY)
     assert EVALUATED[-1] == EPOCHS * STEPS
+
+
+def test_logging_by_steps_leaves_the_loss_of_an_epoch_whole(settings, run, tmp_path):
+    results = run_with(settings, output_dir=str(tmp_path / "run"), logging_strategy="steps", logging_steps=5)
+    found, plain = (of["metrics"]["per_epoch"] for of in (results, read(run)))
+    assert [entry["train_loss"] for entry in found] == pytest.approx([entry["train_loss"] for entry in plain], rel=1e-4)
+    assert [entry["f1_weighted"] for entry in found] == [entry["f1_weighted"] for entry in plain]

@@ -13,7 +13,7 @@ from transformers import TrainingArguments, set_seed
 
 from healbert import CorruptionSpec, HealingTrainer, UserError, corrupt, make_arguments
 from healbert.healing.strategies import make_strategy
-from healbert.healing.strategies.distill import hidden_distance, matching_layers, soft_cross_entropy
+from healbert.healing.strategies.distill import hidden_distance, matching_layers, soft_divergence
 from healbert.healing.supplies import Supplies
 
 
@@ -27,9 +27,9 @@ def test_loss_of_logits_is_that_of_hinton(temperature):
     student, teacher = np.random.default_rng(0).normal(size=(2, 5, 3))
     p, q = softmax(teacher / temperature), softmax(student / temperature)
     expected = temperature**2 * (p * np.log(p / q)).sum(1).mean()
-    found = soft_cross_entropy(torch.tensor(student), torch.tensor(teacher), temperature)
+    found = soft_divergence(torch.tensor(student), torch.tensor(teacher), temperature)
     assert found.item() == pytest.approx(expected, rel=1e-5)
-    assert soft_cross_entropy(torch.tensor(teacher), torch.tensor(teacher), temperature).abs() < 1e-6
+    assert soft_divergence(torch.tensor(teacher), torch.tensor(teacher), temperature).abs() < 1e-6
 
 
 @pytest.mark.parametrize("distance", ["mse", "cosine"])
@@ -77,7 +77,7 @@ def make_trainer(tmp_path):
         strategy = make_strategy("distill", options)
         receipt = corrupt(model, CorruptionSpec(level=0.5, method=method))
         strategy.prepare(model, receipt)
-        strategy.bring(Supplies(model, receipt, tokenizer, None, "classification", teacher))
+        strategy.bring(Supplies(model, receipt, tokenizer, None, teacher))
         parts, splits = strategy.trainer_parts(model, tokenizer, {"train": rows}, None)
         defaults = {"num_train_epochs": 1, "per_device_train_batch_size": 4, "use_cpu": True, "disable_tqdm": True}
         arguments = TrainingArguments(output_dir=str(tmp_path / "out"), **defaults | settings)
@@ -138,7 +138,7 @@ def test_what_learns_of_hidden_states_is_refused_with_a_decoder_beside(make_trai
     model = small_model("bart")
     strategy = make_strategy("distill", "of=hidden")
     with pytest.raises(UserError, match="a decoder beside are not matched; use of=logits"):
-        strategy.bring(Supplies(model, corrupt(model, CorruptionSpec(level=0.0)), None, None, "classification", model))
+        strategy.bring(Supplies(model, corrupt(model, CorruptionSpec(level=0.0)), None, None, model))
 
 
 def test_options_that_cannot_be():

@@ -12,7 +12,7 @@ from helpers.classifiers import TEXTS, batch_of, classifier, every_architecture,
 from helpers.small import save_bare_gpt2
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, set_seed
 
 from healbert import HealingTrainer, UserError, corrupt, make_arguments, run_experiment
 from healbert.experiment.loading import LoadCache, load
@@ -198,15 +198,26 @@ def test_runs_of_one_damage_share_one_pass_and_no_figure_changes(settings, tmp_p
 
     passes, read = [], inside.read_features
     monkeypatch.setattr(inside, "read_features", lambda *given, **named: passes.append(1) or read(*given, **named))
-    cache, makes = LoadCache(), [{}, {"learning_rate": 1e-3}, {"seed": 3}, {"corrupt_level": 0.25}]
+    changed = AutoConfig.from_pretrained(settings["model_name_or_path"])
+    changed.hidden_act = "relu"
+    changed.save_pretrained(tmp_path / "changed")
+    makes = [{}, {"learning_rate": 1e-3}, {"seed": 3}, {"corrupt_level": 0.25}]
+    makes.append({"config_name": str(tmp_path / "changed")})
+    cache = LoadCache()
     counts, ours, alone = [], [], []
     for index, more in enumerate(makes):
         arguments = make_arguments(**settings | more | {"output_dir": str(tmp_path / f"shared{index}")})
         ours.append(run_experiment(arguments, cache)["metrics"])
         counts.append(len(passes))
     # BERT's pooler is part of the checkpoint, so that the seed changes the classification layer alone.
-    assert counts == [2, 2, 2, 4], "two splits for each damage"
+    assert counts == [2, 2, 2, 4, 6], "two splits for each damage, and each configuration"
     for index, more in enumerate(makes):
         arguments = make_arguments(**settings | more | {"output_dir": str(tmp_path / f"alone{index}")})
         alone.append(run_experiment(arguments)["metrics"])
-    assert ours == alone and len({json.dumps(metrics) for metrics in ours}) == 4
+    assert ours == alone and len({json.dumps(metrics) for metrics in ours}) == 5
+
+
+@pytest.mark.parametrize("name", ["bf16_full_eval", "fp16_full_eval"])
+def test_features_are_read_in_one_precision(settings, name):
+    with pytest.raises(UserError, match=f"linear_probe trains on what evaluation reads; leave out --{name}"):
+        make_arguments(**settings | {name: True})

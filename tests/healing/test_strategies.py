@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from healbert import UserError, make_arguments, run_experiment
+from healbert.damage.apply import corrupt
+from healbert.damage.spec import CorruptionSpec
 from healbert.healing.head import classification_layer
 from healbert.healing.strategies import STRATEGIES, make_strategy
 from healbert.healing.strategies.base import Strategy
@@ -28,6 +30,14 @@ def plugin(monkeypatch):
     monkeypatch.setattr(STRATEGIES, "_registered", dict(STRATEGIES._registered))
     monkeypatch.setattr(STRATEGIES, "_made", dict(STRATEGIES._made))
     return lambda name, **attributes: register("strategy", name, **attributes)
+
+
+def test_fast_paths_are_part_of_a_name_where_features_change_whatever_the_strategy_is_called(plugin):
+    plugin("still", fixed_features=True)(Norms)
+    plugin("soft_linear_probe")(Norms)
+    for healing, same in (("still", True), ("soft_linear_probe", False)):
+        names = {make_arguments(healing=healing, fast_paths=paths).name() for paths in ("clipping", "packed")}
+        assert (len(names) == 1) is same
 
 
 @every_head
@@ -224,3 +234,14 @@ def test_strategy_owns_what_the_trainer_is_made_of():
     splits = {"train": "rows"}
     parts, same = full.trainer_parts(model, "tokenizer", splits, None)
     assert parts == {"model": model, "processing_class": "tokenizer", "strategy": full} and same is splits
+
+
+@pytest.mark.parametrize("name", sorted(set(STRATEGIES) - {"continued_pretraining", "distill"}))
+def test_a_strategy_says_whether_the_damage_says_what_trains(name):
+    trains = []
+    for layer in (0, 1):
+        model = classifier("bert", "cls")
+        receipt = corrupt(model, CorruptionSpec(layers=str(layer)))
+        make_strategy(name).prepare(model, receipt)
+        trains.append(trainable(model))
+    assert (trains[0] != trains[1]) == STRATEGIES[name].by_damage

@@ -8,6 +8,7 @@ import pandas
 import pytest
 import torch
 from helpers.probing import brute_separation, by_hand_probe, one_by_one
+from huggingface_hub import HfApi
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from healbert import make_arguments, run_experiment
@@ -37,6 +38,15 @@ def test_results_have_probes_of_the_damaged_and_the_healed_model(inside):
     assert probes["damaged"] != probes["healed"]
     assert list(inside["linear_probe"][1]["probes"]) == ["damaged"], "the encoder is the same after a linear probe"
     assert inside["linear_probe"][1]["probes"]["damaged"] == probes["damaged"]
+
+
+def test_reading_features_reaches_nothing_outside(tiny_bert, csv_files, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(HfApi, "create_repo", lambda *given, **named: asked.append(given))
+    flags = {"model_name_or_path": tiny_bert, **csv_files, "use_cpu": True, "num_train_epochs": 1, "probe_layers": "0"}
+    arguments = make_arguments(**flags, output_dir=str(tmp_path / "run"), push_to_hub=True, token="hf_x")
+    run_experiment(arguments)
+    assert asked == [] and arguments.training.push_to_hub
 
 
 def test_probes_of_the_healed_model_are_those_of_the_saved_one(inside, arguments, csv_files):

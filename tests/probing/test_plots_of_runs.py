@@ -49,6 +49,12 @@ LAYOUTS = {
 }
 
 
+LAYOUTS["outside the layers"] = (
+    [(0.0, "bottom"), (0.0, "several damages")],
+    {(0, 0): "intact", (0, 1): "several damages"},
+)
+
+
 @pytest.mark.parametrize("runs, expected", LAYOUTS.values(), ids=LAYOUTS.keys())
 def test_layout_of_runs(tmp_path, figures, runs, expected):
     draw_runs(tmp_path / "runs.png", [make_file(level=level, region=region) for level, region in runs])

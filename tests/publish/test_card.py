@@ -50,6 +50,15 @@ def test_base_model_and_data_of_the_hub_are_named(hub, run):
     assert (data.license, data.license_name, data.license_link) == ("other", "own", "https://x.org")
 
 
+def test_a_score_that_is_missing_is_not_in_the_metadata(hub, run):
+    results = results_of(run)
+    results["metrics"]["healed"]["f1_weighted"] = None
+    (run / "results.json").write_text(json.dumps(results))
+    push_run(repository_of(run))
+    data = ModelCard(hub.repositories["model", "writer/healed"].files()["README.md"].decode()).data
+    assert [result.metric_type for result in data.eval_results] == ["accuracy"]
+
+
 def test_figures_in_the_card(card, run, runs):
     predictions = pandas.read_parquet(run / "predictions.parquet")
     figures = results_of(run)["metrics"]
@@ -89,6 +98,9 @@ def test_a_plugins_region_and_method_are_not_taken_for_the_papers(run):
     ours = damage_in_words(damage | {"region": "top", "method": "kaiming_uniform", "options": {}})
     assert ours.startswith("all of the encoder (2 of 4 layers,")
     assert "Norm weights became 1, biases 0, every other weight was drawn anew (kaiming\\_uniform, seed 0)." in ours
+    drawn = damage_in_words(damage | {"region": "top", "method": "orthogonal", "options": {}})
+    noisy = damage_in_words(damage | {"region": "top", "method": "gaussian_noise", "options": {}})
+    assert "was drawn anew (orthogonal" in drawn and "was given new values (gaussian" in noisy
 
 
 def test_training_is_described_as_it_went(run):

@@ -4,6 +4,7 @@ import json
 
 from helpers.publish import IN_COMMIT, LABELS, TOKEN, repository_of, results_of
 
+from healbert.publish.contents import model_files
 from healbert.publish.push import push_run
 
 
@@ -17,6 +18,41 @@ def test_run_arrives_whole_and_in_one_commit(hub, run):
         assert there[name] == (run / name).read_bytes()
     assert json.loads(there["results.json"])["metrics"] == results_of(run)["metrics"]
     assert list(json.loads(there["config.json"])["id2label"].values()) == sorted(LABELS.values())
+
+
+def test_what_is_not_of_the_run_stays_here(hub, run, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    others = ("log.txt", "notes.txt", "credentials.json", ".results.json.abcd1234.json", "own.py", "model.bin")
+    for name in others:
+        (run / name).write_text("{}")
+    for name in ("corruption.json", "config.json"):
+        found = json.loads((run / name).read_text())
+        (run / name).write_text(json.dumps(found | {"from": "/home/somebody/donor"}))
+    push_run(repository_of(run))
+    there = hub.repositories["model", "writer/healed"].files()
+    assert set(there) == IN_COMMIT | {".gitattributes"}
+    assert all(
+        b"somebody" not in content and b"~/donor" in content
+        for content in map(there.get, ("corruption.json", "config.json"))
+    )
+
+
+def test_code_that_the_model_needs_and_files_of_its_tokenizer_go_along(run):
+    tokenizer = json.loads((run / "tokenizer_config.json").read_text())
+    (run / "tokenizer_config.json").write_text(json.dumps(tokenizer | {"tokenizer_class": "FSMTTokenizer"}))
+    (run / "config.json").write_text(json.dumps({"auto_map": {"AutoModel": "modeling_own.Own"}}))
+    for name in ("modeling_own.py", "vocab-src.json", "model-00001-of-00002.safetensors"):
+        (run / name).write_text("")
+    assert {"modeling_own.py", "vocab-src.json", "model-00001-of-00002.safetensors"} <= set(model_files(run))
+
+
+def test_a_new_branch_holds_nothing_of_the_first_one(hub, run):
+    (run / "adapter_config.json").write_text("{}")
+    push_run(repository_of(run))
+    (run / "adapter_config.json").unlink()
+    push_run(repository_of(run, revision="b"))
+    repository = hub.repositories["model", "writer/healed"]
+    assert "adapter_config.json" in repository.files() and "adapter_config.json" not in repository.files("b")
 
 
 def test_pushing_again_makes_no_commit_and_sends_no_weights(hub, run):

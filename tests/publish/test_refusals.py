@@ -137,4 +137,9 @@ def test_intact_run_must_be_trained_alike(hub, run, runs, tmp_path):
     (other / "results.json").write_text(json.dumps(results))
     with pytest.raises(UserError, match=r"other settings: learning_rate \(5e-05 there, 0.001 here\)"):
         push_run(repository_of(run, intact_results=other))
+    for name, value in {"weight_decay": 0.3, "lr_scheduler_type": "constant", "label_smoothing_factor": 0.1}.items():
+        results["config"] = results_of(runs / "intact")["config"] | {name: value}
+        (other / "results.json").write_text(json.dumps(results))
+        with pytest.raises(UserError, match=f"other settings: {name}"):
+            push_run(repository_of(run, intact_results=other))
     assert not hub.repositories

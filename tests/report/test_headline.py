@@ -6,10 +6,10 @@ import types
 import pytest
 
 from healbert.analysis.claims import CLAIMS
-from healbert.analysis.collect import INTACT, Damage
 from healbert.analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_SEED, ONE_SEED
 from healbert.analysis.metric import Metric
 from healbert.analysis.outcome import MIXED, Outcome, outcome_of
+from healbert.analysis.runs import INTACT, Damage
 from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
 from healbert.analysis.verdicts import correct
 from healbert.report.headline import NOTHING, brief, caveats, headline, lacking

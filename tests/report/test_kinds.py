@@ -60,6 +60,18 @@ def test_the_table_says_what_the_runs_say(root):
     assert all(row.cells[0].link for row in table.rows)
 
 
+def test_the_sign_is_explained_where_less_is_better(tmp_path):
+    metric = {"mse": {"title": "mean squared error", "greater_is_better": False, "range": [0, None], "chance": None}}
+    of = {"type": "regression", "primary_metric": "mse", "metrics": metric}
+    for method in ("gaussian_noise", "zero"):
+        maker = Maker(tmp_path, metric=of, score=lambda labels, predictions: float((labels != predictions).mean()))
+        maker.count = 1000 * len(method)
+        maker.sweep(levels=(0, 0.5), regions=("bottom",), rates=(2e-5,), corrupt_method=method)
+    content = content_of(analyse(tmp_path))
+    captions = [one.caption for one in (*content.tables, *content.figures) if one.name == "kinds"]
+    assert len(captions) == 2 and all("in differences the sign is turned" in caption for caption in captions)
+
+
 def test_groups_that_differ_in_more_than_damage_are_not_compared(tmp_path):
     maker = Maker(tmp_path / "runs")
     maker.sweep(levels=(0, 0.5), regions=("bottom",), rates=(2e-5,))

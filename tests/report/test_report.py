@@ -9,8 +9,9 @@ from helpers.report_runs import Maker, analysed, verdict_of
 from helpers.simulated import Truth, simulate
 from scipy import stats
 
-from healbert.analysis.collect import ALL, INTACT, Damage, collect
+from healbert.analysis.collect import collect
 from healbert.analysis.contrasts import costs
+from healbert.analysis.runs import ALL, INTACT, Damage
 from healbert.analysis.verdicts import judge
 from healbert.report.content import make_content
 

@@ -5,6 +5,8 @@ import dataclasses
 import pytest
 from helpers.simulated import Truth, collapse, simulate
 
+from healbert.analysis.collect import collect
+from healbert.analysis.runs import INTACT
 from healbert.report.content import make_content
 
 STUDY = Truth(datasets=("sst2",), levels=(0, 0.5))
@@ -69,3 +71,32 @@ def test_the_last_epoch_that_is_not_known(tmp_path):
 def test_a_study_without_doubts(tmp_path):
     found = warnings(tmp_path, None)
     assert not found or all("cannot be used" in warning for warning in found)
+
+
+TWO = Truth(datasets=("sst2", "emotion"), levels=(0, 0.5))
+
+
+def on_emotion(**settings):
+    def change(results):
+        if results["config"]["task_name"] == "emotion":
+            results["config"] |= settings
+
+    return change
+
+
+def test_datasets_with_settings_of_their_own_are_one_group_and_that_is_said(tmp_path):
+    change = on_emotion(model_name_or_path="org/other", num_train_epochs=7)
+    content = make_content(simulate(tmp_path, TWO, change=change))
+    (group,) = collect(tmp_path).groups
+    assert group.model == "org/other and embedded"
+    (warning,) = about(content.warnings, "Datasets")
+    assert warning.startswith("Datasets differ in model_name_or_path, num_train_epochs: what is said of all of them")
+
+
+@pytest.mark.parametrize("settings", [{"healing": "bias_only"}, {"corrupt_method": "zero"}, {"pooling": "mean"}])
+def test_other_experiments_on_another_dataset_are_other_groups(tmp_path, settings):
+    found = warnings(tmp_path, on_emotion(**settings), TWO)
+    groups = [group for group in collect(tmp_path).groups if group.answers]
+    damaged = [{run.dataset for run in group.runs if run.damage != INTACT} for group in groups]
+    assert sorted(damaged, key=str) == [{"emotion"}, {"sst2"}]
+    assert not about(found, "Datasets")

@@ -7,9 +7,9 @@ import pytest
 from helpers.healing_runs import COST, STEPS, edit, trace, write_healing
 from helpers.report_runs import Maker
 
-from healbert.analysis.collect import INTACT, Damage
 from healbert.analysis.curves import area, curve, first_above
 from healbert.analysis.pareto import front
+from healbert.analysis.runs import INTACT, Damage
 from healbert.report.content import make_content
 from healbert.report.scales import log_ticks, short
 from healbert.report.write import make_report
@@ -79,7 +79,7 @@ def test_without_an_intact_run_there_is_nothing_to_reach(tmp_path):
 
 
 def test_a_curve_has_what_lies_before_healing_unless_another_split_chooses(content):
-    from healbert.analysis.collect import Run
+    from healbert.analysis.runs import Run
 
     metrics = {"damaged": {"f": 0.1}, "per_epoch": [{"epoch": 0.5, "step": 3, "f": 0.4}, {"epoch": 1.0, "step": 6}]}
     run = Run(None, "", {"metrics": metrics}, metric=type("M", (), {"name": "f"})())
@@ -256,6 +256,22 @@ def test_the_picture_has_layers_down_and_epochs_across(content):
     assert panel.content.values[1].tolist() == [10, 9, 8, 7, 7]
     assert panel.content.values[4].tolist() == pytest.approx([0, 0.2, 0.4, 0.6, 0.6])
     assert [p.title for p in found[0].panels][-1] == "CKA with the pretrained states", "no attention, no panel"
+
+
+def test_runs_whose_damage_lies_elsewhere_are_not_averaged(tmp_path):
+    maker = Maker(tmp_path, ONE)
+    write_healing(maker)
+
+    def moved(results):
+        if results["config"]["corrupt_level"] and results["config"]["seed"] and "trace" in results:
+            for entry in results["trace"]["entries"]:
+                for distances in entry["distance"]["pretrained"].values():
+                    distances[1:] = distances[:0:-1]  # the top half was hit
+
+    for folder in tmp_path.iterdir():
+        edit(folder, moved)
+    (table,) = tables(make_content(tmp_path), "healing-by-layer")
+    assert [(record["layers"], record["distance_start"]) for record in table.records] == [("1-3", 10), ("4-6", 0)]
 
 
 def test_runs_with_and_without_a_trace_are_of_one_group(tmp_path):

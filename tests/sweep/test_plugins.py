@@ -110,7 +110,9 @@ def test_what_it_registered_is_in_the_results(runs, study):
 
 
 def test_the_method_was_applied_by_the_workers(study):
-    for folder in study[0].glob("tiny*"):
+    folders = list(study[0].glob("tiny*"))
+    assert len(folders) == 2
+    for folder in folders:
         receipt = json.loads((folder / "corruption.json").read_text())
         by = receipt["spec"]["options"]["by"]
         tensors = [tensor for tensor in receipt["tensors"] if tensor["relative_l2"]]

@@ -17,7 +17,7 @@ from healbert.experiment.run import run_experiment
 from healbert.results.read import is_locked
 from healbert.sweep.engines import Failure, Options
 from healbert.sweep.plan import Plan
-from healbert.sweep.run import _Runner, describe_plan
+from healbert.sweep.run import _Runner, describe_plan, run_plan
 from healbert.utils.errors import UserError
 
 
@@ -177,3 +177,28 @@ def test_sweep_file_is_not_taken_for_a_run():
         from healbert.arguments.parser import parse_arguments
 
         parse_arguments([str(ROOT / "configs" / "paper" / "bert-base.yaml")])
+
+
+def test_results_of_a_later_version_are_left_alone(base, run_flags, tmp_path):
+    sweep = {"base": base, "grid": {"seed": [1]}}
+    (run,) = plan(sweep, tmp_path / "sweep").runs
+    write_results(run.folder, schema_version=99)
+    with pytest.raises(UserError, match="schema 99, this HealBERT reads up to .*upgrade it"):
+        plan(sweep, tmp_path / "sweep")
+    arguments = make_arguments(**run_flags | {"output_dir": str(tmp_path / "run"), "num_train_epochs": 1})
+    run_experiment(arguments)
+    path = tmp_path / "run" / "results.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="schema 99"):
+        run_experiment(arguments)
+    assert path.read_bytes() == before
+
+
+def test_models_that_are_asked_for_too_late_are_named(base, tmp_path):
+    sweep = {"base": base, "grid": {"seed": [1, 2]}}
+    for run in plan(sweep, tmp_path).runs:
+        write_results(run.folder)
+    asked = plan(sweep | {"base": base | {"save_model": True}}, tmp_path)
+    with pytest.warns(UserWarning, match="2 runs finished without --save_model, such as .*-seed1-"):
+        run_plan(asked, tmp_path)

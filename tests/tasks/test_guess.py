@@ -1,7 +1,7 @@
 """Which type of task columns are for: guessed where they leave no doubt, named where labels are missing."""
 
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Features, Value
 
 from healbert import UserError, make_arguments
 from healbert.tasks.guess import type_of
@@ -41,6 +41,13 @@ def guessed(columns, **asked):
 )
 def test_type_is_guessed_where_columns_leave_no_doubt(columns, expected):
     assert guessed(columns) == expected
+
+
+@pytest.mark.parametrize("stored", ["large_string", "string_view"])
+def test_text_is_text_however_it_is_stored(stored):
+    rows = Dataset.from_dict(CHOICES | {"label": [0, 1]})
+    kinds = {name: Value(stored if of.dtype == "string" else of.dtype) for name, of in rows.features.items()}
+    assert type_of(rows.cast(Features(kinds))) == "multiple_choice"
 
 
 def test_names_of_columns_settle_what_is_a_choice():

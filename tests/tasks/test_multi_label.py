@@ -128,6 +128,12 @@ def test_unlabelled_examples_are_refused(load, files, tmp_path, labels, message)
         load(**files | {"validation_file": path}, task_type="multi_label")
 
 
+def test_test_file_with_labels_under_nearly_that_name_is_no_unlabelled_one(load, files, tmp_path):
+    path = put(tmp_path / "near.parquet", {"text": ["a b", "c d"], "Label": [[0], [1]]})
+    with pytest.raises(UserError, match="label.*Label"):
+        load(**files | {"test_file": path}, task_type="multi_label")
+
+
 def test_numbers_without_a_name_are_refused():
     with pytest.raises(UserError, match=r"x has labels without a name: -2, 3 \(rows 1, 3\); .* names for 0 to 2"):
         refuse_unnamed([[0, 3], [], [-2, -2], [1]], NAMES, "x")

@@ -136,7 +136,7 @@ def test_parts_are_drawn_by_seed_alone(load, files):
     "flags, message",
     [
         ({"tsne": True}, "--tsne pictures classes"),
-        ({"healing": "distill"}, "matches logits of classes.*use of=hidden"),
+        ({"healing": "distill"}, "matches logits of classes, and a task of type regression has none; use of=hidden"),
         ({"metric_for_best_model": "rmse"}, "pearson"),
     ],
 )

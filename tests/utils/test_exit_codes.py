@@ -38,3 +38,13 @@ def test_passwords_in_addresses_are_masked(address, capsys):
         exit_codes(main)
     error = capsys.readouterr().err
     assert ended.value.code == 2 and "hf_secret" not in error and "me@example.org" in error
+
+
+def test_a_name_that_no_disk_takes_is_an_error_of_the_users(tmp_path, capsys):
+    def main():
+        (tmp_path / ("n" * 5000)).stat()
+
+    with pytest.raises(SystemExit) as ended:
+        exit_codes(main)
+    error = capsys.readouterr().err
+    assert ended.value.code == 2 and error.startswith("error: the name is too long for a file: ") and len(error) < 200

@@ -1,5 +1,6 @@
 """Files are written atomically, and JSON holds only what JSON can hold."""
 
+import errno
 import math
 import os
 import pathlib
@@ -117,3 +118,13 @@ def test_content_and_name_are_on_the_disk_in_this_order(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda old, new: (done.append("renamed"), replace(old, new)))
     write_json(tmp_path / "a.json", {"a": 1})
     assert done[0].name.startswith(".a.json.") and done[1:] == ["renamed", tmp_path]
+
+
+def test_a_file_is_written_once_where_the_disk_has_no_links(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_json_once(tmp_path / "a.json", 1)
+    write_json_once(tmp_path / "a.json", 2)
+    assert read_json(tmp_path / "a.json") == 1

@@ -83,10 +83,6 @@ class Component:
     group: object
     variance: float | None
 
-    @property
-    def at_boundary(self):
-        return self.variance == 0
-
 
 @dataclasses.dataclass(frozen=True)
 class Mixed:

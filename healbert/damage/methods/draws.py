@@ -1,21 +1,14 @@
 """Exact draws without a number for each place."""
 
-import hashlib
-
 import numpy as np
 import torch
 
+from ...utils.draws import seed_of
 from ...utils.errors import UserError
 
 
-def seed_of(seed, name):
-    """The seed of one draw: of the damage's seed and a name alone, so that no other draw shifts it."""
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1  # 63 bits: manual_seed takes no more
-
-
 def generator_of(seed, name):
-    """A `torch.Generator` on the CPU with the seed of `seed_of`."""
+    """A `torch.Generator` on the CPU, for one draw: seeded by the damage's seed and a name alone."""
     return torch.Generator().manual_seed(seed_of(seed, name))
 
 

@@ -1,10 +1,10 @@
 """Values of another model: the one that the architecture's own initialiser makes, or a donor."""
 
+from ...utils.draws import seed_of
 from ...utils.errors import UserError
 from ...utils.options import Option
 from ...utils.registry import register
 from ..own_values import own_values
-from .draws import seed_of
 
 ALL = {"norms": "method", "biases": "method", "others": "method"}
 

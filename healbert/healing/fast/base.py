@@ -57,8 +57,6 @@ def why_not_whole(training):
     """Why a model is not in one piece on one device: words, or None."""
     if training.fsdp or training.deepspeed:
         return "processes share out each parameter"
-    if training.n_gpu > 1:
-        return "one process has several devices"
     return "the model is compiled" if training.torch_compile else None
 
 

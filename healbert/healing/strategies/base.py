@@ -18,6 +18,8 @@ class Strategy:
         learns_from: the teacher that it needs: "finetuned", the intact model after the task, "pretrained", before it.
         reads_text: whether ``--heal_text`` "may" or "must" be given.
         needs_row: its loss is given ``row``, the numbers of the batch's examples in the training split.
+        by_damage: what trains depends on where the damage is.
+        needs_classes: of one that works where an example is of one class alone: what to do elsewhere, in words.
         asks: what the model is asked for in training: keyword arguments of its forward.
         why_whole: why its embedding must keep every row while it trains, in words; None if it need not (see `fast`).
         seed: of its random draws; a run sets it to ``--seed``.
@@ -31,6 +33,7 @@ class Strategy:
 
     says, options, version, fixed_features = None, {}, 1, False
     contradicts, adapts, sharded, seed = {}, False, True, 0
+    by_damage, needs_classes = False, None
     learns_from, reads_text, needs_row, asks, why_whole = None, None, False, {}, None
 
     def __init__(self, **settings):

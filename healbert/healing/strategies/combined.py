@@ -23,6 +23,7 @@ class Combined(Strategy):
         self.settings = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.settings.items()}
         self.fixed_features = any(part.fixed_features for part in self.parts)
         self.needs_row = any(part.needs_row for part in self.parts)
+        self.needs_classes = next(filter(None, (part.needs_classes for part in self.parts)), None)
         self.asks = {name: value for part in self.parts for name, value in part.asks.items()}
         self.learns_from = next(filter(None, (part.learns_from for part in self.parts)), None)
         self.why_whole = next(filter(None, (part.why_whole for part in self.parts)), None)

@@ -36,6 +36,7 @@ class Distill(TrainsAll):
         super().__init__(**settings)
         self.of_logits = self.settings["of"] == "logits"
         self.learns_from, self.needs_row = self.settings["teacher"], self.of_logits
+        self.needs_classes = "use of=hidden" if self.of_logits else None
         self.asks = {} if self.of_logits else {"output_hidden_states": True}
         if self.of_logits and self.learns_from == "pretrained":
             raise UserError(
@@ -44,8 +45,6 @@ class Distill(TrainsAll):
             )
 
     def bring(self, supplies):
-        if self.of_logits and supplies.task_type != "classification":
-            raise UserError(f"--healing distill matches logits of classes, not of {supplies.task_type}; use of=hidden")
         if not self.of_logits and getattr(supplies.model.config, "is_encoder_decoder", False):
             raise UserError(
                 "--healing distill: hidden states of a model with a decoder beside are not matched; use of=logits"
@@ -74,7 +73,7 @@ class Distill(TrainsAll):
     def loss(self, trainer, model, inputs, outputs, loss):
         weight = self.settings["weight"]
         if self.of_logits:
-            learnt = soft_cross_entropy(outputs["logits"], self.logits[inputs["row"]], self.settings["temperature"])
+            learnt = soft_divergence(outputs["logits"], self.logits[inputs["row"]], self.settings["temperature"])
         else:
             learnt = self._hidden(outputs, self._ask_teacher(inputs), inputs)
         return (1 - weight) * loss + weight * learnt
@@ -83,7 +82,7 @@ class Distill(TrainsAll):
         inputs = {name: value for name, value in inputs.items() if name != "row"}
         outputs, teacher = model(**inputs, **self.asks), self._ask_teacher(inputs)
         if self.of_logits:
-            return soft_cross_entropy(outputs["logits"], teacher["logits"], self.settings["temperature"])
+            return soft_divergence(outputs["logits"], teacher["logits"], self.settings["temperature"])
         return self._hidden(outputs, teacher, inputs)
 
     def _ask_teacher(self, inputs):
@@ -124,7 +123,7 @@ def _logits_of_all(teacher, trainer):
     return torch.from_numpy(found).float().to(trainer.args.device)
 
 
-def soft_cross_entropy(student, teacher, temperature):
+def soft_divergence(student, teacher, temperature):
     """``T^2 * KL(softmax(teacher / T) || softmax(student / T))``, on average over the examples: a scalar tensor.
 
     Args:
@@ -172,6 +171,9 @@ def hidden_distance(pairs, real, distance):
         pairs: list of (student's, teacher's) states of a layer, tensors (batch, tokens, hidden).
         real: 1.0 for each real token, tensor (batch, tokens).
         distance: "mse" (mean over hidden of the squared difference) or "cosine" (1 - cosine similarity).
+
+    Raises:
+        UserError: if the states of a layer differ in shape.
     """
     from torch.nn.functional import cosine_similarity
 

@@ -23,7 +23,7 @@ class Only(Strategy):
 class DamagedOnly(Only):
     """What was hit; of a model without damage, the head alone."""
 
-    says = "Only what was damaged and its head were fine-tuned"
+    says, by_damage = "Only what was damaged and its head were fine-tuned", True
 
     def chosen(self, model, receipt):
         return hit_names(model, hit_paths(receipt))
@@ -33,7 +33,7 @@ class DamagedOnly(Only):
 class IntactOnly(Only):
     """What was not hit."""
 
-    says = "Only what was not damaged and its head were fine-tuned"
+    says, by_damage = "Only what was not damaged and its head were fine-tuned", True
     contradicts = {"damaged_only": "one trains what was hit, the other all but that"}
 
     def chosen(self, model, receipt):

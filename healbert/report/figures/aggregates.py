@@ -1,7 +1,7 @@
 """Interquartile means by level, and performance profiles: the runs of each damage as a whole."""
 
 from ...analysis.aggregates import profile, taus
-from ...analysis.collect import INTACT
+from ...analysis.runs import INTACT
 from ...utils.registry import register
 from ..tables.aggregates import measured
 from .base import Lines, Series, figure_of, line_panel

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...analysis.collect import INTACT
+from ...analysis.runs import INTACT
 from ...utils.registry import register
 from ..tables.base import file_stem, tags
 from .base import Figure, Heat, Panel, in_rows, per_dataset, shortened, unique_short

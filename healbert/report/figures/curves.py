@@ -91,7 +91,7 @@ def _by_depth(results):
             row = [_depth_panel(results, dataset, region, stage) for stage in ("damaged", "healed")]
             rows.append([panel for panel in row if panel.content.series])
     caption = (
-        f"{results.metric.capital} on the evaluation split of a logistic regression on the hidden states after each "
+        f"{results.metric.capital} on the evaluation split of a linear probe on the hidden states after each "
         f"layer (0: the embeddings), before and after healing, at the best learning rate. {BAND}"
     )
     return figure_of("probes", f"Probes by depth: {group.label}", caption, rows, group)

@@ -1,6 +1,6 @@
 """What stays lost after healing, as a forest plot: damages down, datasets and all of them together on each."""
 
-from ...analysis.collect import INTACT
+from ...analysis.runs import INTACT
 from ...analysis.verdict import POOLED
 from ...utils.registry import register
 from ...utils.text import clean

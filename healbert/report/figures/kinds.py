@@ -4,6 +4,7 @@ import numpy as np
 
 from ...utils.registry import register
 from ...utils.text import clean
+from ..fractions import direction
 from ..tables.base import tags
 from ..tables.kinds import named_families
 from ..text import interval, number
@@ -39,7 +40,7 @@ def _map(family, name, title):
     )
     caption = (
         f"What stays lost: intact minus healed {metric.title}, after the same training; the least costly damage comes "
-        "first. Under it the 95% interval over paired seeds. Empty: no run."
+        f"first. {direction(metric)}Under it the 95% interval over paired seeds. Empty: no run."
     )
     words = "; ".join(f"{kind.label}: {number(kind.lost)}" for kind in family if kind.lost is not None)
     panel = Panel(f"lost {metric.title}", heat, tags(family[0].group), f"Lost. {words}.")

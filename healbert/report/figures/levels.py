@@ -5,8 +5,8 @@ import dataclasses
 
 import numpy as np
 
-from ...analysis.collect import INTACT
 from ...analysis.entries import OUTSIDE, levels_label
+from ...analysis.runs import INTACT
 from ...utils.registry import register
 from .base import BAND, BOTTOM, TOP, Lines, averaged, figure_of, in_rows, line_panel, style
 

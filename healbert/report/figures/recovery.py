@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...analysis.collect import INTACT
+from ...analysis.runs import INTACT
 from ...utils.registry import register
 from ...utils.text import clean
 from ..fractions import least_difference, shown_interval

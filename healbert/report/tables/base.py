@@ -23,7 +23,7 @@ class Cell:
 
 @dataclasses.dataclass
 class Row:
-    """A line of a table: `Cell` or text, the tags and the tags that the page's filters go by, see `tags`."""
+    """A line of a table: its cells (`Cell`, or text for a plain one), and the tags that the page's filters go by."""
 
     cells: list
     tags: dict = dataclasses.field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from ...analysis.kinds import kinds_of_damage
 from ...utils.registry import register
-from ..fractions import few_seeds
+from ..fractions import direction, few_seeds
 from ..text import DASH, interval, number, percent
 from .base import Cell, Row, Table, ends, tags, to_runs
 
@@ -31,7 +31,8 @@ def _table(family, name, title):
     columns += ["KL before", "changed", "relative L2", "strength"]
     caption = (
         f"Runs that differ in their damage alone, the least costly first. Lost: intact minus healed {metric.title}, "
-        "mean over paired seeds, under it the 95% interval (pointwise: it is not corrected for the number of lines). "
+        f"mean over paired seeds, under it the 95% interval (pointwise: it is not corrected for the number of lines). "
+        f"{direction(metric)}"
         "KL before (nats) and changed (predictions): the damaged model against the intact one, before healing; "
         "strength: what a matched severity was reached at. They are means over runs, where runs say them."
     )

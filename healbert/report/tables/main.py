@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...analysis.collect import INTACT, Damage
 from ...analysis.contrasts import paired_values
+from ...analysis.runs import INTACT, Damage
 from ...results.schema import region_that_counts
 from ...utils.registry import register
 from ..text import DASH, PLUS_MINUS, number, rate_text

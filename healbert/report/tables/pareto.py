@@ -16,7 +16,7 @@ def pareto(analysis):
     return [_table(*one, i if len(found) > 1 else 0) for i, one in enumerate(found, 1)]
 
 
-def _table(family, places, number):
+def _table(family, places, place):
     costs = [cost for cost in COSTS if any(way.costs[cost] is not None for ways in places.values() for way in ways)]
     columns = ["dataset", "damage", "strategy", family.metric.title, *(COSTS[cost][0] for cost in costs)]
     rows = [
@@ -42,7 +42,7 @@ def _table(family, places, number):
         "without labels, passes through frozen layers and a teacher); fine-tuning a teacher, which runs share, is left "
         "out. Seconds are of the task's steps alone, on the run's machine."
     )
-    name = f"pareto-{number}" if number else "pareto"
+    name = f"pareto-{place}" if place else "pareto"
     return Table(name, f"Score against cost by strategy: {family.label}", caption, columns, rows, records)
 
 
@@ -64,7 +64,7 @@ def against_full_fine_tuning(analysis):
     return [_comparison(*one, i if len(found) > 1 else 0) for i, one in enumerate(found, 1)]
 
 
-def _comparison(family, lines, number_):
+def _comparison(family, lines, place):
     columns = ["damage", "strategy", family.metric.title, "against full", "p", *(COSTS[cost][0] for cost in COSTS)]
     caption = (
         f"{family.metric.capital} after healing, the mean over datasets and damages that both the strategy and full "
@@ -73,7 +73,7 @@ def _comparison(family, lines, number_):
         "multiples of full fine-tuning's. Undamaged models are left out."
     )
     rows = [Row(_compared(line), tags(line.group)) for line in lines]
-    name = f"strategies-{number_}" if number_ else "strategies"
+    name = f"strategies-{place}" if place else "strategies"
     records = [_compared_record(family, line) for line in lines]
     return Table(name, f"Strategies against full fine-tuning: {family.label}", caption, columns, rows, records)
 

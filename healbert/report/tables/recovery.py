@@ -1,7 +1,7 @@
 """What damage cost, and how far healing came: a line per damage."""
 
-from ...analysis.collect import INTACT
 from ...analysis.contrasts import has_scratch
+from ...analysis.runs import INTACT
 from ...analysis.verdict import SHARED_INTACT
 from ...utils.registry import register
 from ..fractions import direction, few_seeds, fraction_note, least_difference

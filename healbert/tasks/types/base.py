@@ -28,6 +28,7 @@ class TaskType:
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
         smooths: whether classes are learnt, of texts or of tokens, which label smoothing can spread.
+        has_texts: whether an example is of texts; else of lists of words.
         one_class: whether a label is one class of `TaskData.label_names`, as pictures and confusions of classes need.
         baseline_name, baseline_says: what tables call `baseline`, and what it is in words.
     """
@@ -36,7 +37,7 @@ class TaskType:
     hub_task = ""
     version = 1
     problem_type = None
-    per_text, own_head, one_class = True, False, False
+    per_text, own_head, has_texts, one_class = True, False, True, False
     pools, one_sequence, pipeline, continues, smooths = False, True, True, False, True
     baseline_name, baseline_says = "baseline", "the answer that needs no model"
 

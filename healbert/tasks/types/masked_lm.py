@@ -1,12 +1,12 @@
 """Hidden tokens of a text are to be found again."""
 
-import hashlib
 import warnings
 import zlib
 
 import numpy as np
 
 from ...models.masking import IGNORED, mask_tokens, never_hidden
+from ...utils.draws import seed_of
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..rows import counted
@@ -104,8 +104,7 @@ def _generator(*names):
     import torch
 
     said = [zlib.crc32(name.tobytes()) if isinstance(name, np.ndarray) else name for name in names]
-    digest = hashlib.sha256(":".join(map(str, ("hide", *said))).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return torch.Generator().manual_seed(seed_of("hide", *said))
 
 
 def _hidden(ids, tokenizer):

@@ -5,7 +5,7 @@ import numpy as np
 from ...utils.errors import UserError
 from ...utils.registry import register
 from ..columns import with_text_and_label
-from ..labels import refuse_unnamed
+from ..labels import lacks_labels, refuse_unnamed
 from ..rows import BadRowsError, are_lists, counted
 from .base import TaskType
 from .encoding import logits_of
@@ -60,7 +60,7 @@ class MultiLabel(TaskType):
         texts, label = columns
         found, splits = {}, {}
         for split, rows in raw.items():
-            bare = split == "test" and label not in rows.column_names
+            bare = lacks_labels(split, rows, label)
             splits[split] = with_text_and_label(rows, task.call(split), texts, None if bare else label)
             if not bare:
                 found[split] = _named(splits[split], task.call(split), task.label_names)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...utils.errors import UserError
 from ...utils.registry import register
-from ..columns import named_columns, require_column, with_text_and_label
+from ..columns import is_string, named_columns, require_column, with_text_and_label
 from ..guess import apart
 from ..labels import Classes, encode_labels, is_unlabelled
 from .classification import Classification, accuracy
@@ -104,7 +104,7 @@ def _guessed(rows, label, train):
     Raises:
         UserError: if which is the context is not certain.
     """
-    texts = [name for name, of in rows.features.items() if getattr(of, "dtype", None) in ("string", "large_string")]
+    texts = [name for name, of in rows.features.items() if is_string(of)]
     contexts, choices = apart([name for name in texts if name != label])
     if len(contexts) != 1:
         named = ",".join(["CONTEXT", *(choices or ["choice1", "choice2"])])

@@ -5,7 +5,7 @@ import numpy as np
 from ...models.masking import IGNORED
 from ...utils.errors import UserError
 from ...utils.registry import register
-from ..columns import named_columns, require_column
+from ..columns import is_string, named_columns, require_column
 from ..guess import DOCUMENTS, SUMMARIES
 from ..labels import is_unlabelled
 from ..rouge import scores
@@ -224,7 +224,7 @@ def _summaries(rows, split, column):
     """
     require_column(split, "summary", column, rows.column_names)
     kind = rows.features[column]
-    if getattr(kind, "dtype", None) not in ("string", "large_string", "string_view"):
+    if not is_string(kind):
         fits = "multi_label" if hasattr(kind, "feature") else "classification, or regression"
         holds = getattr(kind, "dtype", type(kind).__name__)
         raise UserError(f"column '{column}' of {split} holds {holds}, and summaries are text; give --task_type {fits}")

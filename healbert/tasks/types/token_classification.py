@@ -78,7 +78,7 @@ class TokenClassification(TaskType):
 
     auto_class = "AutoModelForTokenClassification"
     hub_task = "token-classification"
-    per_text = False
+    per_text, has_texts = False, False
     baseline_name, baseline_says = "no entity", "finding no entity at all"
 
     def find_columns(self, raw, task, data):

@@ -316,5 +316,5 @@ class TestTermsThatFallTogether:
         """Scores of a seed that pull in opposite directions: the seeds' own variance is 0, and said to be."""
         scores = np.array([[[1.0, -1.1, 0.2], [-1.0, 1.2, -0.3]]])
         model = mixed.fit(study_cells(scores))
-        assert [c.name for c in model.components if c.at_boundary] == ["seed"]
+        assert [c.name for c in model.components if c.variance == 0] == ["seed"]
         assert model.contrast({(0, 0): 1, (0, 1): -1}).df == pytest.approx(4), "as if seeds were known not to differ"
