@@ -9,6 +9,7 @@ A study's table is configs/findings/NAME.csv. The page's text is page.md.j2, whi
 import argparse
 import csv
 import dataclasses
+import math
 import pathlib
 import statistics
 
@@ -59,6 +60,12 @@ class Row:
     def figure(self):
         """The figure to three digits."""
         return f"{self.value:.3f}"
+
+    @property
+    def to_settle(self):
+        """How many seeds find an effect as large as this one seems, in four studies of five: an interval shrinks by the
+        root of their number."""
+        return math.ceil(self.seeds * (self.detectable / abs(self.value)) ** 2)
 
     @property
     def said(self):
