@@ -23,7 +23,7 @@ from .recipes import read_recipe, recipe_names
 from .spellings import meant
 from .task_type import check_fits, settle_type
 from .training import TRAINING_DEFAULTS, check_precision, check_training, follow_type, resolve_precision
-from .yaml_text import load_yaml
+from .yaml_text import load_json, load_yaml
 
 
 class _Parser(HfArgumentParser):
@@ -76,6 +76,9 @@ def _recipes():
     return f"Tasks with defaults of their own: {'; '.join(lines)}."
 
 
+CONFIG_FILES = (".yaml", ".yml", ".json")
+
+
 def parse_arguments(argv):
     """Turns a command line into validated arguments.
 
@@ -88,16 +91,34 @@ def parse_arguments(argv):
     Raises:
         UserError: for anything that cannot be used, before a model or dataset is touched.
     """
-    argv, settings = list(argv), {}
+    argv, flags, settings = list(argv), list(argv), {}
     if argv and not argv[0].startswith("-"):
         path = argv.pop(0)
-        settings = read_config(path)
+        flags, settings = list(argv), read_config(path)
         if "grid" in settings or "base" in settings:
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
     plugins = load_plugins(plugins_in(argv))  # before --help, which says what they add
+    _check_steps(_given(flags))
     given = _begun(_given(argv), settings)
     return _instantiate(given, plugins, Parts()), given.get("print_config", False)
+
+
+def _check_steps(given):
+    """Refuses flags that ask other scripts for a part of what a run does; a file of settings may hold their defaults.
+
+    Raises:
+        UserError: naming what does that part.
+    """
+    only = [f"--{name}" for name in ("do_eval", "do_predict") if given.get(name)]
+    if given.get("do_train") is False or (only and not given.get("do_train")):
+        named = only[0] if only else "--do_train False"
+        raise UserError(
+            f"{named} asks for a part of a run, which always evaluates, heals and evaluates again; leave it out, or "
+            "give --do_train with it. Damage without healing: python -m healbert scan"
+        )
+    if given.get("do_predict") and not given.get("test_file"):
+        raise UserError("--do_predict goes with --test_file, whose predictions are always written; name one")
 
 
 def print_settings(arguments):
@@ -164,6 +185,8 @@ def _given(argv):
         flag = unknown[0].split("=")[0]
         near = meant(flag, known_flags()) if flag.startswith("-") else ""
         given = flag if flag.startswith("-") else unknown[0]  # not its value, which may be a token
+        if flag in ("--config", "--config_file") or flag.endswith(CONFIG_FILES):
+            near = "; a file of settings comes first, before all flags and without one of its own"
         raise UserError(f"unknown argument '{given}'{near} (see --help)")
     return {name: value for name, value in vars(namespace).items() if value is not None}
 
@@ -192,12 +215,13 @@ def known_flags():
 def read_config(path):
     """The settings in a YAML or JSON file: a dict from flag names to values."""
     path = pathlib.Path(path)
-    if path.suffix not in (".yaml", ".yml", ".json"):
+    if path.suffix not in CONFIG_FILES:
         raise UserError(f"'{path}' is no flag and no .yaml or .json file; flags start with --")
     if not path.is_file():
         raise UserError(f"configuration file {path} does not exist or is not a file")
     try:
-        settings = load_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        settings = load_json(text) if path.suffix == ".json" else load_yaml(text)
     except (yaml.YAMLError, ValueError, OSError) as error:
         raise UserError(f"configuration file {path} cannot be read: {error}") from error
     if not isinstance(settings, dict):

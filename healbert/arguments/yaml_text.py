@@ -1,4 +1,7 @@
-"""YAML that people write, read within bounds: neither nesting nor aliases may make more of it than fits."""
+"""YAML and JSON that people write, read within bounds: neither nesting nor aliases may make more of it than fits."""
+
+import collections
+import json
 
 import yaml
 
@@ -10,9 +13,9 @@ def load_yaml(text):
 
     Raises:
         ValueError: if it is nested too deep, an alias holds itself, or aliases multiply to too many values.
-        yaml.YAMLError: if it is not YAML.
+        yaml.YAMLError: if it is not YAML, or has a key twice.
     """
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         root = loader.get_single_node()
         if root is None:
@@ -23,6 +26,38 @@ def load_yaml(text):
         raise ValueError(f"nested more than {DEEPEST} deep") from error
     finally:
         loader.dispose()
+
+
+def load_json(text):
+    """What a JSON text holds.
+
+    Raises:
+        ValueError: if it is not JSON, is nested too deep, or has a key twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except RecursionError as error:
+        raise ValueError(f"nested more than {DEEPEST} deep") from error
+
+
+def _once(pairs):
+    _check_once([key for key, _ in pairs])
+    return dict(pairs)
+
+
+def _check_once(keys):
+    twice = [key for key, count in collections.Counter(map(str, keys)).items() if count > 1]
+    if twice:
+        raise ValueError(f"'{twice[0]}' stands there twice; leave one out")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, as it means one of two things."""
+
+    def construct_mapping(self, node, deep=False):
+        # What is merged in by << may hold the same again.
+        _check_once([key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"])
+        return super().construct_mapping(node, deep)
 
 
 def _measure(node, known, depth):

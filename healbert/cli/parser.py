@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, did_you_mean
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -12,7 +12,8 @@ class CommandParser(argparse.ArgumentParser):
         known, unknown, words = message.partition("unrecognized arguments: ")
         if unknown:  # without the values of flags, which may be a token
             flags = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
-            message = known + unknown + (" ".join(flags) or words)
+            own = [flag for action in self._actions for flag in action.option_strings]
+            message = known + unknown + (" ".join(flags) + did_you_mean(flags[0], own) if flags else words)
         raise UserError(f"{message} (see {self.prog} --help)")
 
 

@@ -45,6 +45,7 @@ def sweep(argv):
 
 def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slurm, max_runs, plan_seeds, **options):
     """Plans, runs and prints; returns the exit status: 1 if a run failed."""
+    from ..sweep.check import check_options
     from ..sweep.run import describe_plan, prepare, run_prepared
     from ..sweep.seeds import plan_seeds as likely_seeds
 
@@ -53,6 +54,7 @@ def _sweep(file, set, output_dir, dry_run, retry_failed, save_model, engine, slu
     plan = prepare(file, output_dir, assignments, options["processes_per_run"], max_runs)
     if plan.doubt():
         print(f"warning: {plan.doubt()}", file=sys.stderr)
+    check_options(plan, engine, options["run_launcher"], options["until_width"])
     if plan_seeds:
         print(likely_seeds(plan, output_dir, plan_seeds, options["max_seeds"]))
         return 0

@@ -22,6 +22,7 @@ from .selection import select_tensors
 from .series import as_list, corrupt_in_a_row
 from .shorter import drop_layers
 
+SAME = 0.1  # relative L2 distance below which values are not new
 SAID = {"one": "scale 1", "zero": "zero", "keep": "kept", "own": "own initial values", "method": "method"}
 
 
@@ -59,6 +60,7 @@ def corrupt(model, spec, undoable=True, donor=None):
         others_after = list(pool.map(lambda read: quick_digest(read()), others.values()))
     _require_same(others, others_before, others_after)
     entries = [entry for entry, _ in done]
+    _warn_of_same(spec, entries)
     summary = summarise(model, stack, hit, entries, len(others)) | {"not_finite_before": not_finite}
     return CorruptionReceipt(spec, summary, entries, versions(), [kept for _, kept in done] if undoable else None)
 
@@ -75,6 +77,18 @@ def _require_same(others, before, after):
     changed = [name for name, a, b in zip(others, before, after, strict=True) if a != b]
     if changed:
         raise RuntimeError(f"tensors outside the damage changed: {', '.join(changed)}")
+
+
+def _warn_of_same(spec, entries):
+    """Warns where a model has been damaged in the same way before: new values would be apart by the norm of both."""
+    drawn = [entry for entry in entries if entry["rule"] == "method" and entry["relative_l2"] is not None]
+    same = [entry["name"] for entry in drawn if entry["relative_l2"] < SAME]
+    if METHODS[spec.method].anew and same:
+        warnings.warn(
+            f"{len(same)} of {len(drawn)} tensors (the first is {same[0]}) hold what {spec.method} draws with seed "
+            f"{spec.seed}, or nearly, as if damaged so before: for them this is no damage; choose another seed",
+            stacklevel=3,
+        )
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 from transformers import set_seed
@@ -82,6 +83,10 @@ def load(arguments, cache):
         model, resized = loaded()
         found = describe_model(model, sources.model.name, sources.model.commit)
         found |= {"resized_embeddings": resized} if resized else {}
+        if model.head_was == "other" and not task.type.own_head:
+            warnings.warn(
+                f"the head of {sources.model.name} does not fit this task's outputs; a new one is drawn", stacklevel=2
+            )
         if task.type.own_head and model.head_was != "own":
             model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
         return model, found

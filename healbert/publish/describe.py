@@ -291,7 +291,7 @@ def _new_values(damage):
     if name in METHODS:  # not that of a plugin which is not imported here: of it only the name is known
         rules = NORMS.get(METHODS[name].norms, "") + BIASES.get(METHODS[name].biases, "")
     options = "".join(f"{option}={value}, " for option, value in (damage.get("options") or {}).items())
-    drawn = METHODS[name].says if name in METHODS else "was given new values"
+    drawn = "was drawn anew" if name in METHODS and METHODS[name].anew else "was given new values"
     how = escape_markdown(f"{name}, {options}seed {damage['seed']}")
     sentence = f"{rules}every other weight {drawn} ({how})."
     return sentence[0].upper() + sentence[1:]

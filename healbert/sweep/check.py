@@ -4,8 +4,23 @@ import dataclasses
 import json
 import warnings
 
-from ..utils.errors import UserError
+from ..utils.errors import UserError, check_choice
+from .engines import ENGINES, LAUNCHERS
 from .progress import count_runs
+from .seeds import check_plan
+from .until import FLAG
+
+
+def check_options(plan, engine="local", run_launcher="python", until_width=None):
+    """Refuses what a sweep could not be run with, before anything runs; see `healbert.sweep.run.run_sweep`.
+
+    Raises:
+        UserError: for an engine or a launcher that there is not, and for a sweep to which seeds cannot be added.
+    """
+    check_choice("engine", engine, ENGINES)
+    check_choice("run launcher", run_launcher, LAUNCHERS)
+    if until_width is not None:
+        check_plan(plan, FLAG)
 
 
 def check_runs(runs, processes=1):
@@ -30,7 +45,7 @@ def check_runs(runs, processes=1):
     refused = list(dict.fromkeys(run.name for run, _ in found))  # for its data and its model, a run is refused once
     if refused:
         names = ", ".join(refused[:3]) + (" ..." if len(refused) > 3 else "")
-        raise UserError(f"{len(refused)} of {len(runs)} runs cannot run ({names}): {found[0][1]}")
+        raise UserError(f"{len(refused)} of {count_runs(len(runs))} cannot run ({names}): {found[0][1]}")
 
 
 def _groups(runs, key):

@@ -9,13 +9,15 @@ import statistics
 import sys
 
 from ..analysis.runs import Damage
-from ..arguments.parser import arguments_of, make_arguments, typed
+from ..arguments.parser import arguments_of, make_arguments
 from ..arguments.parts import SharedParts
 from ..arguments.teacher import teacher_arguments
 from ..results.plans import plan_path, run_hash, write_plan
 from ..results.read import is_locked, read_sound
 from ..results.schema import NewerSchema, error_message, place_of, primary_of, source_name
 from ..utils.errors import UserError
+from .exclusions import Exclusions
+from .progress import count_runs
 from .tokens import TOKENS
 
 NAMED = 3  # runs that an error names
@@ -171,17 +173,17 @@ def make_plan(sweep, output_dir, processes=1):
 def _expand(sweep, output_dir, processes):
     """({hash: `PlannedRun`}, the settings that are refused and why, how many runs were asked for)."""
     runs, refused, total, parts, known, learn = {}, [], 0, SharedParts(), {}, {}
-    exclude = [{key: _typed_values(key, value) for key, value in entry.items()} for entry in sweep.exclude]
+    exclusions = Exclusions(sweep.exclude)
     for settings, from_grid in sweep.settings():
         try:
             arguments = arguments_of(settings | {"output_dir": str(output_dir)}, parts)
             _share(arguments, known)
-            if from_grid and _is_excluded(settings, arguments, exclude):
+            if from_grid and exclusions.leave_out(settings, arguments):
                 continue
             name, intact = arguments.name(processes), teacher_arguments(arguments)
             learn |= {run_hash(name): run_hash(intact.name(processes))} if intact else {}
         except UserError as error:
-            if not (from_grid and _is_excluded_as_given(settings, exclude)):
+            if not (from_grid and exclusions.leave_out_as_given(settings)):
                 refused.append((settings, error))
             continue
         total += 1
@@ -192,6 +194,7 @@ def _expand(sweep, output_dir, processes):
         run = PlannedRun(settings, *found, tokens=_tokens(arguments))
         runs.setdefault(run_hash(name), run)
     _link_teachers(runs, learn)
+    exclusions.warn_of_unmet()
     return runs, refused, total
 
 
@@ -237,30 +240,12 @@ def _tokens(arguments):
     return min(known, default=math.inf) * data.max_seq_length * training.num_train_epochs
 
 
-def _typed_values(key, value):
-    return [typed(key, one) for one in (value if isinstance(value, list) else [value])]
-
-
-def _is_excluded(given, arguments, exclude):
-    # A recipe is none of a run's settings, and may be what is excluded.
-    return bool(exclude) and _matches(given | arguments.settings(), exclude)
-
-
-def _is_excluded_as_given(settings, exclude):
-    # What cannot run is often why it is excluded.
-    named = settings.keys() & {key for entry in exclude for key in entry}
-    return _matches({key: typed(key, settings[key]) for key in named}, exclude)
-
-
-def _matches(settings, exclude):
-    return any(all(key in settings and settings[key] in values for key, values in entry.items()) for entry in exclude)
-
-
 def _describe_refused(refused, sweep):
     varying = {*sweep.grid, *sweep.zip, *(key for entry in sweep.include for key in entry)} - {*TOKENS}
     named = [", ".join(f"{k}={v}" for k, v in settings.items() if k in varying) for settings, _ in refused[:NAMED]]
     more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
-    return f"{len(refused)} runs cannot run ({'; '.join(named)}{more}): {refused[0][1]}"
+    count = count_runs(len(refused))
+    return f"{count} cannot run ({'; '.join(named)}{more}): {refused[0][1]}"
 
 
 def _grouped(runs):

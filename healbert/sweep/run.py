@@ -6,7 +6,8 @@ import pathlib
 import time
 import warnings
 
-from ..experiment.folder import tidy_finished
+from ..arguments.marker import is_marker
+from ..experiment.folder import read_marker, tidy_finished
 from ..results.read import load_results, log_tail
 from ..results.schema import LOG_NAME, SCHEMA_VERSION, TEACHERS, count_teachers, error_message
 from ..utils.errors import UserError, check_choice
@@ -84,6 +85,8 @@ def run_prepared(plan, output_dir, engine, retry_failed, progress, until_width=N
 def prepare(sweep, output_dir, assignments=(), processes=1, max_runs=MAX_RUNS):
     """The `Plan` of a sweep file or dict; see `run_sweep`."""
     read = read_sweep(sweep, assignments)
+    if is_marker(read_marker(pathlib.Path(output_dir))):
+        raise UserError(f"{output_dir} is the folder of a run, and a sweep's holds runs; choose another --output_dir")
     check_size(read, max_runs)
     plan = make_plan(read, output_dir, processes)
     plan.source, plan.name = source_of(sweep, assignments)

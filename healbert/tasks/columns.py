@@ -107,6 +107,9 @@ def require_column(split, what, column, found, remedy=""):
         return
     near = [(name, word) for other, name, word in near_names([column, *found]) if other == column]
     hint = "".join(f"; {column!r} and {name!r} differ only by {word}" for name, word in near)
+    apart = next((mark for mark in ",;|\t" for name in found if len(found) == 1 and column in name.split(mark)), None)
+    if apart:
+        raise UserError(f"{split} was read as one column, {_quoted(found)}; read it with --delimiter {apart!r}")
     raise UserError(f"{split} has no {what} column {column!r} (found: {_quoted(found)}){hint}{remedy}")
 
 

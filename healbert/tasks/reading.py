@@ -49,7 +49,10 @@ def _evaluation_split(raw, source):
     for split in wanted:
         if split in raw:
             return split
-    raise UserError(f"{task.dataset} has no split '{' or '.join(wanted)}' to evaluate on (found: {', '.join(raw)})")
+    raise UserError(
+        f"{task.dataset} has no split '{' or '.join(wanted)}' to evaluate on (found: {', '.join(raw)}); give its file "
+        "as --train_file with --validation_fraction 0.1, which holds a part out"
+    )
 
 
 def _load_files(source, model):

@@ -11,6 +11,8 @@ from .files.options import ReadOptions, kind_of
 from .files.source import content_hash
 from .table import TASKS, Task
 
+SHOWN = 12  # names of folders
+
 
 class DataSource:
     """Where the examples come from. Each fact is found out once, when it is asked for.
@@ -142,7 +144,10 @@ def local_dataset(task, data_root=None):
         for folder in tried:
             if folder.is_dir():
                 return folder
-        raise UserError(f"--data_root holds no dataset {' or '.join(map(str, tried))}")
+        there = sorted(path.name for path in pathlib.Path(data_root).expanduser().iterdir() if path.is_dir())
+        held = ", ".join(there[:SHOWN]) + (f" and {len(there) - SHOWN} more" if len(there) > SHOWN else "")
+        wanted = " or ".join(map(str, tried))
+        raise UserError(f"--data_root holds no dataset {wanted} (it holds: {held or 'no folder'})")
     folder = pathlib.Path(task.dataset).expanduser()
     if folder.is_dir():
         return folder

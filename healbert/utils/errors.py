@@ -92,6 +92,6 @@ def _end_interrupted(how=""):
     ignore_interrupts()
     end_progress_bars()
     if is_main_rank():
-        how = how or "the same command continues from the last finished epoch"
+        how = how or "the same command starts again, a run from its last finished epoch"
         print(f"interrupted: {how}", file=sys.stderr, flush=True)
     sys.exit(130)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from helpers.arguments import parse_file, run
+from helpers.small import to_flags
 
 from healbert.arguments.parser import parse_arguments
 from healbert.utils.errors import UserError
@@ -18,11 +19,39 @@ from healbert.utils.errors import UserError
         ("", r"config.yaml does not hold 'flag: value' lines"),
         ("corrupt_level: 50", r"level 50 .* did you mean 0.5\?"),
         ("max_seq_length: many", r"--max_seq_length.* 'many'"),
+        ("seed: 1\nseed: 2", r"config.yaml cannot be read: 'seed' stands there twice; leave one out"),
+        ("tsne: {a: 1, a: 2}", r"'a' stands there twice"),
     ],
 )
 def test_refused_files(write, text, message):
     with pytest.raises(UserError, match=message):
         parse_file(write(text))
+
+
+def test_json_is_json(tmp_path):
+    path = tmp_path / "config.json"
+    for text, message in {
+        '{"seed": 1,}': "cannot be read: Expecting property|cannot be read: Illegal trailing comma",
+        '{"seed": 1, "seed": 2}': "'seed' stands there twice",
+        "seed: 1": "cannot be read: Expecting value",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(UserError, match=message):
+            parse_file(path)
+    path.write_text('{"seed": 3, "learning_rate": 1e-5}')
+    found = parse_file(path).training
+    assert (found.seed, found.learning_rate) == (3, 1e-5)
+
+
+@pytest.mark.parametrize("argv", [["--do_train", "--do_eval"], ["--do_train", "--do_predict", "--test_file", "t.csv"]])
+def test_steps_that_a_run_takes_anyway_may_be_named(argv, tmp_path, csv_files):
+    files = to_flags(csv_files) if "--test_file" in argv else []
+    argv = [csv_files["validation_file"] if flag == "t.csv" else flag for flag in argv]
+    assert parse_arguments([*argv, *files])[0].name()
+
+
+def test_settings_that_were_printed_hold_those_of_other_scripts_and_are_read_again(write):
+    assert parse_file(write("do_train: false\ndo_eval: true\ndo_predict: false")).name()
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
@@ -57,6 +86,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         (["--learning_rate"], r"--learning_rate.* expected one argument"),
         (["--save_model", "maybe"], r"--save_model.* maybe"),
         (["--corrupt_lev", "0.5"], r"unknown argument '--corrupt_lev'"),
+        (["--do_eval"], r"--do_eval asks for a part of a run"),
+        (["--do_predict"], r"--do_predict asks for a part of a run"),
+        (["--do_train", "false"], r"--do_train False asks for a part of a run"),
+        (["--do_train", "--do_predict"], r"--do_predict goes with --test_file"),
+        (["--seed", "1", "run.yaml"], r"unknown argument 'run.yaml'; a file of settings comes first"),
+        (["--config", "run.yaml"], r"unknown argument '--config'; a file of settings comes first"),
+        (["--data_root", "."], r"--data_root goes with a --task_name of the Hub, .* the embedded task 'docstrings'"),
     ],
 )
 def test_refused_command_lines(argv, message):

@@ -173,6 +173,7 @@ BAD_DATA = {
     "empty": ("bad.csv", "", ["bad.csv", "empty"]),
     "header only": ("bad.csv", "text,label\n", ["bad.csv", "no examples"]),
     "malformed": ("bad.csv", "text,label\na,x\nb,y,z\n", ["bad.csv", "line 3"]),
+    "one column": ("bad.csv", "text;label\na;x\n", ["delimiter"]),
     "no label column": ("bad.csv", "text,kind\na,x\n", ["'label'", "'text', 'kind'"]),
     "empty text": ("bad.csv", 'text,label\n"",x\na,y\n', ["1 text of --validation_file is empty", "line 2"]),
     "unknown label": ("bad.csv", "text,label\na,ugly\n", ["ugly", "--train_file lacks"]),

@@ -111,9 +111,20 @@ def test_the_values_depend_on_seed_and_path_alone():
 
 def test_damage_twice_is_damage_once():
     once, _ = damaged(build("bert"), level=0.5)
-    twice, receipt = damaged(once, level=0.5)
+    with pytest.warns(UserWarning, match=r"tensors \(the first is .*\) hold what kaiming_uniform draws with seed 0"):
+        twice, receipt = damaged(once, level=0.5)
     assert differing(tensors_of(once), tensors_of(twice)) == set()
     assert {t["relative_l2"] for t in receipt.tensors} <= {0.0, None}
+
+
+OTHERS = [{"seed": 1}, {"method": "gaussian_noise"}, {"method": "zero"}, {"method": "normal"}]
+
+
+@pytest.mark.parametrize("settings", OTHERS, ids=str)
+def test_other_damage_of_a_damaged_model_is_no_doubt(settings, recwarn):
+    once, _ = damaged(build("bert"), level=0.5)
+    damaged(once, **{"level": 0.5} | settings)
+    assert not [warning for warning in recwarn if "draws with seed" in str(warning.message)]
 
 
 def test_damage_neither_uses_nor_moves_the_global_generator():

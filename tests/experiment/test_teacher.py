@@ -241,7 +241,7 @@ def test_data_of_another_task_in_a_sweep_is_found_before_it_runs(settings, class
     files = {f"{split}_file": write_csv(tmp_path / f"{split}.csv", make_rows(30, words=words)) for split in ("train",)}
     base = {k: v for k, v in settings.items() if k not in ("output_dir", "validation_file")} | files
     plan = make_plan(Sweep(base=base | {"validation_fraction": 0.3, "teacher": str(classifier)}), tmp_path / "sweep")
-    with pytest.raises(UserError, match="1 of 1 runs cannot run .*has other labels than the task"):
+    with pytest.raises(UserError, match="1 of 1 run cannot run .*has other labels than the task"):
         check_runs(plan.runs)
 
 

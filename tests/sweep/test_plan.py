@@ -7,10 +7,12 @@ import yaml
 from helpers.small import save_tiny_bert
 from helpers.sweeps import plan, varying
 
+from healbert.arguments.marker import marker
 from healbert.arguments.parser import make_arguments
 from healbert.results.schema import primary_of, primary_score
-from healbert.sweep.check import check_runs
+from healbert.sweep.check import check_options, check_runs
 from healbert.sweep.plan import make_plan
+from healbert.sweep.run import prepare
 from healbert.sweep.sweep_file import read_sweep
 from healbert.utils.errors import UserError
 from healbert.utils.files import write_json
@@ -62,8 +64,36 @@ def test_include_adds_and_exclude_takes_from_the_grid(base, tmp_path):
 def test_exclude_takes_runs_that_could_not_run(base, tmp_path):
     sweep = {"base": base, "grid": {"corrupt_level": [0.5, "7"], "seed": [1, 2]}, "exclude": [{"corrupt_level": 7}]}
     assert varying(plan(sweep, tmp_path), "corrupt_level") == [(0.5,), (0.5,)]
-    with pytest.raises(UserError, match="1 runs cannot run"):
+    with pytest.raises(UserError, match="1 run cannot run"):
         plan(sweep | {"exclude": [{"corrupt_level": 7, "seed": 1}]}, tmp_path)
+
+
+def test_exclude_that_takes_nothing_is_warned_of(base, tmp_path):
+    sweep = {"base": base, "grid": {"corrupt_level": [0, 0.5]}}
+    with pytest.warns(UserWarning, match="exclude leaves out no run: the grid has none of corrupt_level 0.75"):
+        found = plan(sweep | {"exclude": [{"corrupt_level": 0.5}, {"corrupt_level": 0.75}]}, tmp_path)
+    assert len(found.runs) == 1
+
+
+def test_the_folder_of_a_run_is_none_of_a_sweep(base, tmp_path):
+    (run,) = plan({"base": base, "grid": {"seed": [1]}}, tmp_path).runs
+    write_json(tmp_path / "settings.json", marker(run.arguments))
+    with pytest.raises(UserError, match="is the folder of a run, and a sweep's holds runs"):
+        prepare({"base": base, "grid": {"seed": [1]}}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"engine": "slrum"}, "engine 'slrum' is not known; did you mean 'slurm'"),
+        ({"run_launcher": "accelerat"}, "run launcher 'accelerat' is not known"),
+        ({"until_width": 0.1}, "--until_width needs another draw of the damage with each seed"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_sweep_would(base, tmp_path, options, message):
+    found = plan({"base": base | {"corrupt_level": 0.5}, "grid": {"seed": [1, 2]}}, tmp_path)
+    with pytest.raises(UserError, match=message):
+        check_options(found, **options)
 
 
 def test_include_alone_is_no_grid(base, tmp_path):

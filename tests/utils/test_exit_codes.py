@@ -24,7 +24,7 @@ exit_codes(main)
 def test_second_ctrl_c_shows_no_traceback():
     done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True, timeout=60)
     assert done.returncode == 130
-    assert done.stderr == "interrupted: the same command continues from the last finished epoch\n"
+    assert done.stderr == "interrupted: the same command starts again, a run from its last finished epoch\n"
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,9 @@ class DataArguments:
         self._check_evaluation()
         if self.data_root and not pathlib.Path(self.data_root).expanduser().is_dir():
             raise UserError(f"--data_root {self.data_root} is not a folder")
+        if self.data_root and (self.train_file or self.task_name in EMBEDDED):
+            what = "--train_file" if self.train_file else f"the embedded task '{self.task_name}'"
+            raise UserError(f"--data_root goes with a --task_name of the Hub, such as sst2, and not with {what}")
         for name in ("train_file", "validation_file", "test_file"):
             _check_data_file(name, getattr(self, name))
         self._check_reading()
@@ -124,7 +127,7 @@ class DataArguments:
         if fraction is not None and not 0 < fraction < 1:
             raise UserError(f"--validation_fraction {fraction:g} is not above 0 and below 1")
         if fraction is not None and (not self.train_file or self.validation_file):
-            other = "--validation_file" if self.train_file else "data that have a split to evaluate on"
+            other = "--validation_file" if self.train_file else "datasets, which have splits"
             raise UserError(f"--validation_fraction goes with --train_file alone, not with {other}; leave it out")
         if self.train_file and not (self.validation_file or self.test_file or fraction):
             raise UserError(

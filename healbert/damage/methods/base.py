@@ -53,7 +53,7 @@ class Method:
         donor: whether the method takes values from another model (``--corrupt_donor``).
         finite: whether finite values must stay finite; a flipped bit may make an infinity.
         drops: whether the layers are taken out instead of getting other values.
-        says: what became of a weight, for the model card.
+        anew: whether values are drawn whatever was there, so that the same damage done twice is none the second time.
 
     Raises:
         UserError: if a rule is none of these, or ``strength`` no option.
@@ -73,7 +73,7 @@ class Method:
     donor: bool = False
     finite: bool = True
     drops: bool = False
-    says: str = "was given new values"
+    anew: bool = False
 
     def __post_init__(self):
         check_choice("rule for norms", self.norms, NORMS)

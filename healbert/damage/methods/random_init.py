@@ -7,10 +7,8 @@ import torch
 from ...utils.options import Option
 from ...utils.registry import register
 
-DRAWN = "was drawn anew"
 
-
-@register("method", "kaiming_uniform", layout=True, says=DRAWN)
+@register("method", "kaiming_uniform", layout=True, anew=True)
 def kaiming_uniform(original, module, generator, layout):
     """Kaiming-uniform with a=0: uniform on (-b, b), b = sqrt(6 / fan_in) (He et al. 2015; `torch.nn.init`)."""
     # Multiplied as torch.nn.init does it, for the same bits; its own fan_in is that of nn.Linear whatever the layout.
@@ -23,7 +21,7 @@ def kaiming_uniform(original, module, generator, layout):
     "normal",
     options={"std": Option(0.02, "standard deviation", least=0)},
     strength="std",
-    says=DRAWN,
+    anew=True,
 )
 def normal(original, module, generator, std):
     """Normal with mean 0: with 0.02, as BERT was initialised."""
@@ -33,7 +31,7 @@ def normal(original, module, generator, std):
 GAIN = Option(1.0, "factor of the values", least=0)
 
 
-@register("method", "xavier_uniform", options={"gain": GAIN}, layout=True, says=DRAWN)
+@register("method", "xavier_uniform", options={"gain": GAIN}, layout=True, anew=True)
 def xavier_uniform(original, module, generator, layout, gain):
     """Uniform on (-b, b), b = gain * sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010)."""
     outputs, inputs = layout.matrices(original).shape[1:]
@@ -41,7 +39,7 @@ def xavier_uniform(original, module, generator, layout, gain):
     return torch.empty_like(original).uniform_(-bound, bound, generator=generator)
 
 
-@register("method", "orthogonal", options={"gain": GAIN}, layout=True, says=DRAWN)
+@register("method", "orthogonal", options={"gain": GAIN}, layout=True, anew=True)
 def orthogonal(original, module, generator, layout, gain):
     """Random matrices with orthonormal rows, or columns where there are fewer of them (Saxe et al. 2013)."""
     matrices = layout.matrices(original)
