@@ -32,6 +32,11 @@ class Rule:
     layout: Layout | None = None
 
 
+def is_bias(leaf):
+    """Whether a parameter is a bias, by its name in its module."""
+    return leaf == "bias" or (leaf.endswith("_bias") and not OWN.fullmatch(leaf))
+
+
 def rule_of(place, inside=True):
     """The `Rule` of a parameter, by its name, its owner and what that does; the model may be on the meta device.
 
@@ -44,7 +49,7 @@ def rule_of(place, inside=True):
     """
     parameter, owner, leaf = place.parameter, place.owner, place.leaf
     _require_floats(place)
-    if leaf == "bias" or (leaf.endswith("_bias") and not OWN.fullmatch(leaf)):
+    if is_bias(leaf):
         return Rule("bias")
     if _may_be_norm(owner, parameter):
         neutral = neutral_weight(owner, leaf)

@@ -14,6 +14,7 @@ from transformers import set_seed
 from ..arguments.versions import MEANINGS
 from ..healing.strategies.base import Strategy
 from ..healing.trainer import Diverged, HealingTrainer
+from ..models.wrappers import outside_base
 from ..utils.errors import UserError
 from ..utils.files import atomic_path
 from .change import draws_kept
@@ -40,9 +41,9 @@ class OnlyHead(Strategy):
     """What lies outside the base of a model trains."""
 
     def prepare(self, model, receipt):
-        inside = {id(parameter) for parameter in model.base_model.parameters()}
-        for parameter in model.parameters():
-            parameter.requires_grad_(id(parameter) not in inside)
+        model.requires_grad_(False)
+        for _, parameter in outside_base(model):
+            parameter.requires_grad_(True)
 
 
 def give_head(load, task, tokenizer, arguments, fingerprint):
@@ -66,7 +67,7 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
 
     set_seed(SEED)
     model, training = load(), arguments.training
-    if not _head(model):  # T5's stands among the weights of its base
+    if not outside_base(model):  # T5's stands among the weights of its base
         raise UserError(
             f"the checkpoint has no head for {task.type.name}, and none is trained for models of type "
             f"{model.config.model_type}; give a checkpoint that has one"
@@ -79,7 +80,7 @@ def give_head(load, task, tokenizer, arguments, fingerprint):
     if not agreed(path.is_file(), training):
         _make(path, model, task, tokenizer, arguments)
     kept = load_file(path)
-    for name, value in _head(model):
+    for name, value in outside_base(model):
         value.data.copy_(kept[name])
     return model, {"trained_on": len(task.splits["train"]), "epochs": EPOCHS, "content": content}
 
@@ -97,12 +98,7 @@ def _make(path, model, task, tokenizer, arguments):
         print(f"the checkpoint has no head for {name}; one is trained on the intact model: {path}", flush=True)
         _train(model, task, tokenizer, arguments)
         with atomic_path(path) as target:
-            save_file({name: value.detach().cpu().contiguous() for name, value in _head(model)}, target)
-
-
-def _head(model):
-    inside = {id(parameter) for parameter in model.base_model.parameters()}
-    return [(name, value) for name, value in model.named_parameters() if id(value) not in inside]
+            save_file({name: value.detach().cpu().contiguous() for name, value in outside_base(model)}, target)
 
 
 def _train(model, task, tokenizer, arguments):

@@ -39,14 +39,14 @@ def hit_paths(receipt):
 
 def head_names(model):
     """The names of the parameters that are not the base model's; of a model that is one, its last linear layer's."""
+    from ..models.wrappers import outside_base
     from .head import classification_layer
 
     base = getattr(model, "base_model", model)
     if base is model:
         head = {id(parameter) for parameter in classification_layer(model).parameters()}
         return {name for name, parameter in model.named_parameters() if id(parameter) in head}
-    inside = {id(parameter) for parameter in base.parameters()}
-    return {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
+    return {name for name, _ in outside_base(model)}
 
 
 def hit_names(model, paths):

@@ -1,9 +1,9 @@
 """Whether the tokenizer's ids are rows of the model's embedding."""
 
 from torch import nn
-from transformers import logging as hf_logging
 
 from ..utils.errors import UserError
+from .loading import quiet_load_report
 
 
 def highest_id(splits, tokenizer):
@@ -44,17 +44,14 @@ def fit_vocabulary(model, tokenizer, highest):
     if rows is None or highest < rows:
         return None
     wanted = max(len(tokenizer), highest + 1)
-    verbosity = hf_logging.get_verbosity()
-    hf_logging.set_verbosity_error()
     try:
-        model.resize_token_embeddings(wanted)
+        with quiet_load_report():
+            model.resize_token_embeddings(wanted)
     except (NotImplementedError, AttributeError, RuntimeError, TypeError) as error:
         raise UserError(
             f"token id {highest} is beyond the {rows} rows of the embedding, which cannot be resized ({error}); "
             "give the tokenizer that goes with the model: --tokenizer_name"
         ) from error
-    finally:
-        hf_logging.set_verbosity(verbosity)
     return {"from": rows, "to": _rows(model)}
 
 

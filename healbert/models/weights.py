@@ -3,6 +3,7 @@
 from transformers import AutoModel
 
 from ..utils.errors import UserError
+from .wrappers import outside_base
 
 
 def drawn_weights(model, report, name):
@@ -32,9 +33,7 @@ def drawn_weights(model, report, name):
 
 def head_was(model, report):
     """What the checkpoint has of the model's head: "own", "other" (of another size) or "missing"."""
-    inside = {id(parameter) for parameter in model.base_model.parameters()}
-    head = {name for name, parameter in model.named_parameters() if id(parameter) not in inside}
-    head |= _beside_base(model, report)
+    head = {name for name, _ in outside_base(model)} | _beside_base(model, report)
     if head & {entry[0] for entry in report["mismatched_keys"]}:
         return "other"
     return "missing" if head & {*report["missing_keys"]} else "own"

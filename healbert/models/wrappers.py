@@ -106,3 +106,12 @@ def _refuse_copies(module, path):
             f"{path} stands in for a copy that its adapter trains (modules_to_save), so that damage to it would have "
             "no effect; damage the model before the adapter is added"
         )
+
+
+def outside_base(model):
+    """The parameters of a model that are not its base model's, which is its head: a list of (name, parameter).
+
+    None are of a model that is its own base.
+    """
+    inside = {id(parameter) for parameter in getattr(model, "base_model", model).parameters()}
+    return [(name, parameter) for name, parameter in model.named_parameters() if id(parameter) not in inside]

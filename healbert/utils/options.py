@@ -5,7 +5,7 @@ import json
 import math
 import numbers
 
-from .errors import UserError, did_you_mean
+from .errors import UserError, check_choice, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +36,8 @@ class Option:
             found = _convert(value, kind)
         except ValueError as error:
             raise UserError(f"{name} {value} is not {_KINDS[kind]}") from error
-        if self.choices and found not in self.choices:
-            listed = ", ".join(map(str, self.choices))
-            raise UserError(f"{name} '{value}' is not known{did_you_mean(value, self.choices)} (known: {listed})")
+        if self.choices:
+            check_choice(name, found, self.choices)
         if kind in (int, float) and not (_or(self.least, -math.inf) <= found <= _or(self.most, math.inf)):
             raise UserError(f"{name} {value} is out of range: {self.describe()}")
         return found

@@ -110,14 +110,14 @@ def _logits_of_all(teacher, trainer):
     import numpy as np
     import torch
 
+    from ...tasks.types.encoding import logits_of
     from ..trainer import HealingTrainer
 
     rows = trainer.train_dataset
     asked = HealingTrainer(
         model=teacher, args=trainer.args, eval_dataset=rows, data_collator=trainer.data_collator, compute_metrics=None
     )
-    found = asked.predict(rows).predictions
-    found = found[0] if isinstance(found, tuple) else found
+    found = logits_of(asked.predict(rows).predictions)
     if not np.isfinite(found).all():
         raise UserError("--healing distill: the teacher's logits are not finite, so that nothing can be learnt of them")
     return torch.from_numpy(found).float().to(trainer.args.device)

@@ -80,6 +80,6 @@ class BiasOnly(OfRole):
     says = "Only its biases and its head were fine-tuned (BitFit)"
 
     def plays(self, leaf, module):
-        from ...damage.rules import OWN
+        from ...damage.rules import is_bias
 
-        return leaf == "bias" or (leaf.endswith("_bias") and not OWN.fullmatch(leaf))
+        return is_bias(leaf)

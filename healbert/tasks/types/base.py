@@ -8,7 +8,7 @@ from ..columns import find_columns, text_columns
 from ..draws import plain_hold_out, plain_sample
 from ..guess import type_of
 from ..metrics import LOSS, METRICS
-from .encoding import encode_texts
+from .encoding import encode_texts, logits_of
 
 
 class TaskType:
@@ -293,5 +293,5 @@ TASK_TYPES = table("task_type", _entry)
 
 def _finite(outputs):
     """Whether all of an example's outputs are finite: (examples,)."""
-    first = outputs[0] if isinstance(outputs, tuple) else outputs
+    first = logits_of(outputs)
     return np.isfinite(first).reshape(len(first), -1).all(axis=1)

@@ -5,7 +5,7 @@ import numpy as np
 from ...models.masking import IGNORED
 from ...utils.errors import UserError
 from ...utils.registry import register
-from .encoding import LabelledPieces, longest_of
+from .encoding import LabelledPieces, logits_of, longest_of
 from .language_modelling import BYTES, LOSS, NATS, TOKENS, LanguageModelling, of_examples, sums_of, unigram_nats
 
 CAUSAL = {"task_types": ("causal_lm",)}
@@ -91,7 +91,7 @@ class CausalLM(LanguageModelling):
     def reduce(logits, labels):
         import torch
 
-        logits = logits[0] if isinstance(logits, tuple) else logits
+        logits = logits_of(logits)
         found = of_examples(logits[:, :-1], labels[:, 1:])
         return torch.cat([found, labels[:, :1].to(found.dtype)], dim=1)
 

@@ -9,7 +9,7 @@ from ...utils.errors import UserError
 from ..columns import find_text_column, with_text_and_label
 from ..rows import counted
 from .base import TaskType
-from .encoding import LabelledPieces
+from .encoding import LabelledPieces, logits_of
 
 LOSS = {"greater_is_better": False, "range": None}
 NATS, TOKENS, HITS, BYTES = range(4)  # what `reduce` gives of each example, and `predictions.parquet` has of it
@@ -71,7 +71,7 @@ def of_examples(logits, labels):
     """Of each example: its loss in nats, how many tokens are scored, how many of them are right; (batch, 3)."""
     import torch
 
-    logits = logits[0] if isinstance(logits, tuple) else logits
+    logits = logits_of(logits)
     scored = labels != IGNORED
     row, chosen, wanted = scored.nonzero()[:, 0], logits[scored].float(), labels[scored]  # the vocabulary is wide
     nats = torch.nn.functional.cross_entropy(chosen, wanted, reduction="none")

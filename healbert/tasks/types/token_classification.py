@@ -13,7 +13,7 @@ from ..guess import tag_columns
 from ..labels import refuse_unnamed
 from ..rows import BadRowsError, are_lists, counted
 from .base import TaskType
-from .encoding import LabelledPieces, longest_of, split_into_words
+from .encoding import LabelledPieces, logits_of, longest_of, split_into_words
 
 OUTSIDE = "O"
 LOST = -1  # of a scored place whose logits are not finite; counts as no entity
@@ -151,7 +151,7 @@ class TokenClassification(TaskType):
 
     @staticmethod
     def reduce(logits, labels):
-        logits = logits[0] if isinstance(logits, tuple) else logits
+        logits = logits_of(logits)
         tags = logits.argmax(-1).masked_fill(~logits.isfinite().all(-1), LOST)
         return tags.masked_fill(labels == IGNORED, IGNORED)
 
