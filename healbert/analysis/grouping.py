@@ -17,6 +17,7 @@ MEASURED = frozenset(
 LEFT = AXES | MEASURED | NOT_IDENTITY
 # Settings that make another experiment, on whatever dataset.
 EVERYWHERE = frozenset(("healing", "healing_options", "pooling", "selection"))
+OF_MODEL = frozenset(("corrupt_donor",))  # which must fit the model, and may be another for each dataset, as that may
 
 
 def varying(runs):
@@ -28,7 +29,7 @@ def varying(runs):
     values = collections.defaultdict(set)
     for run in runs:
         for name, value in _counting(run):
-            anywhere = name in EVERYWHERE or is_damage(name)
+            anywhere = name in EVERYWHERE or is_damage(name) and name not in OF_MODEL
             values["" if anywhere else run.dataset, name].add(signature(value))
     return sorted({name for (_, name), found in values.items() if len(found) > 1})
 
@@ -59,13 +60,20 @@ def group_runs(runs):
         intact[_key(run, shared)].append(run)
     keys = {key: _key(members[0], shared) for key, members in damaged.items()}
     several = len({run.metric for run in runs}) > 1
-    groups = [_make(damaged[key] + intact.get(keys[key], []), names, several) for key in damaged]
+    beside = {key: _intact_of(damaged, key, intact.get(keys[key], [])) for key in damaged}
+    groups = [_make(damaged[key] + beside[key], names, several) for key in damaged]
     groups += [_make(members, shared, several) for key, members in intact.items() if key not in keys.values()]
     groups.sort(key=lambda group: (not group.answers, group.label))
     for number, group in enumerate(groups, 1):
         words = re.sub(r"[^\w.\-]+", "_", group.label).strip("_")[:60]
         group.slug = f"{number}-{words}" if len(groups) > 1 else ""
     return groups
+
+
+def _intact_of(damaged, key, intact):
+    """Of the intact runs with a group's settings those that belong to it: not of datasets that other groups damaged."""
+    others = {run.dataset for members in damaged.values() for run in members} - {run.dataset for run in damaged[key]}
+    return [run for run in intact if run.dataset not in others]
 
 
 def _model_name(run):

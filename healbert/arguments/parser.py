@@ -17,6 +17,7 @@ from ..utils.errors import UserError
 from .groups import CorruptionArguments, DataArguments, FeatureArguments, ModelArguments, RunArguments
 from .help import TRAINING_TITLE, CompactFormatter, add_help
 from .identity import Arguments, folder_in
+from .meaningless import check_flags
 from .parts import Parts
 from .plugins import load_plugins, plugins_in
 from .recipes import read_recipe, recipe_names
@@ -99,26 +100,9 @@ def parse_arguments(argv):
             raise UserError(f"{path} describes a sweep; run it with: python -m healbert sweep {path}")
         argv = to_argv(settings, known_flags()) + argv
     plugins = load_plugins(plugins_in(argv))  # before --help, which says what they add
-    _check_steps(_given(flags))
+    check_flags(_given(flags), _given(argv))
     given = _begun(_given(argv), settings)
     return _instantiate(given, plugins, Parts()), given.get("print_config", False)
-
-
-def _check_steps(given):
-    """Refuses flags that ask other scripts for a part of what a run does; a file of settings may hold their defaults.
-
-    Raises:
-        UserError: naming what does that part.
-    """
-    only = [f"--{name}" for name in ("do_eval", "do_predict") if given.get(name)]
-    if given.get("do_train") is False or (only and not given.get("do_train")):
-        named = only[0] if only else "--do_train False"
-        raise UserError(
-            f"{named} asks for a part of a run, which always evaluates, heals and evaluates again; leave it out, or "
-            "give --do_train with it. Damage without healing: python -m healbert scan"
-        )
-    if given.get("do_predict") and not given.get("test_file"):
-        raise UserError("--do_predict goes with --test_file, whose predictions are always written; name one")
 
 
 def print_settings(arguments):

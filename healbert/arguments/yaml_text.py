@@ -15,7 +15,7 @@ def load_yaml(text):
         ValueError: if it is nested too deep, an alias holds itself, or aliases multiply to too many values.
         yaml.YAMLError: if it is not YAML, or has a key twice.
     """
-    loader = _Loader(text)
+    loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
@@ -51,21 +51,14 @@ def _check_once(keys):
         raise ValueError(f"'{twice[0]}' stands there twice; leave one out")
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, as it means one of two things."""
-
-    def construct_mapping(self, node, deep=False):
-        # What is merged in by << may hold the same again.
-        _check_once([key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"])
-        return super().construct_mapping(node, deep)
-
-
 def _measure(node, known, depth):
-    """(values with every alias written out, levels) of a node; each node is measured once."""
+    """(values with every alias written out, levels) of a node; each node is measured once, and its keys are checked."""
     if depth > DEEPEST:
         raise ValueError(f"nested more than {DEEPEST} deep, or an alias holds itself")
     if id(node) not in known:
         count, height = 1, 1
+        if isinstance(node, yaml.MappingNode):  # what << merges in may hold the same again
+            _check_once([key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"])
         for inner in _inside(node):
             more, levels = _measure(inner, known, depth + 1)
             count, height = count + more, max(height, levels + 1)

@@ -51,7 +51,7 @@ def read_kinds(source, assignments=()):
     check_size(sweep, MAX_RUNS)
     kinds, epochs = {}, {}
     for run in make_plan(sweep, NOWHERE).runs:
-        key = _key(run.settings)
+        key = _key(run.settings, run.arguments)
         if key not in kinds:
             kinds[key] = Kind(run.kind[1], run.settings, run.arguments)
         asked = key, run.settings.get("num_train_epochs")
@@ -61,11 +61,10 @@ def read_kinds(source, assignments=()):
     return list(kinds.values())
 
 
-def _key(settings):
+def _key(settings, arguments):
     """The settings of a run that can change what a step takes, as one value."""
-    drops = METHODS[settings.get("corrupt_method") or "kaiming_uniform"].drops
-    names = strategy_names(settings.get("healing") or "full")
-    counts = drops or any(STRATEGIES[name].by_damage for name in names)
+    drops = any(METHODS[spec.method].drops for spec in arguments.specs)
+    counts = drops or any(STRATEGIES[name].by_damage for name in strategy_names(arguments.run.healing))
     matter = [
         (name, str(value))
         for name, value in settings.items()

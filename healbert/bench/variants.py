@@ -45,25 +45,27 @@ def reference_trainer(reference, arguments, task, tokenizer, model, splits, fold
     training, collator = arguments.training, padding(task, tokenizer)
     if reference.pads_to_most:
         collator = DataCollatorWithPadding(tokenizer, "max_length", longest(arguments, tokenizer))
+    args = TrainingArguments(
+        folder,
+        num_train_epochs=1,
+        per_device_train_batch_size=training.per_device_train_batch_size,
+        per_device_eval_batch_size=reference.eval_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        learning_rate=training.learning_rate,
+        train_sampling_strategy=reference.sampling,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        report_to=[],
+        disable_tqdm=True,
+        seed=training.seed,
+        bf16=training.bf16,
+        use_cpu=training.use_cpu,
+        dataloader_pin_memory=training.device.type == "cuda",
+    )
+    args._n_gpu = min(args.n_gpu, 1)  # as a run, see `healbert.arguments.parts`
     return Trainer(
         model=model,
-        args=TrainingArguments(
-            folder,
-            num_train_epochs=1,
-            per_device_train_batch_size=training.per_device_train_batch_size,
-            per_device_eval_batch_size=reference.eval_batch_size,
-            gradient_accumulation_steps=training.gradient_accumulation_steps,
-            learning_rate=training.learning_rate,
-            train_sampling_strategy=reference.sampling,
-            eval_strategy="epoch",
-            save_strategy="epoch",
-            report_to=[],
-            disable_tqdm=True,
-            seed=training.seed,
-            bf16=training.bf16,
-            use_cpu=training.use_cpu,
-            dataloader_pin_memory=training.device.type == "cuda",
-        ),
+        args=args,
         train_dataset=splits["train"],
         eval_dataset=splits["evaluation"],
         data_collator=collator,

@@ -1,5 +1,9 @@
 """What Trainer's log says of each evaluation of a training."""
 
+import math
+
+ROUNDING = 1e-6  # epochs
+
 
 def pick(logged, prefix, names):
     """The metrics out of what Trainer logs under ``prefix``."""
@@ -24,18 +28,22 @@ def per_epoch(log, names):
 
 
 def _losses(log):
-    """{step of an evaluation: mean loss of the steps since the evaluation before}; what is logged is a mean, too."""
-    found, parts, last, begun = {}, [], 0, 0
+    """{step of an evaluation: mean loss of the steps of its epoch since the evaluation before}.
+
+    What is logged is a mean, too.
+    """
+    found, parts, last = {}, [], 0
     for entry in log:
-        step = entry["step"]
+        step, begins = entry["step"], math.ceil(entry["epoch"] - ROUNDING) - 1
         if "loss" in entry:
-            parts.append((step - last, entry["loss"]))
+            parts.append((entry["epoch"], step - last, entry["loss"]))
             last = step
         if "eval_loss" in entry and step not in found:
-            if last == step and parts:
-                one = len(parts) == 1  # as it was logged, to the last bit
-                found[step] = parts[0][1] if one else sum(n * loss for n, loss in parts) / (step - begun)
-            parts, begun = [], step
+            own = [(steps, loss) for epoch, steps, loss in parts if epoch > begins + ROUNDING]
+            if last == step and own:
+                one = len(own) == 1  # as it was logged, to the last bit
+                found[step] = own[0][1] if one else sum(n * loss for n, loss in own) / sum(n for n, _ in own)
+            parts = []
     return found
 
 

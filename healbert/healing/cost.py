@@ -112,8 +112,7 @@ def shared_out(args):
 
 def batches_of_step(args):
     """How many batches, as a device gets them, all processes pass in a step of the optimizer."""
-    batches = args.train_batch_size // args.per_device_train_batch_size  # more than 1 under DataParallel
-    return batches * args.gradient_accumulation_steps * args.world_size
+    return args.gradient_accumulation_steps * args.world_size
 
 
 def typical_batch(trainer):

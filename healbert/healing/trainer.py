@@ -75,7 +75,7 @@ class _Hooks(TrainerCallback):
 
     def on_step_end(self, args, state, control, **_):
         # Losses since the evaluation before are all in the log, so that a checkpoint cuts no mean in two.
-        control.should_log |= control.should_evaluate and args.logging_strategy != "no"
+        control.should_log |= control.should_evaluate and args.eval_strategy == "steps"
 
     def on_epoch_end(self, args, state, control, **_):
         # Evaluated every so many steps, a run is evaluated after each epoch all the same: what reads epochs can.

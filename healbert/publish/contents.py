@@ -6,7 +6,7 @@ import re
 
 from ..arguments.identity import PATHS
 from ..arguments.marker import differing_settings
-from ..results.schema import MODEL_FILES, SHARD
+from ..results.schema import MODEL_FILES, RUN_FILES, SHARD
 from ..utils.errors import UserError
 from ..utils.files import jsonable, read_json
 
@@ -22,6 +22,10 @@ def without_home(text):
     return (re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text) if len(home) > 1 else text).encode()
 
 
+ALSO = ("generation_config.json", "tekken.json")
+OF_CODE = frozenset((".json", ".model", ".txt"))
+
+
 def model_files(folder):
     """What of a run's folder is its model and tokenizer: {name: path}. Files that are only there as well are left out.
 
@@ -33,13 +37,16 @@ def model_files(folder):
     """
     tokenizer = read_json(folder / "tokenizer_config.json")
     tokenizer = tokenizer if isinstance(tokenizer, dict) else {}
-    names = {*MODEL_FILES, "generation_config.json", *_vocabulary_files(tokenizer)}
+    names = {*MODEL_FILES, *ALSO, *_vocabulary_files(tokenizer)}
     brings_code = "auto_map" in tokenizer or "auto_map" in (read_json(folder / "config.json") or ())
+    suffixes = {".py"} if brings_code else set()
+    suffixes |= OF_CODE if "auto_map" in tokenizer else set()  # whose vocabulary may lie in files of any name
     found = {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and path.suffix != ".bin"}
+    own = {name for name in found if name.startswith(".") or name in RUN_FILES}
     return {
         name: path
         for name, path in found.items()
-        if name in names or SHARD.fullmatch(name) or (brings_code and path.suffix == ".py")
+        if name in names or SHARD.fullmatch(name) or (path.suffix in suffixes and name not in own)
     }
 
 

@@ -156,12 +156,12 @@ class Repository:
 
         try:
             address = self.api.create_repo(self.repo_id, repo_type=self.kind, private=self.private, exist_ok=True)
-            whole = self.overwrite
             if self.revision:
-                # A new branch begins with what main holds.
-                whole |= not self.api.revision_exists(self.repo_id, self.revision, repo_type=self.kind)
-                self.api.create_branch(self.repo_id, branch=self.revision, repo_type=self.kind, exist_ok=True)
-            old = set(self.files()) - {".gitattributes", *files} if whole else ()
+                # From the first commit, which holds nothing: else a new branch begins with what main holds.
+                first = self.api.list_repo_commits(self.repo_id, repo_type=self.kind)[-1].commit_id
+                options = {"revision": first, "repo_type": self.kind, "exist_ok": True}
+                self.api.create_branch(self.repo_id, branch=self.revision, **options)
+            old = set(self.files()) - {".gitattributes", *files} if self.overwrite else ()
             operations = [CommitOperationDelete(path) for path in sorted(old)]
             operations += [CommitOperationAdd(path, content) for path, content in files.items()]
             options = {"repo_type": self.kind, "revision": self.revision}

@@ -50,6 +50,13 @@ def test_steps_that_a_run_takes_anyway_may_be_named(argv, tmp_path, csv_files):
     assert parse_arguments([*argv, *files])[0].name()
 
 
+def test_a_file_of_settings_counts_for_what_flags_mean(write, csv_files):
+    file = write(f"test_file: {csv_files['validation_file']}\ntrain_file: {csv_files['train_file']}")
+    assert parse_file(file, "--do_train", "--do_predict").name()
+    assert parse_file(write("do_train: true"), "--do_eval").name()
+    assert parse_file(write(f"data_root: {write('seed: 1').parent}")).name(), "of a study's base, for other tasks"
+
+
 def test_settings_that_were_printed_hold_those_of_other_scripts_and_are_read_again(write):
     assert parse_file(write("do_train: false\ndo_eval: true\ndo_predict: false")).name()
 
@@ -92,7 +99,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
         (["--do_train", "--do_predict"], r"--do_predict goes with --test_file"),
         (["--seed", "1", "run.yaml"], r"unknown argument 'run.yaml'; a file of settings comes first"),
         (["--config", "run.yaml"], r"unknown argument '--config'; a file of settings comes first"),
-        (["--data_root", "."], r"--data_root goes with a --task_name of the Hub, .* the embedded task 'docstrings'"),
+        (["--data_root", "."], r"--data_root goes with a --task_name of the Hub, .* an embedded task"),
     ],
 )
 def test_refused_command_lines(argv, message):

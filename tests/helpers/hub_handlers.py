@@ -162,8 +162,15 @@ class HubHandler(Handler):
         repository = self.repository(kind, repo_id, write=True)
         if revision in repository.branches:
             raise Refusal(409, "Reference already exists")
-        repository.branches[revision] = repository.branches["main"]
+        start = json.loads(self.body or b"{}").get("startingPoint", "main")
+        repository.branches[revision] = repository.resolve(start)
         self.answer(200, {})
+
+    def commits(self, kind, repo_id, revision):
+        repository = self.repository(kind, repo_id)
+        repository.resolve(revision)
+        about = {"date": "2026-01-01T00:00:00.000Z", "authors": [], "title": "", "message": ""}
+        self.answer(200, [{"id": sha, **about} for sha in reversed(repository.commits)])
 
     def preupload(self, kind, repo_id, revision):
         repository = self.repository(kind, repo_id, write=True)
@@ -245,6 +252,7 @@ class HubHandler(Handler):
         ("POST", rf"{API}/paths-info/(?P<revision>.+)", paths_info),
         ("GET", rf"{API}/refs", refs),
         ("POST", rf"{API}/branch/(?P<revision>.+)", branch),
+        ("GET", rf"{API}/commits/(?P<revision>.+)", commits),
         ("POST", rf"{API}/preupload/(?P<revision>.+)", preupload),
         ("POST", rf"{API}/commit/(?P<revision>.+)", commit),
         ("GET", API, info),

@@ -46,6 +46,15 @@ def test_code_that_the_model_needs_and_files_of_its_tokenizer_go_along(run):
     assert {"modeling_own.py", "vocab-src.json", "model-00001-of-00002.safetensors"} <= set(model_files(run))
 
 
+def test_the_vocabulary_of_a_tokenizer_that_brings_its_code_goes_along(run):
+    tokenizer = {"tokenizer_class": "OwnTokenizer", "auto_map": {"AutoTokenizer": ["tokenization_own.Own", None]}}
+    (run / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    for name in ("tokenization_own.py", "words.txt", "own.model", "log.txt"):
+        (run / name).write_text("")
+    assert {"tokenization_own.py", "words.txt", "own.model"} <= set(model_files(run))
+    assert not {"log.txt", "results.json", "settings.json"} & set(model_files(run))
+
+
 def test_a_new_branch_holds_nothing_of_the_first_one(hub, run):
     (run / "adapter_config.json").write_text("{}")
     push_run(repository_of(run))

@@ -6,7 +6,6 @@ import pytest
 from helpers.simulated import Truth, collapse, simulate
 
 from healbert.analysis.collect import collect
-from healbert.analysis.runs import INTACT
 from healbert.report.content import make_content
 
 STUDY = Truth(datasets=("sst2",), levels=(0, 0.5))
@@ -93,10 +92,12 @@ def test_datasets_with_settings_of_their_own_are_one_group_and_that_is_said(tmp_
     assert warning.startswith("Datasets differ in model_name_or_path, num_train_epochs: what is said of all of them")
 
 
-@pytest.mark.parametrize("settings", [{"healing": "bias_only"}, {"corrupt_method": "zero"}, {"pooling": "mean"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"healing": "bias_only"}, {"corrupt_method": "zero", "num_train_epochs": 7}, {"pooling": "mean"}],
+)
 def test_other_experiments_on_another_dataset_are_other_groups(tmp_path, settings):
     found = warnings(tmp_path, on_emotion(**settings), TWO)
     groups = [group for group in collect(tmp_path).groups if group.answers]
-    damaged = [{run.dataset for run in group.runs if run.damage != INTACT} for group in groups]
-    assert sorted(damaged, key=str) == [{"emotion"}, {"sst2"}]
-    assert not about(found, "Datasets")
+    assert sorted(group.datasets for group in groups) == [["emotion"], ["sst2"]]
+    assert not about(found, "Datasets") and not about(found, "Not a full grid")

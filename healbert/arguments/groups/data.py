@@ -115,9 +115,6 @@ class DataArguments:
         self._check_evaluation()
         if self.data_root and not pathlib.Path(self.data_root).expanduser().is_dir():
             raise UserError(f"--data_root {self.data_root} is not a folder")
-        if self.data_root and (self.train_file or self.task_name in EMBEDDED):
-            what = "--train_file" if self.train_file else f"the embedded task '{self.task_name}'"
-            raise UserError(f"--data_root goes with a --task_name of the Hub, such as sst2, and not with {what}")
         for name in ("train_file", "validation_file", "test_file"):
             _check_data_file(name, getattr(self, name))
         self._check_reading()

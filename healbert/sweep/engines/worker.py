@@ -108,6 +108,7 @@ def _run_here(job):
 
 
 def _launch(job):
+    from ...arguments.meaningless import STEPS
     from ...arguments.parser import known_flags, to_argv
     from ...results.read import read_results
 
@@ -118,7 +119,8 @@ def _launch(job):
     environment = {**os.environ, "HEALBERT_PARENT": str(os.getpid())}
     if job.token_file:
         environment["HF_TOKEN"] = read_token(job.token_file)
-    process = subprocess.Popen([*launch, *to_argv(job.settings, known_flags())], env=environment)
+    settings = {name: value for name, value in job.settings.items() if name not in STEPS}  # which a file may hold
+    process = subprocess.Popen([*launch, *to_argv(settings, known_flags())], env=environment)
     try:
         code = process.wait()
     except BaseException:
