@@ -14,8 +14,10 @@ COPIED = {"cpu": 2**28, "cuda": 2**31}  # bytes: more than caches hold
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def measure_machine(make, shapes=SHAPES, copied=COPIED, seconds=0.5):
-    """Measures the device and the threads that runs have: medians of repeated products and copies.
+def measure_machine(make, shapes=SHAPES, copied=COPIED, seconds=1.5):
+    """Measures the device and the threads that runs have: the quickest of repeated products and copies.
+
+    They are roofs: whatever else the machine does makes them lower and nothing higher.
 
     Args:
         make: function without arguments that gives the `Arguments` of a run: which device, how many threads.
@@ -51,19 +53,19 @@ def _product(shape, kind, device, seconds):
     rows, inner, columns = shape
     left = torch.randn(rows, inner, device=device).to(kind)
     right = torch.randn(inner, columns, device=device).to(kind)
-    return 2 * rows * inner * columns / _median("torch.mm(left, right)", {"left": left, "right": right}, seconds)
+    return 2 * rows * inner * columns / _quickest("torch.mm(left, right)", {"left": left, "right": right}, seconds)
 
 
 def _copying(size, device, seconds):
     source = torch.ones(size // 4, device=device)
-    return 2 * size / _median("there.copy_(source)", {"source": source, "there": torch.empty_like(source)}, seconds)
+    return 2 * size / _quickest("there.copy_(source)", {"source": source, "there": torch.empty_like(source)}, seconds)
 
 
-def _median(statement, names, seconds):
-    """Median seconds of a statement of PyTorch, which is waited for on a GPU."""
+def _quickest(statement, names, seconds):
+    """Seconds of the quickest repetition of a statement of PyTorch, which is waited for on a GPU."""
     timer = Timer(statement, globals=names | {"torch": torch}, num_threads=torch.get_num_threads())
     timer.timeit(1)
-    return timer.blocked_autorange(min_run_time=seconds).median
+    return min(timer.blocked_autorange(min_run_time=seconds).times)
 
 
 def processor(device):
