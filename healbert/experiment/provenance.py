@@ -8,8 +8,6 @@ import subprocess
 
 import torch
 
-from ..utils.version import __version__
-
 LIBRARIES = ("healbert", "torch", "transformers", "datasets", "evaluate", "accelerate", "scikit-learn", "numpy")
 OPTIONAL = ("peft",)  # named where they are installed
 
@@ -38,6 +36,8 @@ def version(name):
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
+        from ..utils.version import __version__  # of a checkout that is not installed
+
         return __version__ if name == "healbert" else None
 
 

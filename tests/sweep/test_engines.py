@@ -121,7 +121,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
         (["--run_timeout", "1h"], "'1h' is not a number of seconds above 0"),
         (["--run_launcher", "acelerate"], "did you mean 'accelerate'"),
         (["--set", "sede=1"], "unknown setting 'sede'; did you mean 'seed'"),
-        (["--set", "corrupt_level=5"], "runs cannot run"),
+        (["--set", "corrupt_level=5"], "1 run cannot run"),
         (["--engine", "slurm", "--slurm", "cluster"], "--slurm cluster is not KEY=VALUE"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -87,6 +87,7 @@ def test_the_doubt_is_one_line_of_a_dry_run(write_sweep, tmp_path, monkeypatch, 
     path = write_sweep(grid={"corrupt_level": [0.5], "seed": [1, 2]})
     none = dict.fromkeys(("output_dir", "workers", "plan_seeds"))
     more = {"retry_failed": False, "save_model": False, "engine": "local", "slurm": [], "max_runs": 10}
+    more |= {"run_launcher": "python", "until_width": None}
     options = none | more | {"dry_run": True, "processes_per_run": 1}
     monkeypatch.chdir(tmp_path)
     for given, lines in ([], 1), (["corrupt_seed=same_as_seed"], 0):

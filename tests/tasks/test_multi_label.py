@@ -129,9 +129,10 @@ def test_unlabelled_examples_are_refused(load, files, tmp_path, labels, message)
 
 
 def test_test_file_with_labels_under_nearly_that_name_is_no_unlabelled_one(load, files, tmp_path):
-    path = put(tmp_path / "near.parquet", {"text": ["a b", "c d"], "Label": [[0], [1]]})
+    path = tmp_path / "near.jsonl"
+    path.write_text('{"text": "a b", "Label": [0]}\n{"text": "c d", "Label": [1]}\n')
     with pytest.raises(UserError, match="label.*Label"):
-        load(**files | {"test_file": path}, task_type="multi_label")
+        load(**files | {"test_file": str(path)}, task_type="multi_label")
 
 
 def test_numbers_without_a_name_are_refused():
