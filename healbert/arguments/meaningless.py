@@ -26,7 +26,8 @@ def check_flags(flags, given):
         )
     if flags.get("do_predict") and not given.get("test_file"):
         raise UserError("--do_predict goes with --test_file, whose predictions are always written; name one")
-    if flags.get("data_root") and (given.get("train_file") or given.get("task_name", EMBEDDED_TASK) in EMBEDDED):
-        other = "--train_file" if given.get("train_file") else "an embedded task"
-        if not given.get("dataset_name"):
+    if flags.get("data_root") and not given.get("dataset_name"):
+        embedded = "an embedded task" if given.get("task_name", EMBEDDED_TASK) in EMBEDDED else None
+        other = "--train_file" if given.get("train_file") else embedded
+        if other:
             raise UserError(f"--data_root goes with a --task_name of the Hub, such as sst2, and not with {other}")

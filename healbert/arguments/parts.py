@@ -5,6 +5,7 @@ import json
 
 from transformers import TrainingArguments
 
+from ..healing.services import take_one_gpu
 from ..utils.errors import UserError
 
 # What TrainingArguments only holds, so that nothing else differs between two that differ in these.
@@ -30,9 +31,7 @@ class Parts:
         # deepspeed is not installed; a file it names is missing; --accelerator_config has what it does not know
         except (ValueError, ImportError, OSError, TypeError) as error:
             raise UserError(str(error)) from error
-        # One process trains on one GPU: on several, as `torch.nn.DataParallel` does, its batches would be larger than
-        # its name says. Several processes take several.
-        training._n_gpu = min(training.n_gpu, 1)
+        take_one_gpu(training)
         if training.device.type == "cpu":
             training.dataloader_pin_memory = False  # torch warns each time otherwise
         return training, None

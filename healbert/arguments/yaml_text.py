@@ -12,8 +12,9 @@ def load_yaml(text):
     """What a YAML or JSON text holds.
 
     Raises:
-        ValueError: if it is nested too deep, an alias holds itself, or aliases multiply to too many values.
-        yaml.YAMLError: if it is not YAML, or has a key twice.
+        ValueError: if it has a key twice, is nested too deep, an alias holds itself, or aliases multiply to too many
+            values.
+        yaml.YAMLError: if it is not YAML.
     """
     loader = yaml.SafeLoader(text)
     try:

@@ -56,17 +56,17 @@ def measure(make, variant, steps, folder):
     splits |= {split: examples_of(splits[split], EVALUATED) for split in evaluated}
     found = {"load": loaded, "splits": whole, "parameters": experiment.description["parameters"]}
     on_gpu = arguments.training.device.type == "cuda"
-    trainer, clock, batches = _train(experiment, variant, steps, folder)
+    trainer, clock, batches, paths = _train(experiment, variant, steps, folder)
     found |= _times(clock, len(batches), sum(len(splits[split]) for split in evaluated), trainer)
-    found |= {"peak_memory_bytes": _peak(on_gpu), "fast_paths": clock.fast_paths}
+    found |= {"peak_memory_bytes": _peak(on_gpu), "fast_paths": paths}
     if on_gpu:  # to know the parts each must be waited for, which takes longer in all
-        trainer, parts, batches = _train(experiment, variant, steps, folder, wait=True)
+        trainer, parts, batches, _ = _train(experiment, variant, steps, folder, wait=True)
         found["phases"] = _phases(parts, found["steps"])
     return found | _counts(experiment, trainer, clock, batches)
 
 
 def _train(experiment, variant, steps, folder, wait=False):
-    """A trainer that has trained a few batches, the clock of it, and those that count."""
+    """A trainer that has trained a few batches, the clock of it, those that count, and its fast paths, None without."""
     arguments, fast = experiment.arguments, None
     arguments.training.output_dir = folder
     if variant == OURS:
@@ -89,10 +89,9 @@ def _train(experiment, variant, steps, folder, wait=False):
     if fast:
         fast.end_training()
         fast.end()
-        clock.fast_paths = fast.describe()
         trainer.optimizer = None  # its state is of the rows of the embedding that occur
         trainer.create_optimizer()
-    return trainer, clock, batches
+    return trainer, clock, batches, fast and fast.describe()
 
 
 def _times(clock, batches, evaluated, trainer):

@@ -25,14 +25,13 @@ class Clock(TrainerCallback):
         seconds: {part: seconds in all}, after training.
         shapes: (texts, tokens of each with padding) of every batch that counts.
         wall, cpu: seconds of the steps that count, and seconds of processors in them.
-        fast_paths: which were used, and why others were not, as results.json says it; None of a plain trainer.
     """
 
     def __init__(self, trainer, warm_up, wait=False):
         self.trainer, self.warm_up, self.wait = trainer, warm_up, wait
         self.device = trainer.args.device
         self.seconds = dict.fromkeys((*STEP_PHASES, "evaluation", "saving"), 0.0)
-        self.shapes, self.wall, self.cpu, self.fast_paths = [], 0.0, 0.0, None
+        self.shapes, self.wall, self.cpu = [], 0.0, 0.0
         self._steps, self._within, self._mark = 0, False, None
         trainer.get_batch_samples = self._counting(self._timed("data", trainer.get_batch_samples))
         trainer.compute_loss = self._timed("forward", trainer.compute_loss)

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from ..healing.services import take_one_gpu
+
 OURS = "healbert"
 
 
@@ -62,7 +64,7 @@ def reference_trainer(reference, arguments, task, tokenizer, model, splits, fold
         use_cpu=training.use_cpu,
         dataloader_pin_memory=training.device.type == "cuda",
     )
-    args._n_gpu = min(args.n_gpu, 1)  # as a run, see `healbert.arguments.parts`
+    take_one_gpu(args)  # as a run does
     return Trainer(
         model=model,
         args=args,

@@ -1,4 +1,4 @@
-"""Keeping Trainer from reaching anything outside: what goes to the Hub and to trackers goes there by our own hand."""
+"""What Trainer is kept from: reaching anything outside, and taking more GPUs than a run's name says."""
 
 import copy
 
@@ -9,3 +9,11 @@ def without_services(training):
     quiet = copy.copy(training)
     quiet.push_to_hub, quiet.hub_token, quiet.report_to = False, None, []
     return quiet
+
+
+def take_one_gpu(training):
+    """Has one process train on one GPU; several processes take several.
+
+    On several, as `torch.nn.DataParallel` does, its batches would be larger than `TrainingArguments` say.
+    """
+    training._n_gpu = min(training.n_gpu, 1)

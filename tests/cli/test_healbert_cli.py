@@ -165,6 +165,7 @@ MISTYPED = {
     "flag in place of a command": (["--runs"], ["--runs"]),
     "no folder": (["tsne"], ["DIR", "--help"]),
     "unknown flag": (["tsne", "x", "--colour", "red"], ["--colour", "--help"]),
+    "mistyped flag": (["tsne", "x", "--stge", "healed"], ["--stge", "did you mean '--stage'"]),
     "abbreviated flag": (["tsne", "x", "--perp", "3"], ["--perp"]),
     "unknown stage": (["tsne", "x", "--stage", "heeled"], ["--stage", "heeled", "healed"]),
 }

@@ -71,3 +71,9 @@ def test_a_test_file_whose_labels_go_by_nearly_that_name_is_not_taken_for_unlabe
     train, test = put("train.csv", "text,label\na,x\nb,y\n"), put("test.csv", "text,Label\na,x\n")
     with pytest.raises(UserError, match="--test_file has no label column 'label' .* differ only by case"):
         load(train_file=train, validation_file=train, test_file=test)
+
+
+def test_a_file_read_with_another_delimiter_than_its_own_is_told_which(load, put):
+    file = put("train.csv", "text,label\na film,x\nb film,y\n")
+    with pytest.raises(UserError, match="was read as one column, 'text,label'; read it with --delimiter ','"):
+        load(train_file=file, validation_file=file, delimiter=";")

@@ -31,7 +31,7 @@ def _table(family, name, title):
     columns += ["KL before", "changed", "relative L2", "strength"]
     caption = (
         f"Runs that differ in their damage alone, the least costly first. Lost: intact minus healed {metric.title}, "
-        f"mean over paired seeds, under it the 95% interval (pointwise: it is not corrected for the number of lines). "
+        "mean over paired seeds, under it the 95% interval (pointwise: it is not corrected for the number of lines). "
         f"{direction(metric)}"
         "KL before (nats) and changed (predictions): the damaged model against the intact one, before healing; "
         "strength: what a matched severity was reached at. They are means over runs, where runs say them."

@@ -1,0 +1,22 @@
+"""What a run loads: a head that does not fit is said to be new."""
+
+import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from healbert import make_arguments
+from healbert.experiment.loading import LoadCache, load
+
+SENTENCE = "does not fit this task's outputs; a new one is drawn"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_head_of_other_classes_is_warned_of(tiny_bert, csv_files, tmp_path, recwarn, classes):
+    AutoModelForSequenceClassification.from_pretrained(tiny_bert, num_labels=classes).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path)
+    load(make_arguments(model_name_or_path=str(tmp_path), **csv_files, use_cpu=True), LoadCache(0))
+    assert any(SENTENCE in str(warning.message) for warning in recwarn) == (classes == 3)
+
+
+def test_a_model_without_a_head_is_none_of_that(tiny_bert, csv_files, recwarn):
+    load(make_arguments(model_name_or_path=tiny_bert, **csv_files, use_cpu=True), LoadCache(0))
+    assert not any(SENTENCE in str(warning.message) for warning in recwarn)
