@@ -68,3 +68,17 @@ def test_worker_that_dies_between_two_runs_is_replaced(run_flags, tmp_path):
     finally:
         engine.stop()
     assert sorted(finished(tmp_path)) == ["first", "second"]
+
+
+def test_worker_that_is_just_starting_when_its_sweep_ends_says_nothing(tmp_path, monkeypatch, capfd):
+    import pebble.pool.process as pools
+
+    def stop_late(process, stop=pools.stop_process):
+        process.join(30)  # as on a busy machine, where it goes on starting until the signal reaches it
+        stop(process)
+
+    monkeypatch.setattr(pools, "stop_process", stop_late)
+    engine = start_engine("local", Options(folder=str(tmp_path), workers=1))
+    engine.submit([Job({"no_such_flag": 1}, str(tmp_path))])  # ends at once, should it begin
+    engine.stop()
+    assert capfd.readouterr().err == ""

@@ -18,8 +18,6 @@ from ..engines import Failure, with_threads
 from .worker import RunFailed, describe_error, prepare, run_one
 
 MOST_CPU_WORKERS = 4
-
-
 GRACE = 5.0  # seconds in which a run may end by itself once its time is over
 
 
@@ -92,7 +90,7 @@ class LocalEngine:
             max_workers=1,
             initializer=prepare,
             initargs=[os.getpid(), threads, device],
-            context=multiprocessing.get_context("spawn"),
+            context=_Context(),
         )
 
     def wait(self, handles, timeout):
@@ -123,6 +121,21 @@ class LocalEngine:
         pools = [pool for pool in self._idle.values() if pool] + [pool for _, pool in self._busy.values()]
         with concurrent.futures.ThreadPoolExecutor(self.capacity) as threads:  # each takes up to three seconds
             list(threads.map(_end, pools))
+
+
+class _Context(multiprocessing.context.SpawnContext):
+    """Keeps a pool's locks as long as the pool.
+
+    pebble takes them away before it ends the workers: one that was just starting would not find them, and say so with
+    a traceback.
+    """
+
+    def __init__(self):
+        self._locks = []
+
+    def RLock(self):  # noqa: N802 - multiprocessing's name
+        self._locks.append(super().RLock())
+        return self._locks[-1]
 
 
 @contextlib.contextmanager
