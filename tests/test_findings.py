@@ -62,6 +62,19 @@ def test_figures_of_studies_pages_and_of_the_readme_are_those_of_the_tables(make
     assert results.startswith("Results") and figures and set(figures) <= told
 
 
+@pytest.mark.parametrize(
+    "folder", ["base_size", "beyond_classification", "beyond_healing", "catching_up", "initialisations"]
+)
+def test_intervals_on_a_studys_page_are_those_of_its_tables(make, folder):
+    names = [name for name in TABLES if make.studies.STUDIES[name].config.startswith(f"configs/{folder}/")]
+    told = {
+        said for name in names for row in make.read(name) if row.low is not None for said in (row.said, row.lacking)
+    }
+    text = (ROOT / "configs" / folder / "README.md").read_text(encoding="utf-8")
+    written = re.findall(r"(-?\d\.\d{3})[^()\d|]*\((-?\d\.\d{3})\s+to\s+(-?\d\.\d{3})\)", text)
+    assert len(written) > 3 and {f"{value} ({low} to {high})" for value, low, high in written} <= told
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     maker = Maker(tmp_path_factory.mktemp("runs"), noise=0.01)
@@ -107,9 +120,18 @@ def test_means_and_differences_are_those_of_the_result_files(make, runs):
 def test_runs_that_collapsed_are_counted(make, tmp_path):
     maker = Maker(tmp_path)
     maker.sweep(levels=(0, 0.5), rates=(2e-5,))
-    maker.run("sst2", 0.5, seed=3, _collapsed=True)
-    rows = {row.item: row.value for row in make.rows_of(make.studies.Study("", verdicts=False), tmp_path)}
-    assert rows["collapsed"] == 1 and rows["runs"] == len(list(tmp_path.glob("*/results.json")))
+    for seed, epoch in enumerate((1, 1, 2, 3)):
+        maker.run("sst2", 0.5, "top", seed=10 + seed, _collapsed=seed == 3, _best_epoch=float(epoch))
+    rows = make.rows_of(make.studies.Study("", verdicts=False), tmp_path)
+    made = {row.item: row.value for row in rows if row.kind == "made"}
+    assert made["collapsed"] == 1 and made["runs"] == len(list(tmp_path.glob("*/results.json")))
+    (stuck,) = [row for row in rows if row.kind == "collapsed"]
+    assert (stuck.dataset, stuck.item, stuck.value, stuck.seeds) == ("sst2", "top 50%", 1, 7)
+    best = {(row.dataset, row.item): row for row in rows if row.kind == "best epoch"}
+    found = best["sst2", "top 50%"]
+    of_others = json.loads(next(tmp_path.glob("*/results.json")).read_text())["best_epoch"]
+    epochs = [1, 1, 2, 3] + [of_others] * 3
+    assert (found.value, found.low, found.high) == (statistics.median(epochs), min(epochs), max(epochs))
 
 
 def test_verdicts_are_those_of_the_report(make, runs, tmp_path):

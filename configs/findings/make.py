@@ -36,7 +36,8 @@ class Row:
 
     Args:
         kind: "verdict" of a claim, "without collapsed" runs the same, "mean" of a damage's scores, "difference" of such
-            means, "lost" after a damage, "way" to heal against full fine-tuning, or "made": how the runs came about.
+            means, "lost" after a damage, "way" to heal against full fine-tuning, "best epoch" of a damage's runs
+            (median, lowest, highest), "collapsed": how many of them did, or "made": how the runs came about.
         group, dataset, item: what it is of, in words; "" where that is all of them.
         value: the figure; low, high: its 95% interval; p: as in the report.
         text: the verdict, or what a row of "made" says.
@@ -60,6 +61,15 @@ class Row:
     def figure(self):
         """The figure to three digits."""
         return f"{self.value:.3f}"
+
+    @property
+    def half_width(self):
+        """Half of the width of the interval, to two digits."""
+        return f"{(self.high - self.low) / 2:.2f}"
+
+    @property
+    def holds_zero(self):
+        return self.low < 0 < self.high
 
     @property
     def to_settle(self):
@@ -119,9 +129,19 @@ def _means(analysis, names):
     for group in analysis.groups:
         for (dataset, damage), entry in group.results.entries.items():
             if values := entry.values:
-                found = statistics.mean(values), len(values)
-                rows.append(Row("mean", names[id(group.group)], dataset, str(damage), found[0], seeds=found[1]))
+                of = names[id(group.group)], dataset, str(damage)
+                rows.append(Row("mean", *of, statistics.mean(values), seeds=len(values)))
+                rows += _courses(of, entry.counted)
     return rows
+
+
+def _courses(of, runs):
+    """How the runs of one damage went: when they were at their best, and how many answer with one class."""
+    epochs, stuck = [run.results.get("best_epoch") for run in runs], sum(map(collapsed, runs))
+    rows = [Row("collapsed", *of, stuck, seeds=len(runs))] if stuck else []
+    if None in epochs:
+        return rows
+    return [*rows, Row("best epoch", *of, statistics.median(epochs), min(epochs), max(epochs), seeds=len(runs))]
 
 
 def _verdicts(analysis, names):
@@ -239,7 +259,8 @@ def page():
     """The text of docs/findings.md, from the tables and page.md.j2.
 
     In the template, ``of("three_tasks", "verdict", "c")`` is the row of that kind and item, over all datasets unless
-    ``dataset=`` or ``group=`` says which; it is an error if there is none, or are several.
+    ``dataset=`` or ``group=`` says which; it is an error if there is none, or are several. ``rows("beyond_healing",
+    "way", "bottom 50%")`` are those whose item has these words in it.
     """
     tables = {path.stem: read(path.stem) for path in HERE.glob("*.csv")}
 
@@ -251,8 +272,11 @@ def page():
             raise UserError(f"{study}.csv has {len(rows)} rows like {asked}; it takes one")
         return rows[0]
 
+    def some(study, kind, words=""):
+        return [row for row in tables[study] if row.kind == kind and words in row.item]
+
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
-    return environment.from_string((HERE / "page.md.j2").read_text(encoding="utf-8")).render(of=of)
+    return environment.from_string((HERE / "page.md.j2").read_text(encoding="utf-8")).render(of=of, rows=some)
 
 
 def main():

@@ -40,12 +40,20 @@ class Study:
     apart: tuple = ()
 
 
+PARTS = ("25%", "50%", "75%")
+
+
 def _top_over_bottom(**settings):
     return [(1, means("top 50%", **settings)), (-1, means("bottom 50%", **settings))]
 
 
-def _catching_up(damage, epochs):
-    return [(1, means("intact", num_train_epochs=epochs)), (-1, means(damage, num_train_epochs=epochs))]
+def _bottom_below_all():
+    return {f"bottom {part} below all": [(1, means("all 100%")), (-1, means(f"bottom {part}"))] for part in PARTS}
+
+
+def _catching_up(damage, epochs, intact=None):
+    of_intact = means("intact", num_train_epochs=intact or epochs)
+    return [(1, of_intact), (-1, means(damage, num_train_epochs=epochs))]
 
 
 def _ways_to_train(left, right):
@@ -59,9 +67,16 @@ INITIALISATIONS = ("kaiming_uniform", "normal", "shuffle", "donor")
 EPOCHS = (2, 4, 8, 16)
 
 STUDIES = {
-    "base_size": Study("configs/base_size/sst2.yaml"),
+    "base_size": Study("configs/base_size/sst2.yaml", differences=_bottom_below_all()),
     "three_tasks": Study("configs/three_tasks/sweep.yaml"),
-    "three_tasks_converged": Study("configs/three_tasks/converged.yaml"),
+    "three_tasks_converged": Study(
+        "configs/three_tasks/converged.yaml",
+        differences={
+            f"{damage}, lost": [(1, means("intact")), (-1, means(damage))]
+            for damage in (*(f"{region} {part}" for region in ("bottom", "top") for part in PARTS), "all 100%")
+        }
+        | _bottom_below_all(),
+    ),
     "beyond_damage": Study(
         "configs/beyond_damage/sst2.yaml",
         verdicts=False,
@@ -87,6 +102,13 @@ STUDIES = {
             for region in ("bottom", "top")
         }
         | {
+            f"donor over shuffle, {region}": [
+                (1, means(f"{region} 50%", corrupt_method="donor")),
+                (-1, means(f"{region} 50%", corrupt_method="shuffle")),
+            ]
+            for region in ("bottom", "top")
+        }
+        | {
             f"{method}, lost at the {region}": [
                 (1, means("intact")),
                 (-1, means(f"{region} 50%", corrupt_method=method)),
@@ -104,6 +126,11 @@ STUDIES = {
             f"{damage}, {epochs} epochs": _catching_up(damage, epochs)
             for damage in ("bottom 50%", "all 100%")
             for epochs in EPOCHS
+        }
+        | {
+            f"{damage}, {EPOCHS[-1]} epochs, intact {intact}": _catching_up(damage, EPOCHS[-1], intact)
+            for damage in ("bottom 50%", "all 100%")
+            for intact in EPOCHS[:-1]
         }
         | {
             f"{damage}, made up from {EPOCHS[0]} to {EPOCHS[-1]} epochs": _catching_up(damage, EPOCHS[0])
