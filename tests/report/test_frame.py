@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from healbert.report.figures import Figure, Heat, Lines, Panel, static
-from healbert.report.figures.base import CIVIDIS, Series
+from healbert.report.figures.base import CIVIDIS, Series, averaged
 from healbert.report.figures.drawing import panel_inches
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -49,6 +49,16 @@ def ticks(root, axis):
         if re.fullmatch(r"[\d.]+", text.text or ""):
             found.setdefault(float(text.text), float(text.get("xy"[axis])))
     return found
+
+
+def test_seeds_are_dots_beside_their_mean_unless_they_are_many():
+    samples = {0.0: [0.25, 0.75], 1.0: [0.5], 2.0: [i / 10 for i in range(11)]}
+    series = averaged("a line", samples, dots=True, colour="#D55E00")
+    assert series.each == [[0.25, 0.75], [], []] and averaged("a line", samples, colour="#D55E00").each == []
+    _, root = drawn(figure(Lines([series], "x", "y")))
+    of_means, dots = places(root)[:3], places(root)[3:]
+    assert dots.shape == (2, 2) and dots[:, 0].tolist() == [of_means[0, 0]] * 2
+    assert dots[:, 1].mean() == pytest.approx(of_means[0, 1], abs=0.1) and dots[0, 1] > dots[1, 1]
 
 
 def test_markers_lie_where_the_scales_say():

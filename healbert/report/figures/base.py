@@ -28,6 +28,7 @@ LEVELS = {"dashdot": (TEXT, 1.2), "dot": (GREY, 1.6)}  # colour and width of a h
 
 
 BAND = "The band is one standard deviation over seeds to either side."
+MOST_DOTS = 10  # seeds, up to which each is a dot: of more, the band says as much
 
 
 @dataclasses.dataclass
@@ -36,6 +37,7 @@ class Series:
 
     ``marker`` is one of `MARKERS`, or "none". ``runs`` are the numbers of each point's runs, or nothing.
     ``band``, where there is one, holds the ends of another interval than the spread: (lower, upper), each (points,).
+    ``each`` holds the values that each point is the mean of, to be drawn as dots, or nothing.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Series:
     dash: str = "solid"
     runs: list = dataclasses.field(default_factory=list)
     band: tuple | None = None
+    each: list = dataclasses.field(default_factory=list)
 
     @property
     def ends(self):
@@ -219,8 +222,8 @@ def in_rows(panels, columns=3):
     return [panels[i : i + columns] for i in range(0, len(panels), columns)]
 
 
-def averaged(name, samples, runs=None, **look):
-    """A `Series` out of {x: values over seeds}, and {x: numbers of their runs}."""
+def averaged(name, samples, runs=None, dots=False, **look):
+    """A `Series` out of {x: values over seeds}, and {x: numbers of their runs}; ``dots``: with each value, if few."""
     kept = {x: np.asarray(values, float) for x, values in samples.items() if len(values)}
     return Series(
         name=name,
@@ -229,6 +232,7 @@ def averaged(name, samples, runs=None, **look):
         spread=[float(values.std(ddof=1)) if len(values) > 1 else 0.0 for values in kept.values()],
         counts=[len(values) for values in kept.values()],
         runs=[runs.get(x, []) for x in kept] if runs else [],
+        each=[values.tolist() if 1 < len(values) <= MOST_DOTS else [] for values in kept.values()] if dots else [],
         **look,
     )
 

@@ -53,7 +53,11 @@ def _draw_lines(frame, lines):
         elif (high > low).any():
             around = np.column_stack([[*x, *x[::-1]], [*low, *high[::-1]]])
             frame.area(around, color=series.colour, alpha=0.15)
-        xs, ys = [*xs, *x], [*ys, *low, *high]
+        dots = [(at, value) for at, values in zip(x, series.each, strict=False) for value in values]
+        if dots:
+            look = {"linestyle": "none", "marker": ".", "markersize": 4, "alpha": 0.6}
+            frame.line(*np.transpose(dots), color=series.colour, **look)
+        xs, ys = [*xs, *x], [*ys, *low, *high, *(value for _, value in dots)]
     frame.fit(xs, ys)
     for name, y, dash in lines.levels:
         colour, width = LEVELS[dash]

@@ -8,7 +8,7 @@ import numpy as np
 from ...analysis.entries import OUTSIDE, levels_label
 from ...analysis.runs import INTACT
 from ...utils.registry import register
-from .base import BAND, BOTTOM, TOP, Lines, averaged, figure_of, in_rows, line_panel, style
+from .base import BAND, BOTTOM, MOST_DOTS, TOP, Lines, averaged, figure_of, in_rows, line_panel, style
 
 REGION_STYLE = {
     "bottom": {"colour": BOTTOM, "marker": "circle", "dash": "solid"},
@@ -34,6 +34,7 @@ def by_level(results):
     caption = (
         f"{results.metric.capital} after healing against the fraction of the encoder that was damaged"
         f"{_renamed(results)}. Dashes and dots: the intact model after the same training. Dots: {baseline}. {BAND} "
+        f"Small dots are the seeds, where they are {MOST_DOTS} at most. "
         f"Levels 0 and 100% are shared by both regions. {outside}The mean of all datasets has the levels and seeds "
         "that every dataset has."
     )
@@ -49,7 +50,7 @@ def _level_panel(results, datasets, title, tag):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
         runs = {x: results.numbers(datasets, same) for x, same in places.items()}
-        line = averaged(region or "intact", samples, runs, **region_style(region, number))
+        line = averaged(region or "intact", samples, runs, dots=True, **region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
