@@ -221,6 +221,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--help"], ["--corrupt_level", "50"], ["nowhere.yaml"], ["--print_config"]])
 def test_quick_answers_load_nothing_heavy(flags):
     command = [sys.executable, "-c", LOADED, str(ROOT / "run_corrupt_glue.py"), *flags, "--use_cpu"]

@@ -84,6 +84,7 @@ def test_scores_are_those_of_the_head_on_each_base(settings, tiny_bert, tmp_path
     assert said.startswith(f"masked loss {found['intact']['masked_loss']:.4f} intact, ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"healing": "lora"}, {"pooling": "mean", "healing": "linear_probe"}])
 def test_nothing_else_is_changed_by_it(settings, tmp_path, more):
     cache = LoadCache()
@@ -98,6 +99,7 @@ def test_nothing_else_is_changed_by_it(settings, tmp_path, more):
     assert again["language_model"]["damaged"] == again["language_model"]["intact"] == found["language_model"]["intact"]
 
 
+@pytest.mark.slow
 def test_a_head_depends_on_no_other_run(settings, tmp_path):
     """Neither on how a run trains, nor on which run of the process was the first."""
     cache = LoadCache()

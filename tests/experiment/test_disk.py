@@ -32,6 +32,7 @@ def one_error(done):
     return lines[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [pytest.param(False, marks=pytest.mark.slow), True], ids=["checkpoints", "model"])
 def test_run_goes_on_once_a_full_disk_has_room(run_flags, small_disk, tmp_path, kept):
     folder, make_room = small_disk
@@ -47,6 +48,7 @@ def test_run_goes_on_once_a_full_disk_has_room(run_flags, small_disk, tmp_path, 
     assert read(folder / "run")["metrics"] == calm["metrics"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [40_000, *(pytest.param(n, marks=pytest.mark.slow) for n in (600, 150_000, 300_000))])
 def test_files_that_may_not_grow_cost_one_line_each(run_flags, tmp_path, limit):
     """Wherever the end comes: at settings.json, in a checkpoint's weights, in its optimizer."""
@@ -140,6 +142,7 @@ def closed(path):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what, named",
     {

@@ -102,6 +102,7 @@ STRATEGIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("healing", STRATEGIES)
 def test_strategies_score_without_dropout_what_they_do_without_fast_paths(healing, sober, tmp_path):
     more, not_used = STRATEGIES[healing]

@@ -43,6 +43,7 @@ DAMAGE = {"cut": cut, "empty": lambda path: path.write_bytes(b""), "deleted": pa
 STATE = ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how, name", [(how, name) for how in DAMAGE for name in STATE] + [("cut", MANIFEST)])
 def test_damaged_checkpoint_is_set_aside_and_the_one_before_it_taken(
     run, with_checkpoints, settings, tmp_path, how, name

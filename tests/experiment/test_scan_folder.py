@@ -73,6 +73,7 @@ def _comparable(folder):
     return json.dumps(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", [1, 30])
 def test_a_line_that_was_cut_short_is_measured_again(settings, undisturbed, tmp_path, monkeypatch, cut):
     folder = tmp_path / "scan"

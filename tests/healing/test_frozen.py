@@ -82,6 +82,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", CASES.values(), ids=CASES.keys())
 def test_figures_are_those_of_frozen_layers_in_evaluation_mode(settings, slow, tmp_path, more):
     more = {key: settings.get(value, value) if isinstance(value, str) else value for key, value in more.items()}

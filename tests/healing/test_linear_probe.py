@@ -136,6 +136,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", CASES.values(), ids=CASES.keys())
 def test_fixed_features_give_what_the_whole_frozen_model_gives(settings, models, more):
     settings |= {key: models.get(value, value) if isinstance(value, str) else value for key, value in more.items()}

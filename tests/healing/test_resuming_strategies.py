@@ -56,6 +56,7 @@ def same(folder, other):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("healing, options", CASES, ids=str)
 def test_interrupted_run_ends_as_an_undisturbed_one(settings, text_file, tmp_path, healing, options):
     settings |= {"healing": healing, "healing_options": options}

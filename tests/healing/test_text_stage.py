@@ -113,6 +113,7 @@ def test_a_decoder_is_trained_to_predict_the_next_token(settings, tmp_path):
 CASES = {"masked": ("continued_pretraining", "text_epochs=3"), "hidden": ("distill", "of=hidden,text_epochs=3")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("healing, options", CASES.values(), ids=CASES.keys())
 def test_stage_that_was_interrupted_goes_on_from_its_last_epoch(settings, tmp_path, monkeypatch, healing, options):
     settings |= {"healing": healing, "healing_options": options}

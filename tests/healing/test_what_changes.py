@@ -83,6 +83,7 @@ def settings(run_flags):
     return run_flags | more | {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("healing, options", CHANGES, ids=lambda value: str(value))
 def test_a_run_changes_what_its_strategy_trains_and_nothing_else(settings, text_file, healing, options):
     settings |= {"heal_text": text_file} if "continued_pretraining" in healing else {}

@@ -53,6 +53,7 @@ def run_folder(csv_files, tmp_path):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [save_tiny_xlnet, save_tiny_canine])
 def test_a_model_without_our_limits_runs_to_its_end(run_folder, tmp_path, save):
     save(tmp_path / "model")

@@ -158,6 +158,7 @@ def test_file_in_place_of_a_folder_is_refused(tiny_bert):
         load(f"{tiny_bert}/model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings, ways_on",
     [

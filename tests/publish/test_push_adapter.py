@@ -26,6 +26,7 @@ def adapted(flags, tmp_path):
     return make
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("revision", [None, "level-half"])
 def test_adapter_opens_from_the_hub_alone_as_it_was_scored(hub, flags, adapted, healing, revision):

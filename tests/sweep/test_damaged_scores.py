@@ -28,6 +28,7 @@ def test_scores_are_shared_from_process_to_process(write_sweep, tmp_path):
     assert outcome(tmp_path / "alone") == outcome(second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("healing", ["full", "lora", "linear_probe", "mixout", "distill"])
 def test_figures_are_those_of_a_run_alone(base, tmp_path, healing):
     settings = base | {"corrupt_level": 0.5, "corrupt_region": "top", "healing": healing}
@@ -39,6 +40,7 @@ def test_figures_are_those_of_a_run_alone(base, tmp_path, healing):
     assert "damaged_by" not in alone and outcome(tmp_path / "runs" / "second") == outcome(tmp_path / "alone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [{"seed": 2}, {"corrupt_seed": 2}, {"max_eval_samples": 20}, {"per_device_eval_batch_size": 7}, {"bf16": True}],

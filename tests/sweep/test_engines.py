@@ -112,6 +112,7 @@ def test_ray_cluster_that_loses_a_node_finishes_the_sweep(write_sweep, tmp_path)
     assert metrics(folder) == metrics(tmp_path / "local")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -111,6 +111,7 @@ def test_sweep_on_a_full_disk_says_which_runs_failed_and_goes_on_later(write_swe
     assert load_results(folder / "runs")["status"].tolist() == ["completed"] * 2
 
 
+@pytest.mark.slow
 def test_run_whose_folder_is_removed_has_failed(write_sweep, tmp_path):
     path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": 60}]), tmp_path / "results"
     process = start_sweep(path, folder, "--workers", "1")

@@ -97,6 +97,7 @@ def runs(study):
     return found
 
 
+@pytest.mark.slow
 def test_what_it_registered_is_in_the_results(runs, study):
     for results in runs:
         assert results["status"] == "completed"

@@ -23,6 +23,7 @@ from helpers.sweeps import (
 )
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_soon_and_says_how_to_go_on(write_sweep, tmp_path):
     include = [{"seed": 1}, {"seed": 2, "num_train_epochs": LONG}]
     path, folder = write_sweep(include=include), tmp_path / "results"
@@ -41,6 +42,7 @@ def test_ctrl_c_stops_soon_and_says_how_to_go_on(write_sweep, tmp_path):
     assert sorted(row["status"] for row in json.loads(listed.stdout)) == ["completed", "interrupted"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_sweep_stopped_while_its_worker_starts_leaves_no_traceback(write_sweep, tmp_path, stop):
     path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
@@ -65,6 +67,7 @@ def workers_of(process):
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_sweep(write_sweep, tmp_path):
     path, folder = write_sweep(include=[{"seed": 1, "num_train_epochs": LONG}]), tmp_path / "results"
     process = start_sweep(path, folder, "--workers", "1")
@@ -140,6 +143,7 @@ def maps_of(process):
         return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_signals_during_the_end_do_not_break_into_it(write_sweep, tmp_path, engine, stop):

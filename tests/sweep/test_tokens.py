@@ -100,6 +100,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["local", *(pytest.param(w, marks=pytest.mark.slow) for w in [*WAYS][1:])])
 def test_token_reaches_the_runs_and_nothing_else(gated_sweep, tmp_path, monkeypatch, way):
     for name, library in (("ray", "ray"), ("slurm", "submitit")):
@@ -139,6 +140,7 @@ def test_file_of_a_killed_sweep_is_removed_and_that_of_another_stays(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sections",
     [

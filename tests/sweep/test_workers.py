@@ -53,6 +53,7 @@ def test_worker_has_no_semaphore_that_could_be_left_behind():
     assert done.stdout == "<class '_thread.RLock'>\n", done.stderr
 
 
+@pytest.mark.slow
 def test_worker_that_dies_between_two_runs_is_replaced(run_flags, tmp_path):
     engine = start_engine("local", Options(folder=str(tmp_path), workers=1))
     try:

@@ -193,6 +193,7 @@ def check(tables, name, write, most_refused, expected=lambda table: table, **opt
     assert counts["refused"] <= most_refused * counts["all"], counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, write, options", DELIMITED.values(), ids=DELIMITED)
 def test_delimited(name, write, options):
     check(tables(), name, write, 0.2, **options)
