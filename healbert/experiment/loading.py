@@ -12,6 +12,7 @@ from ..damage.receipt import quick_digest
 from ..healing.head import classification_layer
 from ..healing.requirements import check_optional
 from ..healing.samplers import token_lengths
+from ..models.heads import listed_labels, other_labels
 from ..models.loading import describe_model, load_config, load_model, load_tokenizer, longest_text
 from ..models.vocabulary import fit_vocabulary, highest_id
 from ..probing.tsne import check_tsne
@@ -87,6 +88,8 @@ def load(arguments, cache):
             warnings.warn(
                 f"the head of {sources.model.name} does not fit this task's outputs; a new one is drawn", stacklevel=2
             )
+        if task.label_names and model.head_was == "own" and not task.type.own_head:
+            _warn_of_other_labels(sources.model.config, task)
         if task.type.own_head and model.head_was != "own":
             model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
         return model, found
@@ -98,6 +101,17 @@ def load(arguments, cache):
     check_optional(training, model)
     check_lengths(task, model)
     return task, tokenizer, model, description
+
+
+def _warn_of_other_labels(source, task):
+    wanted = task.type.outputs(task.label_names)
+    there = other_labels(source, wanted)
+    if there is not None:
+        warnings.warn(
+            f"the head of {source.name} was trained for the labels {listed_labels(there)}, and this task has "
+            f"{listed_labels(wanted)}: its weights are kept as they are, output for output",
+            stacklevel=4,
+        )
 
 
 def shared_features(cache, arguments, model, read):

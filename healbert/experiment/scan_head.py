@@ -1,18 +1,15 @@
 """The head that a scan evaluates through: the model's own, or a linear probe on the intact model's features."""
 
-import re
-
 import numpy as np
 import torch
 
 from ..healing.head import classification_layer
-from ..models.heads import saved_labels
+from ..models.heads import listed_labels, other_labels
 from ..probing.features import read_features
 from ..tasks.labels import label_column
 from ..utils.errors import UserError
 
 DEAD = 1e-6  # of the largest standard deviation of a feature: one of less is left out
-UNNAMED = re.compile(r"LABEL_\d+")  # what transformers calls labels without names
 
 
 def prepare_head(experiment, wants_probe):
@@ -42,19 +39,14 @@ def prepare_head(experiment, wants_probe):
 
 def _require_labels(experiment):
     source = experiment.arguments.sources.model.config
-    there, wanted = saved_labels(source), experiment.kind.outputs(experiment.task.label_names)
-    if [name.casefold() for name in there] == [name.casefold() for name in wanted]:
-        return
-    if len(there) == len(wanted) and all(map(UNNAMED.fullmatch, there)):
+    wanted = experiment.kind.outputs(experiment.task.label_names)
+    there = other_labels(source, wanted)
+    if there is None:
         return
     raise UserError(
-        f"model {source.name} was trained for the labels {_listed(there)}; task {experiment.task.name} has "
-        f"{_listed(wanted)}: name its own task, or train a new head for this one with --linear_probe"
+        f"model {source.name} was trained for the labels {listed_labels(there)}; task {experiment.task.name} has "
+        f"{listed_labels(wanted)}: name its own task, or train a new head for this one with --linear_probe"
     )
-
-
-def _listed(names):
-    return ", ".join(names[:6]) + (f", ... ({len(names)})" if len(names) > 6 else "")
 
 
 def _fit_probe(experiment):

@@ -3,7 +3,7 @@
 import transformers
 from transformers import set_seed
 
-from ..models.heads import load_language_model
+from ..models.heads import load_language_model, predicts_what_it_sees
 from ..models.masking import IGNORED, mask_tokens
 from ..utils.errors import UserError
 from .places import generator_for
@@ -19,7 +19,8 @@ def kind_of_language_model(model):
     """
     config = model.base_model.config
     for kind, name in HEADS.items():
-        if type(config) in getattr(transformers, name)._model_mapping and not config.is_encoder_decoder:
+        has_it = type(config) in getattr(transformers, name)._model_mapping and not config.is_encoder_decoder
+        if has_it and not (kind == "causal" and predicts_what_it_sees(config)):
             return kind
     raise UserError(
         f"--healing continued_pretraining: models of type {config.model_type} have no language model that transformers "

@@ -38,13 +38,22 @@ def hit_paths(receipt):
 
 
 def head_names(model):
-    """The names of the parameters that are not the base model's; of a model that is one, its last linear layer's."""
+    """The names of the parameters that are not the base model's.
+
+    Of a model that is its own base they are its last linear layer's, and of one that writes texts (T5), those of the
+    layer that chooses tokens: none, where these are the embeddings.
+    """
     from ..models.wrappers import outside_base
     from .head import classification_layer
 
     base = getattr(model, "base_model", model)
     if base is model:
-        head = {id(parameter) for parameter in classification_layer(model).parameters()}
+        writes = model.get_output_embeddings()
+        layer = classification_layer(model) if writes is None else writes
+        head = {id(parameter) for parameter in layer.parameters()}
+        head -= (
+            {id(parameter) for parameter in model.get_input_embeddings().parameters()} if writes is not None else set()
+        )
         return {name for name, parameter in model.named_parameters() if id(parameter) in head}
     return {name for name, _ in outside_base(model)}
 

@@ -160,6 +160,12 @@ class MeanPoolingForSequenceClassification(PreTrainedModel):
         described.take_encoder(encoder.config)
         return cls(described, encoder)
 
+    def resize_token_embeddings(self, *args, **kwargs):
+        """As of transformers; the encoder's configuration, which ours holds, has the new number, too."""
+        found = self.encoder.resize_token_embeddings(*args, **kwargs)
+        self.config.take_encoder(self.encoder.config)
+        return found
+
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, labels=None, output_hidden_states=None):
         """Logits (batch, classes) and, with ``labels`` (batch, ...), their `classifier_loss`."""
         inputs = {} if token_type_ids is None else {"token_type_ids": token_type_ids}

@@ -116,7 +116,7 @@ def is_unlabelled(split, rows, label, train):
     if set(rows.unique(label)) - {None, "", -1, "-1"}:
         return False
     known = train.unique(label) if label in train.column_names else []
-    return "-1" not in map(str, known) or not set(rows.unique(label)) - {None, ""}
+    return not any(value in (-1, "-1") for value in known) or not set(rows.unique(label)) - {None, ""}
 
 
 def lacks_labels(split, rows, label):

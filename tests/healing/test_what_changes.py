@@ -192,3 +192,24 @@ def test_biases_of_a_model_that_has_none_are_refused():
 
     with pytest.raises(UserError, match="bias_only has nothing to train: Bare has none"):
         make_strategy("bias_only").prepare(Bare(), None)
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@pytest.mark.parametrize(
+    "name", "damaged_only intact_only norms_only lora layerwise_decay two_phase mixout l2_to_start".split()
+)
+def test_models_that_write_texts_have_a_head_unless_it_is_their_embeddings(name, tied):
+    from transformers import AutoModelForSeq2SeqLM, SwitchTransformersConfig, T5Config
+
+    sizes = {"vocab_size": 40, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2}
+    sizes |= {"num_decoder_layers": 2, "decoder_start_token_id": 0, "tie_word_embeddings": tied}
+    model = AutoModelForSeq2SeqLM.from_config((T5Config if tied else SwitchTransformersConfig)(**sizes))
+    head = set() if tied else {"lm_head.weight"}
+    assert head_names(model) == head
+    receipt, strategy = corrupt(model, CorruptionSpec(level=0.5)), make_strategy(name)
+    model = strategy.prepare(model, receipt) or model
+    strategy.rate_factors(model)
+    trains = trainable(model)
+    assert trains and all(any(part in name for name in trains) for part in head or {""})
+    if name == "damaged_only":
+        assert trains == {tensor["name"] for tensor in receipt.tensors} | head

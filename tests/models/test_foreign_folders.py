@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import warnings
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from helpers.arguments import run
 from healbert.arguments.groups import ModelArguments
 from healbert.experiment.loading import LoadCache, load
 from healbert.models.loading import load_model, load_tokenizer, longest_text
+from healbert.models.vocabulary import fit_vocabulary
 from healbert.utils.errors import UserError
 
 
@@ -31,6 +33,29 @@ def changed(tiny_bert, tmp_path):
 
 def loaded(folder, csv_files):
     return load(run(model_name_or_path=folder, use_cpu=True, **csv_files), LoadCache(0))
+
+
+def test_a_head_for_other_labels_is_kept_and_it_is_said(changed, csv_files):
+    from transformers import AutoModelForSequenceClassification
+
+    names = load(run(model_name_or_path=changed("config.json"), use_cpu=True, **csv_files), LoadCache(0))[0].label_names
+    for saved, warned in ((names, False), ([name.upper() for name in names], False), (names[::-1], True)):
+        folder = changed("config.json")
+        labels = {"id2label": dict(enumerate(saved)), "label2id": {name: i for i, name in enumerate(saved)}}
+        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(saved), **labels)
+        model.save_pretrained(folder)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            _, _, model, _ = loaded(folder, csv_files)
+        assert model.head_was == "own"
+        assert [str(w.message) for w in heard if "was trained for the labels" in str(w.message)] == (
+            [
+                f"the head of {folder} was trained for the labels {', '.join(saved)}, and this task has "
+                f"{', '.join(names)}: its weights are kept as they are, output for output"
+            ]
+            if warned
+            else []
+        )
 
 
 @pytest.mark.parametrize("kind", ["regression", "multi_label_classification"])
@@ -82,6 +107,21 @@ def test_an_embedding_that_is_too_small_is_resized_and_it_is_said(changed, csv_f
     before = described["resized_embeddings"]["from"]
     assert tokenizer.pad_token_id >= before >= rows
     assert described["resized_embeddings"]["to"] == len(model.get_input_embeddings().weight) == len(tokenizer)
+
+
+def test_a_mean_pooling_model_whose_embedding_was_resized_opens_again(changed, csv_files, tmp_path):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = changed("config.json")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["film", "unheard"])
+    model = load_model(ModelArguments(model_name_or_path=folder, pooling="mean"), ["a", "b"], 0)
+    assert fit_vocabulary(model, tokenizer, len(tokenizer) - 1)["to"] == len(tokenizer)
+    model.save_pretrained(tmp_path / "saved")
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path / "saved")
+    ids = torch.tensor([[2, len(tokenizer) - 1, 3]])
+    mask = torch.ones_like(ids)
+    assert torch.equal(again.eval()(ids, attention_mask=mask).logits, model.eval()(ids, attention_mask=mask).logits)
 
 
 def test_an_embedding_that_is_large_enough_stays(tiny_bert, csv_files):

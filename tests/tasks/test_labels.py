@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from healbert.tasks.labels import Classes, count_classes, encode_labels, find_classes, near_names
+from healbert.tasks.labels import Classes, count_classes, encode_labels, find_classes, is_unlabelled, near_names
 from healbert.utils.errors import UserError
 
 
@@ -152,6 +152,12 @@ def test_what_is_no_class_is_refused(values, feature, named):
 def test_column_of_nulls_without_a_type():
     with pytest.raises(UserError, match="2 labels of train are missing"):
         find_classes(Dataset(pyarrow.table({"label": pyarrow.nulls(2)})))
+
+
+@pytest.mark.parametrize("known, unlabelled", [([-1.0, 0.5, 1.0], False), ([0.0, 0.5, 1.0], True), ([-1, 1], False)])
+def test_minus_one_is_a_label_where_training_has_it(known, unlabelled):
+    rows, train = Dataset.from_dict({"label": [-1.0, -1.0]}), Dataset.from_dict({"label": known})
+    assert is_unlabelled("test", rows, "label", train) is unlabelled
 
 
 def test_unlabelled_split():

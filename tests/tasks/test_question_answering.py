@@ -162,6 +162,17 @@ def test_best_answer_is_that_of_all_windows_and_none_where_every_window_says_so(
     assert KIND.predictions((np.stack([best, none], 1), spans))[0].tolist() == [0, 0, 1]
 
 
+def test_a_window_that_says_that_there_is_none_says_the_same_wherever_its_best_span_is():
+    spans = np.array([[1, 2, 0], [1, 2, 1], [1, 2, 2], [1, 2, 3]])
+    moved = spans + [[0, 1, 0]]
+    said, none = [2.0, 1.0], [1.0, 2.0]  # scores of the best span and of none
+    intact = np.array([said, none, none, said]), spans
+    damaged = np.array([none, said, none, said]), np.where([[0], [0], [1], [0]], moved, spans)
+    changed, lost = KIND.changed(intact, damaged)
+    assert changed.tolist() == [True, True, False, False] and not lost.any()
+    assert KIND.changed(intact, (damaged[0], moved))[0].tolist() == [True, True, False, True]
+
+
 @pytest.mark.parametrize("may_be_none", [0, 1])
 def test_only_windows_without_a_finite_score_are_lost(may_be_none):
     starts = torch.arange(24.0).reshape(3, 8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.small import make_rows, write_csv
 from sklearn.metrics import accuracy_score, f1_score
-from transformers import BartConfig, BertConfig, CLIPTextConfig, GPT2Config
+from transformers import BartConfig, BertConfig, BertGenerationConfig, CLIPTextConfig, GPT2Config, XLNetConfig
 
 from healbert.arguments.parser import make_arguments
 from healbert.arguments.plugins import load_plugins
@@ -260,6 +260,11 @@ def test_architecture_without_a_head_is_refused_with_the_types_that_it_has_heads
         check_head(BertConfig(), task_type("causal_lm"), "x")  # it sees what it is to predict
     check_head(BertConfig(is_decoder=True), task_type("causal_lm"), "x")
     check_head(BartConfig(), task_type("causal_lm"), "x")
+    with pytest.raises(UserError, match="type xlnet, which has no head for causal_lm"):
+        check_head(XLNetConfig(), task_type("causal_lm"), "x")  # nor is it under a masked head in transformers
+    check_head(BertGenerationConfig(is_decoder=True), task_type("causal_lm"), "x")
+    with pytest.raises(UserError, match="type bert-generation, which has no head for causal_lm"):
+        check_head(BertGenerationConfig(), task_type("causal_lm"), "x")
     with pytest.raises(
         UserError, match="model 'x' is of type gpt2, which has no head for masked_lm; .*causal_lm, class"
     ):

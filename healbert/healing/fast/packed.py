@@ -22,6 +22,8 @@ class PaddingFree(FastPath):
             return "frozen layers keep their states by position"
         if scene.trainer.strategy.asks:
             return "hidden states are asked for in every step"
+        if "QuestionAnswering" in type(scene.model).__name__:
+            return "its head compares all places of a text, padding among them"
         training = scene.training
         return why_not_whole(training) or why_no_cpu(training) or why_own_attention(scene.model)
 

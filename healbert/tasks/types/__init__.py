@@ -53,9 +53,9 @@ def check_head(config, kind, name):
 def _has_head(config, kind):
     import transformers
 
+    from ...models.heads import predicts_what_it_sees
+
     def known(auto_class):
         return type(config) in getattr(transformers, auto_class)._model_mapping
 
-    # An encoder under a causal head (BERT) sees the tokens that it is to predict.
-    sees_all = known("AutoModelForMaskedLM") and not (config.is_encoder_decoder or getattr(config, "is_decoder", False))
-    return known(kind.auto_class) and not (kind.auto_class == "AutoModelForCausalLM" and sees_all)
+    return known(kind.auto_class) and not (kind.auto_class == "AutoModelForCausalLM" and predicts_what_it_sees(config))

@@ -46,7 +46,7 @@ class QuestionAnswering(TaskType):
 
     auto_class = "AutoModelForQuestionAnswering"
     hub_task = "question-answering"
-    version = 2
+    version = 3
     per_text, one_sequence, pipeline = False, False, False
     baseline_name, baseline_says = "no answer", "answering no question"
 
@@ -186,9 +186,15 @@ class QuestionAnswering(TaskType):
         return bool(score <= baseline)  # all answers may be right, and so of one score
 
     def changed(self, intact, damaged):
-        best, none = np.asarray(damaged[0]).T
+        """Of each window whether its span, or whether it says that there is an answer, is another; whether it is lost.
+
+        Between two windows that say that there is none, the span that neither says is no matter.
+        """
+        (before, none_before), (best, none) = np.asarray(intact[0]).T, np.asarray(damaged[0]).T
         lost = ~np.isfinite(best) | ~(none < np.inf)  # none is -inf where a model may not say that there is none
-        return (np.asarray(intact[1]) != np.asarray(damaged[1])).any(axis=1) | lost, lost
+        none_before, none = none_before > before, none > best
+        moved = (np.asarray(intact[1]) != np.asarray(damaged[1])).any(axis=1)
+        return (moved & ~(none & none_before)) | (none != none_before) | lost, lost
 
     def prediction_columns(self, ids, labels, outputs):
         """``label`` is the question's row, ``prediction`` as of `predictions`, ``answer`` that of a first window."""

@@ -159,6 +159,13 @@ def test_where_it_does_not_apply(settings, why, tiny_bert, tmp_path):
     assert PaddingFree().why_not(scene(tiny_bert, tmp_path, **settings)) == why
 
 
+def test_it_does_not_apply_to_heads_that_compare_places(tiny_bert, tmp_path):
+    from transformers import AutoModelForQuestionAnswering
+
+    model = AutoModelForQuestionAnswering.from_pretrained(tiny_bert)
+    assert "compares all places" in PaddingFree().why_not(scene(tiny_bert, tmp_path, model=model))
+
+
 def test_it_does_not_apply_to_other_architectures(tiny_bert, tmp_path):
     assert PaddingFree().why_not(scene(tiny_bert, tmp_path)) is None
     for name in ("mpnet", "deberta-v2", "gpt2", "modernbert"):
