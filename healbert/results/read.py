@@ -9,7 +9,7 @@ import warnings
 from ..utils.errors import UserError
 from ..utils.files import read_file
 from ..utils.text import is_utf8, without_secrets
-from .kept import keeps_damaged
+from .kept import is_others, keeps_damaged
 from .scan import is_scan_folder, read_scan
 from .schema import (
     LOCK,
@@ -57,7 +57,8 @@ def _walk(directory, teachers=False):
         closed.append((pathlib.Path(error.filename), f"cannot be read: {error.strerror}"))
 
     for folder, inner, files in os.walk(directory, onerror=note):
-        if {"settings.json", "results.json"} & {*files, *inner}:
+        names = {*files, *inner}
+        if {"settings.json", "results.json"} & names and not is_others(pathlib.Path(folder), names):
             if is_scan_folder(folder, files):
                 scans.append(pathlib.Path(folder))
             elif "results.json" in files or not keeps_damaged(pathlib.Path(folder)):

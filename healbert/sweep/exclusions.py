@@ -23,13 +23,18 @@ class Exclusions:
             given: its settings as the sweep gives them.
             arguments: its `Arguments`.
         """
-        # A recipe is none of a run's settings, and may be what is excluded.
-        return bool(self.entries) and self._match(given | arguments.settings())
+        if not self.entries:
+            return False
+        # As the file says it, a recipe among it, which is none of a run's settings; or as that is understood.
+        return self._match(self._named(given), arguments.settings())
 
     def leave_out_as_given(self, given):
         """The same of settings that cannot run, which is often why they are excluded."""
+        return self._match(self._named(given))
+
+    def _named(self, given):
         named = given.keys() & {key for entry in self.entries for key in entry}
-        return self._match({key: typed(key, given[key]) for key in named})
+        return {key: typed(key, given[key]) for key in named}
 
     def warn_of_unmet(self):
         """Warns of entries that left nothing out: what they name is likely mistyped."""
@@ -37,11 +42,11 @@ class Exclusions:
             named = ", ".join(f"{key} {' or '.join(map(str, values))}" for key, values in entry.items())
             warnings.warn(f"exclude leaves out no run: the grid has none of {named}", stacklevel=3)
 
-    def _match(self, settings):
+    def _match(self, *forms):
         found = [
             place
             for place, entry in enumerate(self.entries)
-            if all(key in settings and settings[key] in values for key, values in entry.items())
+            if all(any(key in form and form[key] in values for form in forms) for key, values in entry.items())
         ]
         self.met.update(found)
         return bool(found)

@@ -192,7 +192,9 @@ def _expand(sweep, output_dir, processes):
             settings = settings | {"precision": arguments.run.precision}
         found = _kind(arguments), output_dir / name, _seeds(arguments), _damage(arguments)
         run = PlannedRun(settings, *found, tokens=_tokens(arguments))
-        runs.setdefault(run_hash(name), run)
+        kept = runs.setdefault(run_hash(name), run)
+        if kept is not run and arguments.run.save_model:  # no part of the name: one that asks for it is enough
+            kept.settings = kept.settings | {"save_model": True}
     _link_teachers(runs, learn)
     exclusions.warn_of_unmet()
     return runs, refused, total

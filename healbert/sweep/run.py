@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import pathlib
+import tempfile
 import time
 import warnings
 
@@ -151,9 +152,8 @@ def _tidy(run):
 def _prepare_folder(folder, write_plan):
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another sweep may have been quicker
+        with tempfile.TemporaryFile(dir=folder):
+            pass  # it can be written to
         write_plan()
     except OSError as error:
         raise UserError(f"results folder {folder} cannot be written: {error.strerror}") from error

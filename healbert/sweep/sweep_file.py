@@ -76,16 +76,19 @@ class Sweep:
     def with_set(self, assignments):
         """A sweep in which ``KEY=VALUE`` texts replace what the file says of KEY.
 
-        A list makes an axis of the grid; in place of one in ``zip``, it goes on varying with the others there.
+        A list makes an axis of the grid; in place of one in ``zip``, it goes on varying with the others there. Entries
+        of ``include`` that name KEY get the value, too.
         """
         base, grid, together = dict(self.base), dict(self.grid), dict(self.zip)
+        include = [dict(entry) for entry in self.include]
         for text in assignments:
             key, value = _parse_assignment(text)
             lists = together if key in together else grid
             for section in (base, grid, together):
                 section.pop(key, None)
             (lists if isinstance(value, list) else base)[key] = value
-        return Sweep(base, grid, together, self.include, self.exclude)
+            include = [entry | ({key: value} if key in entry else {}) for entry in include]
+        return Sweep(base, grid, together, include, self.exclude)
 
 
 @dataclasses.dataclass

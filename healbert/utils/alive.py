@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import re
+import stat
 import tempfile
 
 
@@ -33,8 +35,22 @@ def _locked_file(folder, prefix):
 
 
 def alive_files(folder, prefix):
-    """The files of `alive_file` whose process is alive; those that a killed one left behind are removed."""
-    return [path for path in sorted(pathlib.Path(folder).glob(prefix + "*")) if _is_held(path)]
+    """The files of `alive_file` whose process is alive; those that a killed one left behind are removed.
+
+    Somebody else's file is told by its name, which has not eight random characters, or by its mode.
+    """
+    return [
+        path for path in sorted(pathlib.Path(folder).glob(prefix + "*")) if _is_ours(path, prefix) and _is_held(path)
+    ]
+
+
+def _is_ours(path, prefix):
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # it is gone
+        return False
+    named = re.fullmatch("[a-z0-9_]{8}", path.name.removeprefix(prefix))
+    return bool(named) and stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600
 
 
 def _is_held(path):

@@ -68,6 +68,18 @@ def test_runs_are_found_at_any_depth_and_not_inside_runs(tmp_path):
     assert [folder for folder, _ in read_runs(tmp_path)[0]] == [tmp_path / "a", tmp_path / "one" / "b"]
 
 
+def test_settings_of_other_programs_are_no_run_and_hide_none(tmp_path):
+    write_results(tmp_path / "sub" / "run")
+    for folder in (tmp_path / ".vscode", tmp_path / "sub"):
+        folder.mkdir(exist_ok=True)
+        (folder / "settings.json").write_text('{"editor.tabSize": 4}')
+    for name, text in (("begun", '{"corrupt_level": 0.5}'), ("cut short", '{"healb')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "settings.json").write_text(text)
+    assert [row["run"] for row in list_runs(tmp_path)] == ["begun", "cut short", "sub/run"]
+    assert len(load_results(tmp_path)) == 1
+
+
 def test_what_cannot_be_used_is_named(tmp_path):
     write_results(tmp_path / "good")
     cut = write_results(tmp_path / "cut") / "results.json"

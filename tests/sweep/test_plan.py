@@ -61,6 +61,34 @@ def test_include_adds_and_exclude_takes_from_the_grid(base, tmp_path):
     ]
 
 
+def test_exclude_knows_values_as_the_grid_says_them_and_as_they_are_understood(base, tmp_path):
+    grid = {"corrupt_layers": ["0,1", "1"], "healing": ["intact_only,layerwise_decay", "full"]}
+    sweep = {"base": base, "grid": grid}
+    for layers in ("0,1", "0-1"):
+        found = plan(
+            sweep | {"exclude": [{"corrupt_layers": layers, "healing": "intact_only,layerwise_decay"}]}, tmp_path
+        )
+        assert len(found.runs) == 3
+
+
+def test_set_reaches_what_is_included(base, tmp_path):
+    sweep = {
+        "base": base,
+        "grid": {"seed": [0, 1]},
+        "include": [{"corrupt_level": 1, "seed": [0, 1, 2]}, {"corrupt_level": 0.25}],
+    }
+    found = plan(sweep, tmp_path, "seed=[5]")
+    assert sorted(varying(found, "corrupt_level", "seed")) == [(0, 5), (0.25, 42), (1, 5)]
+    found = plan(sweep, tmp_path, "seed=5", "corrupt_level=0")
+    assert varying(found, "corrupt_level", "seed") == [(0, 5)] and found.duplicates == 1
+
+
+def test_a_run_that_is_named_twice_keeps_its_model_if_either_says_so(base, tmp_path):
+    sweep = {"base": base, "grid": {"corrupt_level": [0, 0.5]}, "include": [{"corrupt_level": 0, "save_model": True}]}
+    runs = plan(sweep, tmp_path).runs
+    assert {run.settings["corrupt_level"]: run.settings.get("save_model") for run in runs} == {0: True, 0.5: None}
+
+
 def test_exclude_takes_runs_that_could_not_run(base, tmp_path):
     sweep = {"base": base, "grid": {"corrupt_level": [0.5, "7"], "seed": [1, 2]}, "exclude": [{"corrupt_level": 7}]}
     assert varying(plan(sweep, tmp_path), "corrupt_level") == [(0.5,), (0.5,)]

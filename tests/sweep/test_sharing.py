@@ -61,12 +61,13 @@ def test_place_of_a_login_that_is_gone_is_not_used(tmp_path, monkeypatch):
 
 
 def test_file_is_held_as_long_as_its_block(tmp_path):
-    (tmp_path / "a-left").write_text("")
+    left = tmp_path / "a-left0_42"
+    left.touch(0o600)
     with alive_file(tmp_path, "a-", b"said") as name:
         assert [str(path) for path in alive_files(tmp_path, "a-")] == [name]
         with open(name) as file:
             assert file.read() == "said"
-        assert not (tmp_path / "a-left").exists()
+        assert not left.exists()
     assert not list(tmp_path.iterdir())
 
 

@@ -131,7 +131,15 @@ def test_token_of_a_launched_run_stays_in_its_file(gated_sweep, tmp_path, launch
 
 
 def test_file_of_a_killed_sweep_is_removed_and_that_of_another_stays(tmp_path):
-    (tmp_path / (PREFIX + "left")).write_text("hf_old")
+    left, notes, open_to_all = (tmp_path / (PREFIX + name) for name in ("left0_42", "notes.txt", "password"))
+    for path in (left, notes, open_to_all):
+        path.write_text("hf_old")
+    left.chmod(0o600)
+    notes.chmod(0o600)
+    with token_files(tmp_path, {None}):
+        assert sorted(tmp_path.iterdir()) == [notes, open_to_all]  # nobody's files but ours
+    for path in (notes, open_to_all):
+        path.unlink()
     with token_files(tmp_path, {"hf_one", None}) as first:
         assert [path.name.startswith(PREFIX) for path in tmp_path.iterdir()] == [True]
         with token_files(tmp_path, {"hf_two"}) as second:
