@@ -107,7 +107,8 @@ class Analysis:
 
     def without_epochs(self):
         """How many runs have predictions, and not those of every epoch that `--selection best_eval` chose among."""
-        runs = [run for group in self.groups for entry in group.results.entries.values() for run in entry.counted]
+        counted = (run for group in self.groups for entry in group.results.entries.values() for run in entry.counted)
+        runs = {id(run): run for run in counted}.values()  # intact runs stand in several groups
         seen = [run for run in runs if run.config.get("selection") != "dev" and self.predictions.of(run) is not None]
         return sum(not self.predictions.keeps_epochs(run) for run in seen)
 

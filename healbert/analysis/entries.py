@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from ..results.schema import baseline_of
-from .runs import ALL, INTACT, Damage
+from .runs import ALL, INTACT, Damage, natural
 
 OUTSIDE = "outside the layers"  # where damage lies that hits none of them, as that of the embeddings alone
 STAGE_OF_CHOICE = {"best_eval": "healed", "dev": "dev"}
@@ -70,7 +70,8 @@ def entries(group):
     sorted_runs = collections.defaultdict(list)
     for run in group.runs:
         sorted_runs[run.dataset, run.damage].append(run)
-    return {key: _entry(group, *key, runs) for key, runs in sorted(sorted_runs.items())}
+    ordered = sorted(sorted_runs, key=lambda key: (key[0], key[1].level, natural(key[1].region)))
+    return {key: _entry(group, *key, sorted_runs[key]) for key in ordered}
 
 
 def _entry(group, dataset, damage, runs):
@@ -113,7 +114,7 @@ class Results:
         self.datasets = group.datasets
         self.damages = sorted({damage for _, damage in self.entries}, key=damage_order)
         self.levels = sorted({damage.level for damage in self.damages})
-        self.regions = sorted({damage.region for damage in self.damages} - {""}) or [""]
+        self.regions = sorted({damage.region for damage in self.damages} - {""}, key=natural) or [""]
 
     def get(self, dataset, damage):
         """The `Entry`, or None."""
@@ -188,7 +189,8 @@ class Results:
     @property
     def lines(self):
         """What has a line in a figure by extent: the regions of damage in the layers, and `OUTSIDE` if some is."""
-        inside = sorted({damage.region for damage in self.damages if not self.is_outside(damage)} - {""}) or [""]
+        inside = {damage.region for damage in self.damages if not self.is_outside(damage)} - {""}
+        inside = sorted(inside, key=natural) or [""]
         return inside + ([OUTSIDE] if any(map(self.is_outside, self.damages)) else [])
 
     def on_line(self, line):
@@ -247,4 +249,4 @@ def hit(run):
 
 def damage_order(damage):
     """Intact first, then regions by name and levels ascending, all of it last."""
-    return ({INTACT: 0, ALL: 2}.get(damage, 1), damage.region, damage.level)
+    return ({INTACT: 0, ALL: 2}.get(damage, 1), natural(damage.region), damage.level)

@@ -60,7 +60,7 @@ def group_runs(runs):
         intact[_key(run, shared)].append(run)
     keys = {key: _key(members[0], shared) for key, members in damaged.items()}
     several = len({run.metric for run in runs}) > 1
-    beside = {key: _intact_of(damaged, key, intact.get(keys[key], [])) for key in damaged}
+    beside = {key: _intact_of(damaged, keys, key, intact.get(keys[key], [])) for key in damaged}
     groups = [_make(damaged[key] + beside[key], names, several) for key in damaged]
     groups += [_make(members, shared, several) for key, members in intact.items() if key not in keys.values()]
     groups.sort(key=lambda group: (not group.answers, group.label))
@@ -70,9 +70,11 @@ def group_runs(runs):
     return groups
 
 
-def _intact_of(damaged, key, intact):
-    """Of the intact runs with a group's settings those that belong to it: not of datasets that other groups damaged."""
-    others = {run.dataset for members in damaged.values() for run in members} - {run.dataset for run in damaged[key]}
+def _intact_of(damaged, keys, key, intact):
+    """Of the intact runs with a group's settings those that belong to it: not of datasets that another group of these
+    settings damaged."""
+    alike = [members for other, members in damaged.items() if keys[other] == keys[key]]
+    others = {run.dataset for members in alike for run in members} - {run.dataset for run in damaged[key]}
     return [run for run in intact if run.dataset not in others]
 
 

@@ -4,10 +4,9 @@ import dataclasses
 
 from ..results.schema import is_damage
 from .families import families, mean
-from .runs import ALL, INTACT
+from .runs import ALL, INTACT, in_words
 
 SEVERITY = ("strength", "relative_l2", "kl", "changed")
-SAID = ("corrupt_method", "corruptions", "match_severity")  # in the label as the method, or in columns of their own
 
 
 @dataclasses.dataclass
@@ -63,7 +62,7 @@ def _label(group, damage):
     where = [str(named.pop(name)) for name in ("corrupt_components", "corrupt_parameters") if name in named]
     where += [str(damage)] if damage != ALL or not where else []
     options = [str(named.pop("corrupt_options"))] if "corrupt_options" in named else []
-    more = [f"{name.removeprefix('corrupt_')} {value}" for name, value in named.items() if name not in SAID]
+    more = [in_words(name.removeprefix("corrupt_"), value) for name, value in named.items() if name != "corrupt_method"]
     return ", ".join([group.method, *options, *where, *more])
 
 

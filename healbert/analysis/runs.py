@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+import re
 
 from ..results.schema import is_damage, place_of
 from ..results.validation import SEEDS
@@ -91,7 +92,7 @@ class Group:
         unset = {
             name for name, value in named.items() if value is None and (is_damage(name) or name == "healing_options")
         }
-        more = [_in_words(*pair) for pair in named.items() if pair[0] not in unset]
+        more = [in_words(*pair) for pair in named.items() if pair[0] not in unset]
         return ", ".join([self.model, self.method, *more])
 
     @property
@@ -116,7 +117,13 @@ class Group:
         return run.config.get(self.repeated or "seed")
 
 
-def _in_words(name, value):
+def natural(text):
+    """A key by which numbers in texts are sorted as numbers: "layers 2" before "layers 10"."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", text))]
+
+
+def in_words(name, value):
+    """A setting and its value as a label says them."""
     if name == "corruptions":
         value = "; then ".join(" ".join(f"{k} {v}" for k, v in entry.items()) for entry in json.loads(value))
     return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"

@@ -38,6 +38,17 @@ def test_damages_that_nothing_else_tells_apart_are_compared(root):
     assert all(set(kind.costs) == {"sst2", "emotion", None} for kind in family)
 
 
+def test_severities_and_damages_one_after_another_are_told_apart(tmp_path):
+    maker = Maker(tmp_path, {"sst2": (["negative", "positive"], 200)})
+    maker.sweep(levels=(0,), rates=(2e-5,))
+    for severity in ("l2=0.2", "l2=0.8"):
+        maker.sweep((0.5,), ("top",), (2e-5,), corrupt_method="gaussian_noise", match_severity=severity)
+    (family,) = kinds_of_damage(analyse(tmp_path).groups)
+    assert sorted(kind.label for kind in family) == [
+        f"gaussian_noise, top 50%, match_severity l2={value}" for value in ("0.2", "0.8")
+    ]
+
+
 def test_the_table_says_what_the_runs_say(root):
     content = content_of(analyse(root))
     table = next(table for table in content.tables if table.name == "kinds")

@@ -5,6 +5,9 @@ import re
 import pytest
 from helpers.report_runs import Maker
 
+from healbert.analysis.analysis import analyse
+from healbert.analysis.runs import natural
+from healbert.report.content import content_of
 from healbert.report.write import make_report
 
 ALONE, WHOLE = "a-model-without-intact-runs", ["bit_flip", "gaussian_noise", "shuffle", "zero"]
@@ -39,6 +42,56 @@ def test_the_first_group_is_open_and_all_groups_stand_below(made):
     assert len(others) == 4 and all(folded in other for other in others)
     places = [page.index(f'id="{name}"') for name in ("findings", "verdicts", "all-groups", "group-1")]
     assert places == sorted(places)
+
+
+def test_no_intact_run_is_lost_where_another_way_to_heal_damaged_its_dataset(tmp_path):
+    maker = Maker(tmp_path)
+    for dataset, level, healing in (
+        ("sst2", 0, "full"),
+        ("sst2", 0.5, "full"),
+        ("emotion", 0, "full"),
+        ("emotion", 0, "linear_probe"),
+        ("emotion", 0.5, "linear_probe"),
+    ):
+        maker.run(dataset, level, healing=healing)
+    analysis = analyse(tmp_path)
+    grouped = {id(run) for group in analysis.groups for run in group.group.runs}
+    assert len(analysis.groups) == 2 and grouped == {id(run) for run in analysis.study.runs}
+    assert len(next(table for table in content_of(analysis).tables if table.name == "runs").records) == 5
+
+
+def test_a_run_of_several_groups_counts_once(made):
+    runs = analyse(made[1].parent / "runs")
+    assert runs.without_epochs() == len(runs.study.runs)
+
+
+def test_layers_are_sorted_as_numbers_and_told_apart(tmp_path):
+    assert sorted(["top", "layers 10", "layers 2", "bottom", "layers 2-3"], key=natural) == [
+        "bottom",
+        "layers 2",
+        "layers 2-3",
+        "layers 10",
+        "top",
+    ]
+    maker = Maker(tmp_path, {"sst2": (["negative", "positive"], 200)})
+    maker.sweep(levels=(0,))
+    for layer in (10, 2, 1):
+        hit = {
+            "level": 1 / 12,
+            "region": "bottom",
+            "layers_hit": [layer],
+            "num_layers": 12,
+            "fraction_of_encoder": 1 / 12,
+        }
+        for rate in (2e-5, 5e-5):
+            maker.run("sst2", 0.5, rate=rate, corrupt_layers=str(layer), _corruption=hit)
+    analysis = analyse(tmp_path)
+    (group,) = analysis.groups
+    assert group.results.regions == ["layers 1", "layers 2", "layers 10"]
+    assert [damage.region for damage in group.results.damages] == ["", "layers 1", "layers 2", "layers 10"]
+    figure = next(figure for figure in content_of(analysis).figures if figure.name.startswith("rates"))
+    looks = [(series.colour, series.marker, series.dash) for series in figure.panels[0].content.series]
+    assert len(set(looks)) == 4 and "dashed" not in figure.caption
 
 
 @pytest.mark.slow

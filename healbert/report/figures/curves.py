@@ -2,7 +2,7 @@
 
 from ...utils.registry import register
 from ..text import rate_text
-from .base import BAND, Lines, averaged, figure_of, in_rows, line_panel
+from .base import BAND, Lines, averaged, figure_of, in_rows, line_panel, style
 from .levels import level_style
 
 
@@ -64,9 +64,10 @@ def _by_rate(results):
             ticks = {rate: rate_text(rate) for rate in rates}
             content = Lines([line for line in series if line.x], "learning rate", title, [], ticks, log=True)
             panels.append(line_panel(dataset, content, group, dataset))
+    lines = "Solid: bottom, intact and all; dashed: top. " if _two_regions(results) else ""
     caption = (
-        f"{results.metric.capital} after healing at every learning rate tried. {BAND} Solid: bottom, intact and all; "
-        "dashed: top. Runs without a score are left out here and listed under failures."
+        f"{results.metric.capital} after healing at every learning rate tried. {BAND} {lines}Runs without a score are "
+        "left out here and listed under failures."
     )
     return figure_of("rates", f"Sensitivity to the learning rate: {group.label}", caption, in_rows(panels), group)
 
@@ -75,7 +76,15 @@ def _rate_series(results, dataset, damage):
     rates = results.get(dataset, damage).rates
     samples = {rate: [run.score("healed") for runs in found.values() for run in runs] for rate, found in rates.items()}
     numbers = {rate: [run.number for runs in found.values() for run in runs] for rate, found in rates.items()}
-    return averaged(str(damage), samples, numbers, **level_style(results, damage, damage.region == "top"))
+    if _two_regions(results):
+        look = level_style(results, damage, damage.region == "top")
+    else:  # which may be as many as there are layers
+        look = style(results.damages.index(damage))
+    return averaged(str(damage), samples, numbers, **look)
+
+
+def _two_regions(results):
+    return set(results.regions) <= {"", "bottom", "top"}
 
 
 @register("figure", "probes")

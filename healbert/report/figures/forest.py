@@ -1,6 +1,6 @@
 """What stays lost after healing, as a forest plot: damages down, datasets and all of them together on each."""
 
-from ...analysis.runs import INTACT
+from ...analysis.runs import INTACT, natural
 from ...analysis.verdict import POOLED
 from ...utils.registry import register
 from ...utils.text import clean
@@ -43,7 +43,7 @@ def _in_order(results, found):
 
 
 def _region_first(damage):
-    return (damage != INTACT, not damage.region, damage.region, damage.level)
+    return (damage != INTACT, not damage.region, natural(damage.region), damage.level)
 
 
 def _point(line, dataset, label, outcome, analysed):

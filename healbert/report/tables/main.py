@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...analysis.contrasts import paired_values
-from ...analysis.runs import INTACT, Damage
+from ...analysis.runs import INTACT, Damage, natural
 from ...results.schema import region_that_counts
 from ...utils.registry import register
 from ..text import DASH, PLUS_MINUS, number, rate_text
@@ -52,7 +52,8 @@ def _table(results):
 def _paper(results, name, title):
     """Datasets down, levels across, as in the paper: means over seeds, standard deviations under them."""
     known = set(results.damages)
-    partial = [sorted(d for d in known if d.region == region) for region in sorted({d.region for d in known} - {""})]
+    regions = sorted({d.region for d in known} - {""}, key=natural)
+    partial = [sorted(d for d in known if d.region == region) for region in regions]
     parts = [[d for d in known if d == INTACT], *partial, [d for d in sorted(known) if not d.region and d != INTACT]]
     parts = [part for part in parts if part]
     spans = [("", 1), *((part[0].region, len(part)) for part in parts)]
