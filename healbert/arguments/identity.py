@@ -147,7 +147,10 @@ class Arguments:
             known["teacher"] = self._content(self.sources.teacher)
         if self.sources.reference:
             known["trace_reference"] = self._content(self.sources.reference)
-        own = {part: value for part, value in known.items() if part == "model" or value != known["model"]}
+        implied = {
+            part for part in ("config", "tokenizer") if known[part] == known["model"]
+        }  # named or not, the model's
+        own = {part: value for part, value in known.items() if part not in implied}
         text = {"text": self.sources.text.fingerprint} if self.sources.text else {}
         files = self.features.lm_eval_files()
         own |= {"lm_eval": of_files(files)} if files else {}

@@ -31,5 +31,6 @@ def teacher_arguments(arguments, output_dir=None):
     found = dataclasses.replace(
         arguments, run=run, training=training, corruption=CorruptionArguments(corrupt_level=0.0)
     )
-    vars(found)["sources"] = Sources(arguments.sources.model, arguments.sources.data)  # as they were found
+    sources = arguments.sources  # as they were found
+    vars(found)["sources"] = Sources(sources.model, sources.data, reference=sources.reference)
     return found

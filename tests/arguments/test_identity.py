@@ -192,6 +192,12 @@ def test_models_count_by_content_and_not_by_name(tiny_bert, tmp_path):
     assert not same(run(model_name_or_path=tiny_bert, config_name=str(copy)), run(model_name_or_path=tiny_bert))
 
 
+def test_a_trace_against_the_model_itself_is_another_run_than_one_against_none(tiny_bert):
+    settings = {"model_name_or_path": tiny_bert, "trace_healing": True}
+    assert not same(run(**settings), run(**settings, trace_reference=tiny_bert))
+    assert same(run(**settings), run(**settings, config_name=tiny_bert))  # the model's own, named or not
+
+
 def test_precision_counts_as_it_is_used(monkeypatch):
     asked = run(bf16=True)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")

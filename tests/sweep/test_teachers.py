@@ -27,6 +27,13 @@ def test_intact_run_of_the_sweep_comes_first_and_keeps_its_model(base, tmp_path)
     assert {run.name for run in plain} == {run.name for run in runs}
 
 
+def test_a_traced_intact_run_is_the_teacher_of_the_others(base, tiny_bert, tmp_path):
+    traced = {"trace_healing": True, "trace_reference": tiny_bert}
+    found = plan({"base": base | traced, "grid": GRID}, tmp_path)
+    intact = next(run for run in found.runs if run.damage == "intact" and run.settings["healing"] == "full")
+    assert [run.teacher for run in found.runs if run.settings["healing"] == "distill"] == [intact] * 2
+
+
 def test_sweep_without_distillation_is_planned_as_ever(base, tmp_path):
     runs = plan({"base": base, "grid": {"corrupt_level": [0.5, 0]}}, tmp_path).runs
     assert [run.settings["corrupt_level"] for run in runs] == [0.5, 0]
