@@ -27,6 +27,10 @@ SHARED_INTACT = "one intact run stands beside all draws of the damage; its own c
 
 # How a part of a claim (one damage, one level, one step) goes against it.
 OPPOSITE, NOT_THERE, NOT_SHOWN = "opposite", "not there", "not shown"
+BEYOND, THERE = (
+    "beyond the margin",
+    "there",
+)  # of a claim that is equivalent as a whole, and of one that is contradicted
 
 
 @dataclasses.dataclass
@@ -176,14 +180,14 @@ class Verdict:
 
     @property
     def exceptions(self):
-        """What goes against a claim that is supported as a whole: {label of a part: `OPPOSITE`, ...}, in order.
+        """What goes against the verdict on the whole: {label of a part: `OPPOSITE`, ...}, in order.
 
-        Of a trend only steps that rise: those that are not shown are in its shape.
+        Of a trend that is supported only steps that rise, those that are not shown being in its shape; of others none.
         """
-        if self.verdict != SUPPORTED or len(self.parts) < 2:
+        if len(self.parts) < 2 or self.verdict == INCONCLUSIVE or self.claim.trend and self.verdict != SUPPORTED:
             return {}
-        found = {label: _against(part, self.margin) for label, part in self.parts.items()}
-        kept = (OPPOSITE,) if self.claim.trend else (OPPOSITE, NOT_THERE, NOT_SHOWN)
+        found = {label: _against(self.verdict, part, self.margin) for label, part in self.parts.items()}
+        kept = (OPPOSITE,) if self.claim.trend else (OPPOSITE, NOT_THERE, NOT_SHOWN, BEYOND, THERE)
         return {label: how for label, how in found.items() if how in kept}
 
     @property
@@ -204,8 +208,13 @@ class Verdict:
         return found != checked and not (unable and not checked)
 
 
-def _against(part, margin):
-    """How a part goes against its claim, or None if it bears it out."""
+def _against(verdict, part, margin):
+    """How a part goes against the verdict on the whole, or None if it does not."""
+    if verdict == EQUIVALENT:
+        low, high = part.interval if part.over_seeds else (0, 0)
+        return BEYOND if low > margin or high < -margin else None
+    if verdict == CONTRADICTED:
+        return THERE if part.sign > 0 else None
     if part.sign > 0:
         return None
     if part.sign < 0:

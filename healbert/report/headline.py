@@ -68,10 +68,11 @@ def _healed(verdict, costs, alone):
     if alone and effect > 0 or verdict.verdict == SUPPORTED:
         return f"{_gap(costs, verdict)}{_lost(verdict)}{_exceptions(verdict)}"
     if verdict.verdict == EQUIVALENT:
-        return f"healing brings the score back: healed models are within {verdict.margin:g} {title} of intact ones"
+        within = f"healed models are within {verdict.margin:g} {title} of intact ones{_exceptions(verdict)}"
+        return f"healing brings the score back{' on average' if verdict.exceptions else ''}: {within}"
     mean = f"on average {brief(effect)} {title}"
     if alone or verdict.verdict == CONTRADICTED:
-        return f"healed models do better than intact ones, {mean}"
+        return f"healed models do better than intact ones, {mean}{_exceptions(verdict)}"
     side = "worse" if effect > 0 else "better"
     return f"whether healing brings everything back is open: healed models are {mean} {side} ({_why(verdict)})"
 
@@ -114,7 +115,7 @@ def _where(verdict, alone):
         more, less = ("bottom", "top") if effect >= 0 else ("top", "bottom")
         return f"{more} damage costs {brief(effect)} more than {less}{_exceptions(verdict)}"
     if verdict.verdict == EQUIVALENT:
-        return f"bottom and top damage cost the same within {verdict.margin:g}"
+        return f"bottom and top damage cost the same within {verdict.margin:g}{_exceptions(verdict)}"
     return "whether bottom damage costs more than top is open"
 
 
@@ -145,7 +146,7 @@ def caveats(verdict):
 
 
 def _exceptions(verdict):
-    """Which parts of a claim that is supported do not bear it out, in brackets; of many how many."""
+    """Which parts do not bear out what is said of the whole, in brackets; of many how many."""
     labels = list(verdict.exceptions)
     if not labels:
         return ""

@@ -4,7 +4,17 @@ from ..analysis import shape as shapes
 from ..analysis import verdict as reasons
 from ..analysis.outcome import PAIRED
 from ..analysis.statistics import ALPHA
-from ..analysis.verdict import EQUIVALENT, INCONCLUSIVE, NOT_SHOWN, NOT_THERE, OPPOSITE, POOLED, SUPPORTED
+from ..analysis.verdict import (
+    BEYOND,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    NOT_SHOWN,
+    NOT_THERE,
+    OPPOSITE,
+    POOLED,
+    SUPPORTED,
+    THERE,
+)
 from ..analysis.views import LAST, UNCOLLAPSED
 from .text import count, interval, number, p_value
 
@@ -41,7 +51,13 @@ REASONS = {
     reasons.BELOW_MARGIN: "{margin} or more of what is claimed is ruled out, as much of the opposite is not",
     reasons.CHANCE: "chance could give as much",
 }
-EXCEPTIONS = {OPPOSITE: "the opposite {}", NOT_THERE: "not {}", NOT_SHOWN: "not shown {}"}
+EXCEPTIONS = {
+    OPPOSITE: "the opposite {}",
+    NOT_THERE: "not {}",
+    NOT_SHOWN: "not shown {}",
+    BEYOND: "more {}",
+    THERE: "so {}",
+}
 MOST_NAMED = 3  # in a first line
 
 

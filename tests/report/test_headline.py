@@ -10,10 +10,10 @@ from healbert.analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_S
 from healbert.analysis.metric import Metric
 from healbert.analysis.outcome import MIXED, Outcome, outcome_of
 from healbert.analysis.runs import INTACT, Damage
-from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
+from healbert.analysis.verdict import BEYOND, CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, THERE, Ruling, Verdict
 from healbert.analysis.verdicts import correct
 from healbert.report.headline import NOTHING, brief, caveats, headline, lacking
-from healbert.report.sentences import REASONS
+from healbert.report.sentences import REASONS, first_line
 
 F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
 LETTERS = ("a", "b, bottom", "b, top", "c")
@@ -119,6 +119,22 @@ def test_nothing_to_compare():
 def test_without_intact_runs_the_other_claims_are_told():
     found = [verdict("a", None), verdict("c", known(0.08, 0.005)), verdict("b, top", known(0.02, 0.001))]
     assert headline(found, []) == "Bottom damage costs 0.080 more than top; more damage from the top costs more."
+
+
+def test_a_mean_that_is_no_loss_names_the_damage_that_is_one():
+    none, much = known(0.0003, 0.0004), known(0.05, 0.002)
+    found = verdict("a", known(0.0003, 0.0004), [none, none, much])
+    assert (
+        found.verdict == EQUIVALENT and found.exceptions == {"top 2": BEYOND} and caveats(found) == ["with exceptions"]
+    )
+    assert headline([found], []).startswith(
+        "Healing brings the score back on average: healed models are within 0.01 weighted F1 of intact ones (not "
+        "borne out at top 2)"
+    )
+    assert "either way, but more at top 2" in first_line(found)
+    found = verdict("a", known(-0.08, 0.005), [known(-0.1, 0.005), much])
+    assert found.verdict == CONTRADICTED and found.exceptions == {"top 1": THERE}
+    assert "but so at top 1" in first_line(found) and "(not borne out at top 1)" in headline([found], [])
 
 
 def test_exceptions_are_named_where_they_are_few():

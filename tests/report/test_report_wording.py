@@ -15,7 +15,7 @@ from healbert.analysis.outcome import MIXED, PAIRED, Outcome, outcome_of
 from healbert.analysis.statistics import significance
 from healbert.analysis.verdict import CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, Ruling, Verdict
 from healbert.analysis.verdicts import correct
-from healbert.report.sentences import REASONS, details, first_line
+from healbert.report.sentences import EXCEPTIONS, REASONS, details, first_line
 
 F1 = Metric("classification", "f1_weighted", "weighted F1", True, (0, 1))
 LOSS = Metric("classification", "loss", "loss", greater_is_better=False)
@@ -119,7 +119,7 @@ class TestReasons:
     def test_every_reason_is_in_words(self):
         constants = {value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)}
         others = {SUPPORTED, CONTRADICTED, EQUIVALENT, INCONCLUSIVE, reasons.POOLED, reasons.SHARED_INTACT}
-        others |= {reasons.NOTHING_TO_COMPARE, reasons.OPPOSITE, reasons.NOT_THERE, reasons.NOT_SHOWN}
+        others |= {reasons.NOTHING_TO_COMPARE, *EXCEPTIONS}
         assert constants - others - {CHOSEN, LAST, UNCOLLAPSED} == set(REASONS)
 
     @pytest.mark.parametrize(
