@@ -25,12 +25,9 @@ POOLED = "all datasets"
 SHARED_INTACT = "one intact run stands beside all draws of the damage; its own chance is not in the interval"
 
 
-# How a part of a claim (one damage, one level, one step) goes against it.
+# How a part of a claim (one damage, one level, one step) goes against one that is supported as a whole, ...
 OPPOSITE, NOT_THERE, NOT_SHOWN = "opposite", "not there", "not shown"
-BEYOND, THERE = (
-    "beyond the margin",
-    "there",
-)  # of a claim that is equivalent as a whole, and of one that is contradicted
+BEYOND, BORNE_OUT = "beyond the margin", "borne out"  # ... one that is equivalent, and one that is contradicted
 
 
 @dataclasses.dataclass
@@ -187,7 +184,7 @@ class Verdict:
         if len(self.parts) < 2 or self.verdict == INCONCLUSIVE or self.claim.trend and self.verdict != SUPPORTED:
             return {}
         found = {label: _against(self.verdict, part, self.margin) for label, part in self.parts.items()}
-        kept = (OPPOSITE,) if self.claim.trend else (OPPOSITE, NOT_THERE, NOT_SHOWN, BEYOND, THERE)
+        kept = (OPPOSITE,) if self.claim.trend else (OPPOSITE, NOT_THERE, NOT_SHOWN, BEYOND, BORNE_OUT)
         return {label: how for label, how in found.items() if how in kept}
 
     @property
@@ -214,7 +211,7 @@ def _against(verdict, part, margin):
         low, high = part.interval if part.over_seeds else (0, 0)
         return BEYOND if low > margin or high < -margin else None
     if verdict == CONTRADICTED:
-        return THERE if part.sign > 0 else None
+        return BORNE_OUT if part.sign > 0 else None
     if part.sign > 0:
         return None
     if part.sign < 0:

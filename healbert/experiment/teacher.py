@@ -11,8 +11,8 @@ import pathlib
 from ..arguments.identity import folder_in
 from ..arguments.marker import differences, is_marker
 from ..arguments.teacher import teacher_arguments
-from ..models.heads import load_classifier
-from ..models.loading import load_config, load_tokenizer
+from ..models.heads import listed_labels, load_classifier, saved_labels
+from ..models.loading import load_tokenizer
 from ..models.source import ModelSource
 from ..models.vocabulary import highest_id
 from ..results.read import read_sound
@@ -140,16 +140,12 @@ def check_given(arguments, label_names, tokenizer):
     Raises:
         UserError: naming what differs.
     """
-    from ..models import pooling  # noqa: F401  registers the configuration of mean pooling
-
     source = arguments.sources.teacher
-    config = load_config(source)
-    named = config.id2label or {}
-    theirs = [named[index] for index in sorted(named)]
+    theirs = saved_labels(source)
     if theirs != list(label_names):
         raise UserError(
-            f"--teacher {source.name} has other labels than the task: {_listed(theirs)} there, {_listed(label_names)} "
-            "here, in this order; name a classifier of this task"
+            f"--teacher {source.name} has other labels than the task: {listed_labels(theirs)} there, "
+            f"{listed_labels(label_names)} here, in this order; name a classifier of this task"
         )
     model = dataclasses.replace(arguments.model, model_name_or_path=source.name, config_name=None, tokenizer_name=None)
     other = load_tokenizer(model, source)
@@ -158,10 +154,6 @@ def check_given(arguments, label_names, tokenizer):
         raise UserError(
             f"--teacher {source.name} has another tokenizer than the model: {differs}; name another teacher"
         )
-
-
-def _listed(names, most=5):
-    return ", ".join(map(str, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _difference(here, there):

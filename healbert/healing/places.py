@@ -47,15 +47,14 @@ def head_names(model):
     from .head import classification_layer
 
     base = getattr(model, "base_model", model)
-    if base is model:
-        writes = model.get_output_embeddings()
-        layer = classification_layer(model) if writes is None else writes
-        head = {id(parameter) for parameter in layer.parameters()}
-        head -= (
-            {id(parameter) for parameter in model.get_input_embeddings().parameters()} if writes is not None else set()
-        )
-        return {name for name, parameter in model.named_parameters() if id(parameter) in head}
-    return {name for name, _ in outside_base(model)}
+    if base is not model:
+        return {name for name, _ in outside_base(model)}
+    chooses = model.get_output_embeddings()
+    if chooses is None:
+        head = set(map(id, classification_layer(model).parameters()))
+    else:
+        head = set(map(id, chooses.parameters())) - set(map(id, model.get_input_embeddings().parameters()))
+    return {name for name, parameter in model.named_parameters() if id(parameter) in head}
 
 
 def hit_names(model, paths):

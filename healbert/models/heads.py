@@ -71,7 +71,7 @@ def saved_labels(source):
     Raises:
         UserError: if it cannot be loaded.
     """
-    names = load_config(source).id2label
+    names = load_config(source).id2label or {}
     return [str(names[index]) for index in sorted(names)]
 
 

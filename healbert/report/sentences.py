@@ -6,6 +6,7 @@ from ..analysis.outcome import PAIRED
 from ..analysis.statistics import ALPHA
 from ..analysis.verdict import (
     BEYOND,
+    BORNE_OUT,
     EQUIVALENT,
     INCONCLUSIVE,
     NOT_SHOWN,
@@ -13,7 +14,6 @@ from ..analysis.verdict import (
     OPPOSITE,
     POOLED,
     SUPPORTED,
-    THERE,
 )
 from ..analysis.views import LAST, UNCOLLAPSED
 from .text import count, interval, number, p_value
@@ -56,7 +56,7 @@ EXCEPTIONS = {
     NOT_THERE: "not {}",
     NOT_SHOWN: "not shown {}",
     BEYOND: "more {}",
-    THERE: "so {}",
+    BORNE_OUT: "borne out {}",
 }
 MOST_NAMED = 3  # in a first line
 

@@ -8,6 +8,8 @@ import re
 import stat
 import tempfile
 
+from .files import RANDOM
+
 
 @contextlib.contextmanager
 def alive_file(folder, prefix, content=b""):
@@ -49,7 +51,7 @@ def _is_ours(path, prefix):
         mode = path.lstat().st_mode
     except OSError:  # it is gone
         return False
-    named = re.fullmatch("[a-z0-9_]{8}", path.name.removeprefix(prefix))
+    named = re.fullmatch(RANDOM, path.name.removeprefix(prefix))
     return bool(named) and stat.S_ISREG(mode) and stat.S_IMODE(mode) == 0o600
 
 

@@ -27,10 +27,13 @@ def atomic_path(path):
     sync(path.parent)  # without it a power cut may take the new name back
 
 
+RANDOM = "[a-z0-9_]{8}"  # what tempfile puts into a name
+
+
 def is_left_over(name, files):
     """Whether ``name`` is what a process that was killed in `atomic_path` left beside one of ``files`` (names)."""
     suffixes = {file: re.escape(pathlib.PurePath(file).suffix) for file in files if name.startswith(f".{file}.")}
-    return any(re.fullmatch(rf"\.{re.escape(file)}\.[a-z0-9_]{{8}}{end}", name) for file, end in suffixes.items())
+    return any(re.fullmatch(rf"\.{re.escape(file)}\.{RANDOM}{end}", name) for file, end in suffixes.items())
 
 
 def sync(path):

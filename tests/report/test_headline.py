@@ -10,7 +10,16 @@ from healbert.analysis.evidence import EQUAL_SEEDS, NO_COMMON_SEED, ONE_COMMON_S
 from healbert.analysis.metric import Metric
 from healbert.analysis.outcome import MIXED, Outcome, outcome_of
 from healbert.analysis.runs import INTACT, Damage
-from healbert.analysis.verdict import BEYOND, CONTRADICTED, EQUIVALENT, INCONCLUSIVE, SUPPORTED, THERE, Ruling, Verdict
+from healbert.analysis.verdict import (
+    BEYOND,
+    BORNE_OUT,
+    CONTRADICTED,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    SUPPORTED,
+    Ruling,
+    Verdict,
+)
 from healbert.analysis.verdicts import correct
 from healbert.report.headline import NOTHING, brief, caveats, headline, lacking
 from healbert.report.sentences import REASONS, first_line
@@ -133,8 +142,8 @@ def test_a_mean_that_is_no_loss_names_the_damage_that_is_one():
     )
     assert "either way, but more at top 2" in first_line(found)
     found = verdict("a", known(-0.08, 0.005), [known(-0.1, 0.005), much])
-    assert found.verdict == CONTRADICTED and found.exceptions == {"top 1": THERE}
-    assert "but so at top 1" in first_line(found) and "(not borne out at top 1)" in headline([found], [])
+    assert found.verdict == CONTRADICTED and found.exceptions == {"top 1": BORNE_OUT}
+    assert "but borne out at top 1" in first_line(found) and "(not borne out at top 1)" in headline([found], [])
 
 
 def test_exceptions_are_named_where_they_are_few():
