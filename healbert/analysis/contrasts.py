@@ -34,11 +34,12 @@ def pair(scores, weights, shared=False):
     Args:
         scores: {damage: {repetition: score}}.
         weights: {damage: weight}.
-        shared: whether one intact run stands beside several draws of the damage; it is paired with each.
+        shared: whether one intact run stands beside several draws of the damage; it is paired with each. Copies of
+            it, which differ in a seed that changes nothing of them, count as their mean.
     """
     scores, beside = dict(scores), {}
-    if shared and len(weights) > 1 and len(scores.get(INTACT, ())) == 1:
-        beside = {INTACT: next(iter(scores.pop(INTACT).values()))}
+    if shared and len(weights) > 1 and scores.get(INTACT):
+        beside = {INTACT: float(np.mean(list(scores.pop(INTACT).values())))}
     common = set.intersection(*(set(values) for values in scores.values()))
     constant = sum(weights[damage] * value for damage, value in beside.items())
     return {
@@ -185,7 +186,7 @@ def _both_stages(results, dataset, healed, damaged):
     before = paired_values(results, dataset, damaged, "damaged")
     if INTACT in healed and results.intact_is_shared():
         intact = list(results.oriented(dataset, INTACT).values())
-        return {key: intact[0] + value for key, value in before.items()} if len(intact) == 1 else {}
+        return {key: float(np.mean(intact)) + value for key, value in before.items()} if intact else {}
     after = paired_values(results, dataset, healed)
     return {key: after[key] + value for key, value in before.items() if key in after}
 

@@ -26,11 +26,12 @@ class Evidence:
     Args:
         scores: {(dataset, damage): {repetition: score}}, more being better.
         shared: whether one intact run stands beside several draws of the damage.
-        examples: `examples.Examples`, or None where scores cannot be resampled.
+        resampled: a contrast {(dataset, damage): weight} on resamples of the evaluation examples, as of
+            `examples.Examples.contrast`; None where scores cannot be resampled.
     """
 
-    def __init__(self, scores, shared, examples):
-        self.scores, self.shared, self.examples = scores, shared, examples
+    def __init__(self, scores, shared, resampled=None):
+        self.scores, self.shared, self.resampled = scores, shared, resampled
 
     @functools.cached_property
     def model(self):
@@ -98,7 +99,7 @@ class Evidence:
         return outcome_of(found.effect, found.error, found.df, resampled, many, **rest)
 
     def _resampled(self, contrast):
-        return self.examples and self.examples.contrast(flat(contrast))
+        return self.resampled and self.resampled(flat(contrast))
 
     def _size(self, contrast):
         there = [self.scores[key] for key in flat(contrast)]

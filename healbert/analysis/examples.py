@@ -6,6 +6,7 @@ import numpy as np
 
 from .predictions import resampled_score
 from .statistics import example_counts
+from .views import LAST, VIEWS
 
 RESAMPLES = 100  # of those that repeat the choice, which scores every epoch of every run: enough for a spread
 
@@ -18,15 +19,16 @@ class Examples:
 
     def __init__(self, results, predictions):
         self.results, self.predictions = results, predictions
-        self._found, self._counts = {}, {}
+        self._found, self._counts, self._epochs = {}, {}, {}
 
-    def contrast(self, weights):
+    def contrast(self, weights, view=VIEWS[0]):
         """A contrast on each resample (resamples,); None where a run has no predictions, or a dataset two samples.
 
         Args:
             weights: {(dataset, damage): weight}.
+            view: the `View` that the scores are of.
         """
-        found = {key: self._of(key) for key in weights}  # all of them: what cannot be read is named
+        found = {key: self._of(key, view) for key in weights}  # all of them: what cannot be read is named
         samples = {(dataset, sample) for (dataset, _), (_, sample) in found.items()}
         if any(vector is None for vector, _ in found.values()) or len(samples) > len({key[0] for key in weights}):
             return None
@@ -38,35 +40,41 @@ class Examples:
         runs = (run for entry in self.results.entries.values() for run in _all(entry))
         return not all(map(self.predictions.keeps_epochs, runs))
 
-    def _of(self, key):
+    def _of(self, key, view):
         """(score on each resample, which examples) of a dataset and damage; (None, None) without predictions."""
-        if key not in self._found:
-            self._found[key] = self._resample(key)
-        return self._found[key]
+        if (key, view) not in self._found:
+            self._found[key, view] = self._resample(self.results.entries[key], view)
+        return self._found[key, view]
 
-    def _resample(self, key):
-        entry = self.results.entries[key]
-        vector, sample = self.predictions.resampled(entry.counted) if entry.runs else (None, None)
-        if vector is None or self.lack_epochs:
-            return vector, sample
-        return self._chosen_anew(entry), sample
+    def _resample(self, entry, view):
+        runs = [run for run in entry.counted if view.counts(run)]
+        vector, sample = self.predictions.resampled(runs) if runs else (None, None)
+        if vector is None:
+            return None, sample
+        if self.lack_epochs:  # the last epoch, of which there are no predictions, is taken to scatter as the chosen one
+            return vector + np.mean([view.value(run) - run.score("healed") for run in runs]), sample
+        return self._chosen_anew(entry, view), sample
 
-    def _chosen_anew(self, entry):
-        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses."""
+    def _chosen_anew(self, entry, view):
+        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses, or its last."""
         most = max(map(len, entry.rates.values()))
-        rates = [runs for runs in entry.rates.values() if len(runs) == most]
-        by_rate = [[self._of_run(run) for members in runs.values() for run in members] for runs in rates]
+        rates = [runs.values() for runs in entry.rates.values() if len(runs) == most]
+        counted = [[run for members in runs for run in members if view.counts(run)] for runs in rates]
+        by_rate = [[self._of_run(run, view) for run in runs] for runs in counted if runs]
         means = np.array([np.mean(found, axis=0) for found in by_rate])  # (rates, chosen by and scored, resamples)
         best = (self.results.metric.sign * means[:, 0]).argmax(axis=0)
         return means[best, 1, np.arange(means.shape[2])]
 
-    def _of_run(self, run):
-        """What each resample chooses the epoch by, and the score there: (2, resamples)."""
-        scored = self._every_epoch(run, "predictions.parquet")
-        by = self._every_epoch(run, "predictions_dev.parquet") if run.config.get("selection") == "dev" else scored
+    def _of_run(self, run, view):
+        """What each resample chooses the epoch by, and the score there, or in the last epoch: (2, resamples)."""
+        if run not in self._epochs:
+            scored = self._every_epoch(run, "predictions.parquet")
+            dev = run.config.get("selection") == "dev"
+            self._epochs[run] = self._every_epoch(run, "predictions_dev.parquet") if dev else scored, scored
+        by, scored = self._epochs[run]
         best = (self.results.metric.sign * by).argmax(axis=0)
         places = np.arange(RESAMPLES)
-        return np.array([by[best, places], scored[best, places]])
+        return np.array([by[best, places], scored[-1] if view.name == LAST else scored[best, places]])
 
     def _every_epoch(self, run, name):
         """The score of every epoch on each resample: (epochs, resamples)."""

@@ -1,5 +1,7 @@
 """The claims of arXiv 2406.14459, each put to the test: supported, contradicted, equivalent or inconclusive."""
 
+import functools
+
 import numpy as np
 
 from . import statistics
@@ -31,10 +33,10 @@ def judge(all_results, predictions, seed=0, margin=None):
 
 def correct(verdicts):
     """Gives every ruling its p-values: corrected together in each view, but for exploratory verdicts."""
-    for view in VIEWS:
-        there = [(verdict, verdict.rulings[view.name]) for verdict in verdicts if view.name in verdict.rulings]
-        _correct([ruling for verdict, ruling in there if not verdict.exploratory])
-        for ruling in (ruling for verdict, ruling in there if verdict.exploratory and ruling.outcome):
+    for view in reversed(VIEWS):  # the chosen epoch's last: its rulings stand in for those that a view lacks
+        _correct([v.rulings.get(view.name, v.ruling) for v in verdicts if not v.exploratory])
+        there = [v.rulings[view.name] for v in verdicts if v.exploratory and view.name in v.rulings]
+        for ruling in (ruling for ruling in there if ruling.outcome):
             ruling.p_difference, ruling.p_equal = ruling.outcome.p, ruling.outcome.p_equal(ruling.margin)
 
 
@@ -70,7 +72,8 @@ class _Judge:
         self.results, self.seed = results, seed
         self.margin = results.metric.smallest_difference if margin is None else margin
         self.examples = Examples(results, predictions)
-        self.scores = {view.name: scores(results, view) for view in VIEWS}
+        self.views = {view.name: view for view in VIEWS}
+        self.scores = {name: scores(results, view) for name, view in self.views.items()}
         self._evidence = {}
 
     def verdicts(self):
@@ -126,11 +129,13 @@ class _Judge:
         """The `Evidence` of some datasets in a view, or of a measure in a score's place; made once."""
         key = view, tuple(datasets)
         if key not in self._evidence:
-            if view not in self.scores:
+            resampled = None
+            if view in self.views:
+                resampled = functools.partial(self.examples.contrast, view=self.views[view])
+            elif view not in self.scores:
                 self.scores[view] = scores(self.results, View(view, "", measured=lambda run: measured(run, view)))
             found = {place: values for place, values in self.scores[view].items() if place[0] in datasets}
-            examples = self.examples if view in {each.name for each in VIEWS} else None
-            self._evidence[key] = Evidence(found, self.results.intact_is_shared(), examples)
+            self._evidence[key] = Evidence(found, self.results.intact_is_shared(), resampled)
         return self._evidence[key]
 
     def _check(self, claim, question, evidence, outcome):

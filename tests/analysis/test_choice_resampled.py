@@ -12,6 +12,7 @@ from healbert.analysis.analysis import analyse
 from healbert.analysis.examples import RESAMPLES, Examples
 from healbert.analysis.runs import Damage
 from healbert.analysis.statistics import example_counts
+from healbert.analysis.views import LAST, UNCOLLAPSED, VIEWS
 from healbert.report.content import content_of
 
 EXAMPLES, EPOCHS, KEY = 40, 3, ("sst2", Damage(0.5, "top"))
@@ -107,6 +108,57 @@ def test_a_run_that_lacks_its_first_epoch_is_no_choice(tmp_path, selection):
     path = study(tmp_path, selection)[1e-5][0] / "predictions.parquet"
     pandas.read_parquet(path).drop(columns="step_10").to_parquet(path, index=False)
     assert Examples(*analysed(tmp_path)).lack_epochs
+
+
+def view_of(name):
+    return next(view for view in VIEWS if view.name == name)
+
+
+def mark(folder, **changed):
+    path = folder / "results.json"
+    results = json.loads(path.read_text())
+    last = results["metrics"]["last"] | changed.pop("last", {})
+    path.write_text(json.dumps(results | changed | {"metrics": results["metrics"] | {"last": last}}))
+
+
+def test_the_last_epoch_is_resampled_as_it_is(tmp_path):
+    folders = study(tmp_path, rates=(1e-5,))[1e-5]
+    found = Examples(*analysed(tmp_path)).contrast({KEY: 1.0}, view_of(LAST))
+    counts = example_counts(EXAMPLES, 0, RESAMPLES)
+    by_run = [by_hand(folder, "predictions.parquet", counts) for folder in folders]
+    assert found == pytest.approx(np.mean([epochs[-1] for epochs in by_run], axis=0))
+    assert np.any(found != np.mean([epochs.max(axis=0) for epochs in by_run], axis=0))
+
+
+def test_a_last_epoch_without_predictions_scatters_as_the_chosen_one_about_its_own_score(tmp_path):
+    maker = Maker(tmp_path, {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02)
+    for seed in (0, 1):
+        mark(maker.run("sst2", 0.5, "top", seed=seed), last={"f1_weighted": 0.25})
+    examples = Examples(*analysed(tmp_path))
+    chosen, last = (examples.contrast({KEY: 1.0}, view) for view in (VIEWS[0], view_of(LAST)))
+    healed = np.mean(list(examples.results.scores(*KEY).values()))
+    assert last == pytest.approx(chosen + 0.25 - healed) and healed > 0.5
+
+
+@pytest.mark.parametrize("epochs", [True, False])
+def test_runs_that_collapsed_are_not_resampled_with_the_others(tmp_path, epochs):
+    make = study if epochs else lambda root, rates: {rates[0]: [no_epochs(root, seed) for seed in (0, 1)]}
+    kept, gone = make(tmp_path, rates=(1e-5,))[1e-5]
+    mark(gone, collapsed=True)
+    examples = Examples(*analysed(tmp_path))
+    found = examples.contrast({KEY: 1.0}, view_of(UNCOLLAPSED))
+    if epochs:
+        alone = by_hand(kept, "predictions.parquet", example_counts(EXAMPLES, 0, RESAMPLES)).max(axis=0)
+    else:
+        (run,) = [run for run in examples.results.get(*KEY).counted if run.folder == kept]
+        alone = examples.predictions.resampled([run])[0]
+    assert found == pytest.approx(alone) and np.any(found != examples.contrast({KEY: 1.0}))
+
+
+def no_epochs(root, seed):
+    maker = Maker(root / str(seed), {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02)
+    maker.count = seed
+    return maker.run("sst2", 0.5, "top", 1e-5, seed)
 
 
 def test_a_report_of_such_runs_says_nothing_of_it(tmp_path):

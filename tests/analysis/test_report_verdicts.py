@@ -1,6 +1,7 @@
 """Verdicts on the paper's claims, from runs with known effects."""
 
 import itertools
+import json
 import shutil
 
 import numpy as np
@@ -11,10 +12,13 @@ from scipy import stats
 
 from healbert.analysis.claims import CLAIMS
 from healbert.analysis.collect import collect
+from healbert.analysis.contrasts import costs
 from healbert.analysis.entries import Results
+from healbert.analysis.predictions import Predictions
 from healbert.analysis.runs import INTACT, Damage
 from healbert.analysis.verdict import CONTRADICTED, OPPOSITE, SUPPORTED
 from healbert.analysis.verdicts import judge
+from healbert.analysis.views import CHOSEN, LAST, UNCOLLAPSED
 from healbert.report.figures.levels import by_level
 from healbert.report.sentences import first_line
 
@@ -98,6 +102,38 @@ class TestVerdicts:
         results, predictions = analysed(tmp_path)
         found = verdict_of(judge([results], predictions), "b, top", "sst2")
         assert list(found.means) == ["25%", "50%", "75%"] and found.first is None
+
+    def test_copies_of_the_intact_run_stand_beside_every_draw(self, tmp_path):
+        """Of a grid that crosses draws with levels: the draw changes nothing of the intact model."""
+        maker = Maker(tmp_path, {"sst2": (["n", "p"], 60)})
+        for draw in (7, 8):
+            maker.run("sst2", 0, seed=5, corrupt_seed=draw)
+        for level, draw in itertools.product((0.5, 0.75), range(3)):
+            maker.run("sst2", level, "top", seed=5, corrupt_seed=draw)
+        results, predictions = analysed(tmp_path)
+        found = verdict_of(judge([results], predictions), "a", "sst2")
+        intact = np.mean(list(results.scores("sst2", INTACT).values()))
+        lost = {d: intact - np.array(list(results.scores("sst2", Damage(d, "top")).values())) for d in (0.5, 0.75)}
+        assert len(set(results.scores("sst2", INTACT).values())) == 2
+        assert found.outcome.effect == pytest.approx(np.mean(list(lost.values()))) and found.outcome.df == 2
+        half = next(c for c in costs(results, predictions) if c.damage == Damage(0.5, "top"))
+        assert half.lost.effect == pytest.approx(lost[0.5].mean()) and half.lost.pairs == 3
+        assert half.recovery.value is not None
+
+    def test_every_view_is_corrected_for_as_many_tests(self, tmp_path):
+        """Else the verdict without collapsed runs would differ by their number alone."""
+        maker = Maker(tmp_path, noise=0.003).sweep(rates=(5e-5,))
+        path = maker.root / "run-00000" / "results.json"  # of one dataset, which is intact
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"collapsed": True}))
+        maker.datasets = {"mrpc": (["n", "p"], 100)}
+        maker.sweep(rates=(5e-5,), levels=(0, 0.5), pooling="mean")
+        groups = collect(maker.root).groups
+        verdicts = judge([Results(group) for group in groups], Predictions(seed=0))
+        tests = {v.rulings[CHOSEN].corrected for v in verdicts if not v.exploratory and v.outcome}
+        there = [v for v in verdicts if not v.exploratory and UNCOLLAPSED in v.rulings]
+        lacking = [v for v in verdicts if not v.exploratory and v.outcome and UNCOLLAPSED not in v.rulings]
+        assert there and lacking and len(tests) == 1
+        assert {v.rulings[view].corrected for v in there for view in (CHOSEN, LAST, UNCOLLAPSED)} == tests
 
     def test_a_dataset_with_one_seed_counts_in_all(self, tmp_path):
         maker = Maker(tmp_path).sweep(rates=(5e-5,), levels=(0, 0.5))
