@@ -56,7 +56,7 @@ class Examples:
         return self._chosen_anew(entry, view), sample
 
     def _chosen_anew(self, entry, view):
-        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses, or its last."""
+        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses or its last."""
         most = max(map(len, entry.rates.values()))
         rates = [runs.values() for runs in entry.rates.values() if len(runs) == most]
         counted = [[run for members in runs for run in members if view.counts(run)] for runs in rates]

@@ -52,6 +52,8 @@ def how_evaluated(training):
         training.fp16_full_eval,
         training.bf16_full_eval,
         training.torch_compile,
+        training.tf32,
+        training.full_determinism,
         training.label_smoothing_factor,
     ]
 

@@ -1,5 +1,6 @@
 """What this process may use of the machine, and how."""
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -53,6 +54,38 @@ def keep_freed_memory():
     trim_threshold, mmap_threshold, largest = -1, -3, 2**31 - 1
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(mmap_threshold, largest) and libc.mallopt(trim_threshold, largest))
+
+
+# What transformers.enable_full_determinism sets in the environment.
+DETERMINISTIC = (
+    "CUDA_LAUNCH_BLOCKING",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "ASCEND_LAUNCH_BLOCKING",
+    "HCCL_DETERMINISTIC",
+    "FLASH_ATTENTION_DETERMINISTIC",
+)
+
+
+@contextlib.contextmanager
+def switches_put_back():
+    """Puts torch's switches of the whole process back to what they were: TF32 and deterministic algorithms.
+
+    transformers turns them on for a run that asks and never off, so that the next run of the process would have other
+    figures than in one of its own.
+    """
+    import torch
+
+    cudnn = torch.backends.cudnn
+    environment = {name: os.environ.get(name) for name in DETERMINISTIC}
+    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    switches, precision = (cudnn.deterministic, cudnn.benchmark), torch.backends.fp32_precision
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
+        (cudnn.deterministic, cudnn.benchmark), torch.backends.fp32_precision = switches, precision
+        for name, value in environment.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
 def give_memory_back():

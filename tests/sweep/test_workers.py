@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 from helpers.small import ROOT
-from helpers.sweeps import finished, wait_for
+from helpers.sweeps import finished, sweep, wait_for
 
 from healbert.sweep.engines import Job, Options, start_engine
 from healbert.sweep.engines.worker import RunFailed, RunTimeout, _alarm, _kill_tree, _log_to
@@ -51,6 +51,28 @@ def test_worker_has_no_semaphore_that_could_be_left_behind():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "<class '_thread.RLock'>\n", done.stderr
+
+
+PLUGIN = """
+import healbert, torch
+
+@healbert.register("method", "told", norms="keep", biases="keep")
+def told(original, module, generator):
+    print("deterministic:", torch.are_deterministic_algorithms_enabled())
+    return original * 0.5
+"""
+
+
+def test_what_one_run_switches_on_is_off_for_the_next(write_sweep, tmp_path):
+    (tmp_path / "told.py").write_text(PLUGIN)
+    base = {"plugin": [str(tmp_path / "told.py")], "corrupt_method": "told", "corrupt_level": 0.5, "max_steps": 1}
+    status, output = sweep(
+        write_sweep(base=base, grid={"full_determinism": [True, False]}), tmp_path / "runs", "--workers", "1"
+    )
+    assert status == 0, output
+    logs = sorted((tmp_path / "runs").glob("*/log.txt"), key=lambda path: path.stat().st_mtime)
+    told = [[line for line in path.read_text().splitlines() if line.startswith("deterministic")] for path in logs]
+    assert len(told) == 2 and told[0] and set(told[1]) == {"deterministic: False"}
 
 
 @pytest.mark.slow

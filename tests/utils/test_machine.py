@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from helpers.small import ROOT
+from transformers import enable_full_determinism
 
-from healbert.utils.machine import cpu_cores
+from healbert.utils.machine import cpu_cores, switches_put_back
 
 # Page faults of taking and dropping 64 MB ten times.
 FAULTS = """
@@ -49,3 +51,17 @@ def test_freed_memory_is_kept():
         pytest.skip("this glibc refuses")
     assert count_faults("give back")[1] > 50_000 and kept < 100
     assert count_faults("keep", MALLOC_TRIM_THRESHOLD_="100000")[0] is False, "the user's own setting was overruled"
+
+
+def test_switches_of_torch_are_put_back(monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.delenv("CUDA_LAUNCH_BLOCKING", raising=False)
+    before = torch.backends.fp32_precision, torch.backends.cudnn.deterministic
+    with pytest.raises(RuntimeError), switches_put_back():
+        enable_full_determinism(1)
+        torch.backends.fp32_precision = "tf32"
+        assert torch.are_deterministic_algorithms_enabled() and os.environ["CUDA_LAUNCH_BLOCKING"] == "1"
+        raise RuntimeError
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert (torch.backends.fp32_precision, torch.backends.cudnn.deterministic) == before
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8" and "CUDA_LAUNCH_BLOCKING" not in os.environ

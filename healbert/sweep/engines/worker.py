@@ -92,14 +92,15 @@ def _run_here(job):
     from ...experiment.folder import RunBusy
     from ...experiment.loading import LoadCache
     from ...experiment.run import run_experiment
-    from ...utils.machine import give_memory_back
+    from ...utils.machine import give_memory_back, switches_put_back
 
     if "cache" not in _shared:
         _shared["cache"] = LoadCache()
         gc.freeze()  # what was imported stays: each collection would walk through all of it
     try:
         settings = job.settings | {"token": read_token(job.token_file)}
-        return run_experiment(make_arguments(**settings), _shared["cache"])["status"]
+        with switches_put_back():  # which the arguments already set
+            return run_experiment(make_arguments(**settings), _shared["cache"])["status"]
     except RunBusy:
         return "busy"
     finally:
