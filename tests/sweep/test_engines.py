@@ -24,7 +24,7 @@ from helpers.sweeps import (
 from healbert.results.read import load_results
 from healbert.sweep.engines import Job, Options, start_engine
 from healbert.sweep.engines.local import slots
-from healbert.sweep.engines.ray_cluster import _connect
+from healbert.sweep.engines.ray_cluster import _connect, cores_of_a_run
 from healbert.sweep.engines.slurm import SlurmEngine
 from healbert.utils.errors import UserError
 
@@ -187,6 +187,14 @@ def test_python_api_returns_the_table(write_sweep, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, env=environment, timeout=300)
     assert done.stdout.splitlines()[-1] == "['completed']", done.stderr
+
+
+@pytest.mark.parametrize(
+    "nodes, runs, cores",
+    [([16], 4, 4), ([8, 8], 1, 8), ([4, 12], 2, 6), ([4, 12], 4, 4), ([2, 2, 8], 8, 1), ([1, 1], 5, 1), ([], 1, 1)],
+)
+def test_a_run_finds_its_cores_on_one_node_of_a_cluster(nodes, runs, cores):
+    assert cores_of_a_run(nodes, runs) == cores
 
 
 def test_ray_sends_no_usage_statistics(monkeypatch):

@@ -85,16 +85,30 @@ def _require_listener(address, timeout=10.0):
         socket.create_connection((host, int(port)), timeout=timeout).close()
 
 
+def cores_of_a_run(nodes, runs):
+    """The most cores that each of so many runs can have at once: a run must find its cores on one node, or it waits.
+
+    Args:
+        nodes: the cores of each node.
+        runs: how many shall run at once; where there are more of them than cores, each has one.
+    """
+    for cores in range(max(nodes, default=1), 1, -1):
+        if sum(node // cores for node in nodes) >= runs:
+            return cores
+    return 1
+
+
 class RayEngine:
     """Makes runs as Ray tasks."""
 
     def __init__(self, ray, options):
         self.ray = ray
         resources = ray.cluster_resources()
+        nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
         cores, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
         per_run = options.processes_per_run if options.processes_per_run > 1 else 1 / options.runs_per_gpu
-        self.capacity = options.workers or max(1, int(gpus / per_run) if gpus else min(cores, len(ray.nodes()) * 4))
-        cpus = max(1, cores // self.capacity)
+        self.capacity = options.workers or max(1, int(gpus / per_run) if gpus else min(cores, len(nodes) * 4))
+        cpus = cores_of_a_run(nodes, self.capacity)
         needs = {"num_cpus": cpus, **({"num_gpus": per_run} if gpus else {})}
         self.threads = options.threads or max(1, cpus // options.processes_per_run)
         self._task = ray.remote(max_retries=RETRIES, **needs)(run_one)
