@@ -3,6 +3,7 @@
 import collections
 import itertools
 import json
+import pathlib
 
 from ..analysis.grouping import of_datasets
 from ..analysis.runs import INTACT, Damage, signature
@@ -44,7 +45,7 @@ def warnings(study, problems):
         found.append(
             f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."
         )
-    found += _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study)
+    found += _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study) + _taken_up(study)
     return found + _of_datasets(study) + _mixed(study)
 
 
@@ -100,6 +101,18 @@ def _repeated(study):
     first, second = next(iter(extra.items()))
     runs = count(len(extra), "run")
     return [f"{runs} there more than once (such as {first} and {second}): their mean counts as one."]
+
+
+def _taken_up(study):
+    """A sentence on runs that went on from a checkpoint of another folder, or none."""
+    named = [(run, run.config.get("resume_from_checkpoint")) for run in study.runs]
+    elsewhere = [run for run, path in named if path and pathlib.PurePath(path).parent.name != run.folder.name]
+    if not elsewhere:
+        return []
+    return [
+        f"{count(len(elsewhere), 'run')} went on from a checkpoint of another folder (such as {elsewhere[0].name}, "
+        "--resume_from_checkpoint): what was learnt there is in their figures, and their settings do not say what."
+    ]
 
 
 def _of_datasets(study):

@@ -1,12 +1,14 @@
 """Warnings on what makes the runs of a group hard to trust, or to compare."""
 
 import dataclasses
+import json
 
 import pytest
 from helpers.simulated import Truth, collapse, simulate
 
+from healbert.analysis.analysis import analyse
 from healbert.analysis.collect import collect
-from healbert.report.content import make_content
+from healbert.report.content import content_of, make_content
 
 STUDY = Truth(datasets=("sst2",), levels=(0, 0.5))
 
@@ -65,6 +67,24 @@ def test_the_last_epoch_that_is_not_known(tmp_path):
 
     (warning,) = about(warnings(tmp_path, change), "last epoch")
     assert warning.startswith("3 runs lack the last epoch's score: whether verdicts depend on the choice of epoch")
+
+
+def test_a_checkpoint_of_another_run(tmp_path):
+    def change(results):
+        if results["config"]["seed"] == 1 and results["config"]["corrupt_level"] == 0:
+            results["config"]["resume_from_checkpoint"] = "runs/another/checkpoint-12"
+
+    (warning,) = about(warnings(tmp_path, change), "went on from")
+    assert warning.startswith("1 run went on from a checkpoint of another folder (such as ")
+
+
+def test_a_checkpoint_of_its_own_is_no_doubt(tmp_path):
+    simulate(tmp_path, STUDY)
+    for path in tmp_path.glob("*/results.json"):
+        results = json.loads(path.read_text())
+        results["config"]["resume_from_checkpoint"] = f"{path.parent}/checkpoint-12"
+        path.write_text(json.dumps(results))
+    assert not about(content_of(analyse(tmp_path)).warnings, "went on from")
 
 
 def test_a_study_without_doubts(tmp_path):
