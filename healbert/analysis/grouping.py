@@ -61,8 +61,9 @@ def group_runs(runs):
     keys = {key: _key(members[0], shared) for key, members in damaged.items()}
     several = len({run.metric for run in runs}) > 1
     beside = {key: _intact_of(damaged, keys, key, intact.get(keys[key], [])) for key in damaged}
-    groups = [_make(damaged[key] + beside[key], names, several) for key in damaged]
-    groups += [_make(members, shared, several) for key, members in intact.items() if key not in keys.values()]
+    called = model_names(runs)
+    groups = [_make(damaged[key] + beside[key], names, several, called) for key in damaged]
+    groups += [_make(members, shared, several, called) for key, members in intact.items() if key not in keys.values()]
     groups.sort(key=lambda group: (not group.answers, group.label))
     for number, group in enumerate(groups, 1):
         words = re.sub(r"[^\w.\-]+", "_", group.label).strip("_")[:60]
@@ -78,18 +79,28 @@ def _intact_of(damaged, keys, key, intact):
     return [run for run in intact if run.dataset not in others]
 
 
-def _model_name(run):
-    model = str(run.config.get("model_name_or_path"))
-    return pathlib.PurePath(model).name if model.startswith((".", "/", "~")) else model
+def model_names(runs):
+    """{model: what it is called}: a folder by the last parts of its path, so many that no other model ends alike."""
+    models = {str(run.config.get("model_name_or_path")) for run in runs}
+    parts = {model: pathlib.PurePath(model).parts for model in models}
+    names = {}
+    for model in models:
+        most = len(parts[model]) - model.startswith("/")
+        kept = range(1, most + 1) if model.startswith((".", "/", "~")) else ()
+        others = [parts[other] for other in models if other != model]
+        alone = (n for n in kept if not any(other[-n:] == parts[model][-n:] for other in others))
+        names[model] = "/".join(parts[model][-count:]) if (count := next(alone, 0)) else model
+    return names
 
 
 def _key(run, names):
     return run.metric, *(signature(run.config.get(name)) for name in names)
 
 
-def _make(runs, names, several_metrics):
+def _make(runs, names, several_metrics, called):
     config = runs[0].config
-    model = " and ".join(dict.fromkeys(_model_name(run) for run in sorted(runs, key=lambda run: run.dataset)))
+    models = (str(run.config.get("model_name_or_path")) for run in sorted(runs, key=lambda run: run.dataset))
+    model = " and ".join(dict.fromkeys(called[model] for model in models))
     method = "intact only" if runs[0].damage == INTACT else methods_of(config)
     settings = {name: config.get(name) for name in names}
     if several_metrics:

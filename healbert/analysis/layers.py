@@ -17,14 +17,20 @@ class Traced:
         columns: names of the points in time.
         rows: {measure's key: numbers of its rows}.
         values: {measure's key: numpy (rows, columns), NaN where there is no value}.
-        runs: how many runs count.
+        runs: the `Run`s that count; ``of``: how many there are.
     """
 
     hit: set
     columns: list
     rows: dict
     values: dict
-    runs: int
+    runs: list
+    of: int
+
+    @property
+    def counted(self):
+        """How many runs count, as text: "3", or "1 of 3" where others were left out."""
+        return str(self.of) if len(self.runs) == self.of else f"{len(self.runs)} of {self.of}"
 
 
 def traced(entry):
@@ -33,14 +39,16 @@ def traced(entry):
     Runs that were evaluated at other times, or whose layers or damaged layers are others, than the first one's are left
     out.
     """
-    found = [run.part("trace") for members in entry.runs.values() for run in members]
-    found = [trace for trace in found if trace.get("entries") and len(trace["entries"]) > 1]
+    found = [run for run in entry.counted if len(run.part("trace").get("entries") or ()) > 1]
     if not found:
         return None
-    alike = [trace for trace in found if _shape(trace) == _shape(found[0])]
+    runs = [run for run in found if _shape(run.part("trace")) == _shape(found[0].part("trace"))]
+    alike = [run.part("trace") for run in runs]
     of = {measure.key: [values(trace, measure.key) for trace in alike] for measure in MEASURES}
     of = {key: np.mean(each, axis=0) for key, each in of.items() if all(one is not None for one in each)}
-    return Traced(hit_layers(alike[0]), columns(alike[0]), {key: rows(alike[0], key) for key in of}, of, len(alike))
+    return Traced(
+        hit_layers(alike[0]), columns(alike[0]), {key: rows(alike[0], key) for key in of}, of, runs, len(entry.counted)
+    )
 
 
 def _shape(trace):
@@ -56,6 +64,7 @@ class Moved:
         layers: their numbers; ``hit``: whether they were damaged.
         start, healed: {measure's key: mean over them} before and after healing.
         intact: how far the same layers of the intact runs moved, as ("distance", "damaged"); None without a trace.
+        trace: the `Traced` that it is of.
     """
 
     dataset: str
@@ -65,6 +74,7 @@ class Moved:
     start: dict
     healed: dict
     intact: float | None
+    trace: Traced
 
 
 MOVED = ("distance", "damaged")  # from where healing began
@@ -86,7 +96,8 @@ def moves(results):
 def _moved(dataset, damage, trace, beside, hit):
     layers = [number for number in trace.rows[MOVED] if number and (number in trace.hit) == hit]
     first, last = (_means(trace, layers, place) for place in (0, -1))
-    return Moved(dataset, damage, layers, hit, first, last, _means(beside, layers, -1).get(MOVED) if beside else None)
+    intact = _means(beside, layers, -1).get(MOVED) if beside else None
+    return Moved(dataset, damage, layers, hit, first, last, intact, trace)
 
 
 def _means(trace, layers, place):

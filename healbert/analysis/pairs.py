@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from ..arguments.neutral import NOT_IDENTITY
+from ..models.masking import IGNORED
 from ..utils.errors import UserError
 from .predictions import classes_of, resampled_score
 from .runs import signature
@@ -84,8 +85,9 @@ def pair_of(runs, predictions):
             raise UserError(f"{run.folder} cannot be compared: {why}")
     (ids_a, labels_a, predicted_a), (ids_b, labels_b, predicted_b) = read
     ids, at_a, at_b = np.intersect1d(ids_a, ids_b, return_indices=True)
-    _check_examples(a, b, ids, labels_a[at_a], labels_b[at_b])
-    predicted, labels = np.array([predicted_a[at_a], predicted_b[at_b]]), labels_a[at_a]
+    labels, labels_b, *predicted = _as_wide(labels_a[at_a], labels_b[at_b], predicted_a[at_a], predicted_b[at_b])
+    _check_examples(a, b, ids, labels, labels_b)
+    predicted = np.array(predicted)
     counts = predictions.counts(len(ids))
     once = np.ones((len(ids), 1), np.int32)
     found = [
@@ -104,6 +106,16 @@ def pair_of(runs, predictions):
         difference=float(found[0][0] - found[1][0]),
         interval=tuple(np.quantile(found[0][1] - found[1][1], ENDS).tolist()),
     )
+
+
+def _as_wide(*columns):
+    """Columns (examples, ...), those of lists filled up to one width: of tags, that of the longest example of all."""
+    width = max((column.shape[1] for column in columns if column.ndim == 2), default=0)
+    lacking = [width - column.shape[1] if column.ndim == 2 else None for column in columns]
+    return [
+        np.pad(column, ((0, 0), (0, more)), constant_values=IGNORED) if more else column
+        for column, more in zip(columns, lacking, strict=True)
+    ]
 
 
 def _check_alike(a, b):
@@ -126,8 +138,6 @@ def _check_examples(a, b, ids, labels_a, labels_b):
         raise UserError(f"{told}they were evaluated on other data ({a.dataset}: the files differ)")
     if not len(ids):
         raise UserError(f"{told}they were evaluated on other examples, and have none in common")
-    if labels_a.shape != labels_b.shape:  # the longest list of tags
-        raise UserError(f"{told}they were evaluated on other examples")
     if len(other := np.flatnonzero((labels_a != labels_b).reshape(len(ids), -1).any(axis=1))):
         first = other[0]
         raise UserError(f"{told}they were evaluated on other examples; the label of {ids[first]} is not the same")

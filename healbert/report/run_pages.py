@@ -99,9 +99,10 @@ def _scores(run):
 
 
 def _short(value):
-    """A number in few digits; None of what is none, which JSON could not hold either."""
-    fits = isinstance(value, (int, float)) and math.isfinite(value)
-    return float(f"{value:.5g}") if fits else None
+    """A number in few digits, a count in all of its; None of what is none, which JSON could not hold either."""
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.8g}") if isinstance(value, float) and math.isfinite(value) else None
 
 
 def _files(folder):

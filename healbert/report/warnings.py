@@ -45,7 +45,8 @@ def warnings(study, problems):
         found.append(
             f"{count(len(problems), 'file')} cannot be used; the intervals and figures that need them are missing."
         )
-    found += _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study) + _taken_up(study)
+    found += _collapsed(study) + _without_last(study) + _one_draw(study) + _repeated(study)
+    found += _taken_up(study) + _damaged_before(study)
     return found + _of_datasets(study) + _mixed(study)
 
 
@@ -106,13 +107,22 @@ def _repeated(study):
 def _taken_up(study):
     """A sentence on runs that went on from a checkpoint of another folder, or none."""
     named = [(run, run.config.get("resume_from_checkpoint")) for run in study.runs]
-    elsewhere = [run for run, path in named if path and pathlib.PurePath(path).parent.name != run.folder.name]
+    elsewhere = [run for run, path in named if path and pathlib.PurePath(path).parent.name != run.folder.resolve().name]
     if not elsewhere:
         return []
     return [
         f"{count(len(elsewhere), 'run')} went on from a checkpoint of another folder (such as {elsewhere[0].name}, "
         "--resume_from_checkpoint): what was learnt there is in their figures, and their settings do not say what."
     ]
+
+
+def _damaged_before(study):
+    """A sentence on runs whose model had been damaged before they began, or none."""
+    runs = [run for run in study.runs if run.part("model").get("damaged_before")]
+    if not runs:
+        return []
+    said = f"{count(len(runs), 'run')} of a model that had been damaged before (such as {runs[0].name}"
+    return [f"{said}: {runs[0].part('model')['damaged_before']}): intact means as it was then."]
 
 
 def _of_datasets(study):

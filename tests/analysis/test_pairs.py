@@ -8,7 +8,7 @@ from helpers.report_runs import Maker, weighted_f1, write_predictions
 from statsmodels.stats.contingency_tables import mcnemar as by_statsmodels
 
 from healbert.analysis.analysis import analyse
-from healbert.analysis.pairs import mcnemar
+from healbert.analysis.pairs import _as_wide, mcnemar
 from healbert.utils.errors import UserError
 
 
@@ -55,6 +55,12 @@ def test_examples_that_one_alone_predicted_are_left_out(runs):
     write(runs[1], [1, 0, 1], [1, 0, 0], ids=[4, 6, 9])
     pair = analyse(runs[:2]).pair
     assert pair.ids.tolist() == [4, 6] and pair.beyond == 3 and pair.counts == (1, 0, 1, 0)
+
+
+def test_tags_are_filled_up_to_the_longest_example_of_both():
+    narrow, wide = np.array([[1, 2]]), np.array([[1, 2, -100]])
+    found = _as_wide(narrow, wide, narrow, np.array([0.5]))
+    assert [column.tolist() for column in found] == [[[1, 2, -100]]] * 3 + [[0.5]]
 
 
 def refusal(runs):

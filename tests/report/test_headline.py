@@ -192,6 +192,11 @@ def test_a_gap_beyond_100_percent_is_not_told():
     assert "closes 50% of" in headline(found, [cost(0.5)])
 
 
+def test_a_gap_that_is_nearly_closed_is_not_closed():
+    found = [verdict("a", known(0.08, 0.005))]
+    assert "closes 99% of" in headline(found, [cost(0.997)]) and "closes 29% of" in headline(found, [cost(0.29)])
+
+
 def test_each_dataset_by_itself():
     found = [verdict("a", known(0.08, 0.005), scope=scope) for scope in ("all datasets", "sst2", "emotion")]
     found[1] = verdict("a", known(-0.08, 0.005), scope="sst2")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from helpers.report_runs import Maker
 from helpers.simulated import Truth, collapse, simulate
 
 from healbert.analysis.analysis import analyse
@@ -85,6 +86,12 @@ def test_a_checkpoint_of_its_own_is_no_doubt(tmp_path):
         results["config"]["resume_from_checkpoint"] = f"{path.parent}/checkpoint-12"
         path.write_text(json.dumps(results))
     assert not about(content_of(analyse(tmp_path)).warnings, "went on from")
+
+
+def test_a_run_that_is_reported_from_within_is_itself(tmp_path, monkeypatch):
+    folder = Maker(tmp_path).run("sst2", 0.5, resume_from_checkpoint="runs/run-00000/checkpoint-9")
+    monkeypatch.chdir(folder)
+    assert not about(make_content(".").warnings, "went on from")
 
 
 def test_a_study_without_doubts(tmp_path):

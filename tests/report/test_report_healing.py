@@ -272,6 +272,11 @@ def test_runs_whose_damage_lies_elsewhere_are_not_averaged(tmp_path):
         edit(folder, moved)
     (table,) = tables(make_content(tmp_path), "healing-by-layer")
     assert [(record["layers"], record["distance_start"]) for record in table.records] == [("1-3", 10), ("4-6", 0)]
+    assert [(record["runs"], record["runs_of_damage"]) for record in table.records] == [(1, 2)] * 2
+    assert [row.cells[-1].text for row in table.rows] == ["1 of 2"] * 2 and "Runs: how many" in table.caption
+    intact, damaged = figures(make_content(tmp_path), "layers")
+    assert "mean over 2 runs" in intact.caption and "mean over 1 of 2 runs" in damaged.caption
+    assert [len(figure.panels[0].runs) for figure in (intact, damaged)] == [2, 1]
 
 
 def test_runs_with_and_without_a_trace_are_of_one_group(tmp_path):

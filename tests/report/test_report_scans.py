@@ -78,7 +78,7 @@ def test_draws_bring_intervals(tmp_path):
     assert cells["fall"].note == "0.1000 to 0.3000" and cells["changed"].note == "5.0% to 45.0%"
     assert cells["draws"].text == "9" and cells["draws with a change"].note == "70.0% to 100.0%"
     assert [panel.title for panel in content.scan_figures[0].panels] == [
-        "fall in weighted F1",
+        "worse by (weighted F1)",
         "changed predictions (%)",
     ]
 

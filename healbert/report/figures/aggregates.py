@@ -5,7 +5,7 @@ from ...analysis.runs import INTACT
 from ...utils.registry import register
 from ..tables.aggregates import measured
 from .base import Lines, Series, figure_of, line_panel
-from .levels import level_style, region_style
+from .levels import level_style, name_of_shared, region_style
 
 
 @register("figure", "profiles")
@@ -43,7 +43,9 @@ def _by_level(results, found, unit):
         look = region_style(region, number)
         y, counts = [one.iqm for one in ones], [one.runs for one in ones]
         runs = [results.numbers(results.datasets, one.damages) for one in ones]
-        series.append(Series(region or "intact", x, y, [0.0] * len(x), counts, runs=runs, band=band, **look))
+        series.append(
+            Series(region or name_of_shared(results), x, y, [0.0] * len(x), counts, runs=runs, band=band, **look)
+        )
     series = [line for line in series if line.x]
     ticks = {x: f"{x:.3g}" for x in sorted({x for line in series for x in line.x})}
     content = Lines(series, "damaged part of the encoder (%)", f"IQM, {unit}", ticks=ticks)

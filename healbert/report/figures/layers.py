@@ -20,7 +20,7 @@ def layers(analysis):
 def _figures(results):
     found = {key: trace for key, entry in results.entries.items() if (trace := traced(entry)) is not None}
     return [
-        _figure(results.group, number, *key, trace, [run.number for run in results.entries[key].counted])
+        _figure(results.group, number, *key, trace, [run.number for run in trace.runs])
         for number, (key, trace) in enumerate(found.items(), 1)
     ]
 
@@ -28,10 +28,11 @@ def _figures(results):
 def _figure(group, number, dataset, damage, trace, runs):
     shown = [measure for measure in MEASURES if measure.key in trace.values]
     panels = [_panel(trace, measure, tags(group, dataset), runs) for measure in shown]
+    over = f"{trace.counted} {'run' if trace.counted == '1' else 'runs'}"
     caption = (
         "Each layer (rows; 0: the embeddings; * damaged) from the start over the epochs to the healed model, mean over "
-        "seeds, at the best learning rate. Distances between weights are divided by the length of the pretrained ones; "
-        "CKA (linear, debiased) compares hidden states of the same examples. Light is high."
+        f"{over}, at the best learning rate. Distances between weights are divided by the length of the pretrained "
+        "ones; CKA (linear, debiased) compares hidden states of the same examples. Light is high."
     )
     name, title = f"{file_stem('layers', group)}-{number}", f"Where healing happened on {dataset}, {damage}"
     return Figure(name, f"{title}: {group.label}", caption, in_rows(panels), group)

@@ -50,7 +50,7 @@ def _level_panel(results, datasets, title, tag):
             places[_place(results, datasets, damage)].append(damage)
         samples = {x: _over(results, datasets, same) for x, same in places.items() if x is not None}
         runs = {x: results.numbers(datasets, same) for x, same in places.items()}
-        line = averaged(region or "intact", samples, runs, dots=True, **region_style(region, number))
+        line = averaged(region or name_of_shared(results), samples, runs, dots=True, **region_style(region, number))
         if line.x:
             series.append(line)
     intact, majorities = _over(results, datasets, [INTACT]), [results.majority(dataset) for dataset in datasets]
@@ -118,6 +118,11 @@ def level_style(results, damage, marked=0):
     """Colour, marker and dash of a damage's line among those of other levels; of damage without a level, the last."""
     levels = results.levels
     return style(levels.index(damage.level) if damage.level or damage == INTACT else len(levels), marked)
+
+
+def name_of_shared(results):
+    """What a line of no region is called: that of level 1, which all regions share, or of intact models alone."""
+    return "intact" if all(damage == INTACT for damage in results.damages) else "all"
 
 
 def region_style(region, number):

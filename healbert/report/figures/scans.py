@@ -48,7 +48,7 @@ def _figure(scan, name):
 
 def _measures(scan):
     """{key of a point: (title, factor, where its colours end at the latest)} of what is drawn."""
-    fall = {"fall": (f"fall in {primary_of_scan(scan)[1]}", 1, math.inf)}
+    fall = {"fall": (f"worse by ({primary_of_scan(scan)[1]})", 1, math.inf)}
     if repeated(scan):
         return fall | {"changed": ("changed predictions (%)", 100, 100)}
     return fall | {"kl": ("KL of intact to damaged (nats)", 1, MOST_NATS)}

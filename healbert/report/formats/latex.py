@@ -1,5 +1,6 @@
 """Tables as LaTeX, with booktabs."""
 
+import re
 import textwrap
 import unicodedata
 
@@ -30,6 +31,8 @@ SPECIAL = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "\u2212": "$-$",
+    "\u00d7": r"$\times$",
+    "\u2016": r"$\Vert$",
     "\u00b1": r"$\pm$",
     "\u2013": "--",
     "\u2192": r"$\rightarrow$",
@@ -52,7 +55,8 @@ def latex(content, folder):
 
 def escape(text):
     """Text that LaTeX shows as it is; characters that its common fonts lack are named (U+4E2D)."""
-    return "".join(_character(character) for character in clean(str(text)))
+    pieces = re.split("(?<=-)(?=-)", clean(str(text)))  # two of them would be drawn as one dash
+    return "{}".join("".join(map(_character, piece)) for piece in pieces)
 
 
 def _character(character):

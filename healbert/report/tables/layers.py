@@ -12,7 +12,8 @@ CAPTION = (
     "weights, divided by the length of the pretrained ones. Before \u2192 after healing: a damaged layer whose "
     "distance to the pretrained weights falls, or whose CKA with the pretrained states rises, came back. Moved: the "
     "distance from where healing began; in the intact runs: what fine-tuning moves the same layers by. Others that "
-    "moved much more than that made up for the damaged ones."
+    "moved much more than that made up for the damaged ones. Runs: how many the means are over; those whose layers, "
+    "damaged layers or epochs are others than the first one's are not among them."
 )
 
 
@@ -27,7 +28,7 @@ def _table(analysed):
     if not found:
         return None
     columns = ["dataset", "damage", "layers", "distance to pretrained", "CKA with pretrained", "CKA with intact"]
-    columns += ["moved", "in intact runs", "ratio"]
+    columns += ["moved", "in intact runs", "ratio", "runs"]
     rows = [Row(_cells(moved), tags(group, moved.dataset)) for moved in found]
     records = [_record(group, moved) for moved in found]
     title = f"Where healing happened: {group.label}"
@@ -38,7 +39,8 @@ def _cells(moved):
     layers = Cell("damaged" if moved.hit else "others", spans(moved.layers))
     both = [_from_to(moved, key) for key in (PRETRAINED, CKA, CKA_INTACT)]
     figures = [moved.healed.get(MOVED), moved.intact, _ratio(moved)]
-    return [moved.dataset, str(moved.damage), layers, *both, *(number(figure) for figure in figures)]
+    figures = [*map(number, figures), moved.trace.counted]
+    return [moved.dataset, str(moved.damage), layers, *both, *figures]
 
 
 def _from_to(moved, key):
@@ -56,4 +58,11 @@ def _record(group, moved):
     record |= {"region": moved.damage.region or "shared", "layers": spans(moved.layers), "damaged": moved.hit}
     for name, key in (("distance", PRETRAINED), ("cka", CKA), ("cka_intact", CKA_INTACT)):
         record |= {f"{name}_start": moved.start.get(key), f"{name}_healed": moved.healed.get(key)}
-    return record | {"moved": moved.healed.get(MOVED), "moved_intact": moved.intact, "ratio": _ratio(moved)}
+    return (
+        record
+        | {"moved": moved.healed.get(MOVED), "moved_intact": moved.intact, "ratio": _ratio(moved)}
+        | {
+            "runs": len(moved.trace.runs),
+            "runs_of_damage": moved.trace.of,
+        }
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...analysis.contrasts import paired_values
-from ...analysis.runs import INTACT, Damage, natural
+from ...analysis.runs import ALL, INTACT, Damage, natural
 from ...results.schema import region_that_counts
 from ...utils.registry import register
 from ..text import DASH, PLUS_MINUS, number, rate_text
@@ -23,7 +23,7 @@ def _table(results):
     group, title, places = results.group, results.metric.title, _places(results)
     rows = [
         Row(
-            [dataset, region, *(_score_cell(results, dataset, _damage(place, region)) for place in places)],
+            [dataset, region, *(_score_cell(results, dataset, _damage(results, place, region)) for place in places)],
             tags(group, dataset),
         )
         for dataset in results.datasets
@@ -83,8 +83,12 @@ def _places(results):
     return levels + [NO_LEVEL] * any(not damage.level and damage != INTACT for damage in results.damages)
 
 
-def _damage(place, region):
-    return Damage(0, region) if place == NO_LEVEL else Damage(place, region_that_counts(place, region))
+def _damage(results, place, region):
+    if place == NO_LEVEL:
+        return Damage(0, region)
+    found = Damage(place, region_that_counts(place, region))
+    # Level 1 of named layers, or of a plugin's region, is not all; a row without such runs has what regions share.
+    return ALL if place == 1 and found not in results.damages else found
 
 
 def _title(results, level):

@@ -16,7 +16,7 @@ KINDS = {SUPPORTED: "holds", CONTRADICTED: "fails", EQUIVALENT: "equal"}
 def verdicts(analysis):
     """Every claim, over all datasets and on each."""
     verdicts = analysis.verdicts
-    many = len({verdict.group.label for verdict in verdicts}) > 1
+    many = len({id(verdict.group) for verdict in verdicts}) > 1
     columns = [*(["group"] if many else []), "claim", "on", "verdict", "effect", "95% interval", "p", "by", "scores"]
     rows = [Row(_cells(v, many), tags(v.group, v.scope if v.scope != POOLED else "")) for v in verdicts]
     shown = any(group.compared for group in analysis.groups)
@@ -27,8 +27,7 @@ def verdicts(analysis):
 def _caption(analysis):
     metrics = [group.metric for group in analysis.groups]
     titles = " or ".join(dict.fromkeys(metric.title for metric in metrics))
-    least = analysis.margin if analysis.margin is not None else max((m.smallest_difference for m in metrics), default=0)
-    margin = f"less than {least:g} either way (of a trend, from least to most damage)" if least else "never given"
+    margin = _margin(analysis.margin, metrics)
     return (
         f"Effects are differences of {titles}, or what the claim names, positive in the claim's direction. "
         "Supported and contradicted: p below "
@@ -36,6 +35,19 @@ def _caption(analysis):
         "two one-sided tests. p: that of the test which the verdict is given by. Lines on one of several datasets are "
         f"exploratory: their p is not corrected.{_choice(analysis)}"
     )
+
+
+def _margin(asked, metrics):
+    """What "equivalent" means, in words: each metric has a margin of its own, or none."""
+    own = {metric.title: metric.smallest_difference if asked is None else asked for metric in metrics}
+    known = {f"less than {least:g}": [title for title in own if own[title] == least] for least in own.values() if least}
+    if not known:
+        return "never given"
+    alike = len(known) == 1 and all(own.values())
+    said = next(iter(known)) if alike else ", ".join(f"{text} of {' or '.join(of)}" for text, of in known.items())
+    without = [title for title, least in own.items() if not least]
+    never = f", never given of {' or '.join(without)}" if without else ""
+    return f"{said} either way (of a trend, from least to most damage){never}"
 
 
 def _choice(analysis):
@@ -106,6 +118,6 @@ def _of_view(name, ruling):
 
 
 def _measured(verdict):
-    if verdict.metric.greater_is_better:
+    if verdict.metric.greater_is_better or verdict.claim.ratio:
         return verdict.claim.effect
     return f"{verdict.claim.effect}; with the sign turned, because smaller values of {verdict.metric.title} are better"
