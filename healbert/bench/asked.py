@@ -25,6 +25,21 @@ def from_settings(settings, **more):
     return make_arguments(**settings | OF_BENCH | more)
 
 
+def check_against(arguments, names):
+    """Refuses references beside a task that a plain Trainer cannot train as it stands.
+
+    Args:
+        arguments: `Arguments`.
+        names: of the references.
+
+    Raises:
+        UserError: naming the type.
+    """
+    if names and not arguments.task_type.per_text:
+        kind = arguments.task_type.name
+        raise UserError(f"a plain Trainer has no batches, or no scores, of --task_type {kind}; say --against none")
+
+
 def check(arguments):
     """Refuses what has no steps of a model to be timed, or steps that are not the whole of it.
 
@@ -47,5 +62,8 @@ def check(arguments):
         raise UserError(f"--healing {run.healing} {what}, which a few steps do not show; bench another strategy")
     if arguments.sources.text:
         raise UserError("--heal_text is trained on before the task, which bench does not time; leave it out")
+    if not arguments.task_type.one_sequence:
+        kind = arguments.task_type.name
+        raise UserError(f"an example of --task_type {kind} is not one sequence of tokens, as bench needs; name another")
     if arguments.training.fp16:
         raise UserError("--fp16 is not measured, but float32 and bfloat16; leave it out")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 
 from ..damage.methods import METHODS
 from ..healing.strategies import STRATEGIES, strategy_names
@@ -15,21 +16,60 @@ from .variants import OURS
 
 NOWHERE = "."  # the folder of a sweep that is planned and not run: whatever is there is none of its runs
 # What changes no second of a step; damage does where it takes layers out, or says what trains.
-NO_MATTER = {"data_seed", "learning_rate", "num_train_epochs", "sample_seed", "seed", "warmup_steps", "weight_decay"}
+NO_MATTER = {"data_seed", "learning_rate", "num_train_epochs", "max_steps", "sample_seed", "seed", "weight_decay"}
+NO_MATTER |= {"warmup_steps", "eval_strategy", "eval_steps"}
+OF_LENGTH = ("num_train_epochs", "max_steps", "eval_strategy", "eval_steps")
 DAMAGE = ("corrupt_", "corruptions", "match_severity", "measure_damage")
+
+
+@dataclasses.dataclass(frozen=True)
+class Length:
+    """How long a run trains, and how often it is evaluated.
+
+    Args:
+        epochs: of the run, where ``max_steps`` does not say when it ends.
+        max_steps: steps of the optimizer; 0 or less where epochs count.
+        batch: examples of a step.
+        within: between two evaluations within epochs, steps or (below 1) their share of all; None without any.
+    """
+
+    epochs: float
+    max_steps: int = -1
+    batch: int = 1
+    within: float | None = None
+
+    def of(self, examples):
+        """(epochs that are trained, evaluations on the way) of so many training examples."""
+        by_epoch = math.ceil(examples / self.batch)
+        steps = self.max_steps if self.max_steps > 0 else math.ceil(self.epochs * by_epoch)
+        evaluations = math.ceil(steps / by_epoch)
+        if self.within:
+            every = self.within if self.within >= 1 else max(1, math.ceil(self.within * steps))
+            evaluations += sum(step % by_epoch != 0 for step in range(int(every), steps, int(every)))
+        return (self.max_steps / by_epoch if self.max_steps > 0 else self.epochs), evaluations
+
+
+def _length(training):
+    return Length(
+        training.num_train_epochs,
+        training.max_steps,
+        training.train_batch_size * training.gradient_accumulation_steps,
+        training.eval_steps if training.eval_strategy == "steps" else None,
+    )
 
 
 @dataclasses.dataclass
 class Kind:
     """Runs of a sweep that take the same for a step.
 
-    ``settings`` and ``arguments`` are those of the first, ``epochs`` of every run, ``seconds`` of all, once known.
+    ``settings`` and ``arguments`` are those of the first, ``lengths`` the `Length` of every run, ``seconds`` of all,
+    once known.
     """
 
     dataset: str
     settings: dict
     arguments: object
-    epochs: list = dataclasses.field(default_factory=list)
+    lengths: list = dataclasses.field(default_factory=list)
     seconds: float | None = None
 
     @property
@@ -49,15 +89,15 @@ def read_kinds(source, assignments=()):
     """
     sweep = read_sweep(source, assignments)
     check_size(sweep, MAX_RUNS)
-    kinds, epochs = {}, {}
+    kinds, lengths = {}, {}
     for run in make_plan(sweep, NOWHERE).runs:
         key = _key(run.settings, run.arguments)
         if key not in kinds:
             kinds[key] = Kind(run.kind[1], run.settings, run.arguments)
-        asked = key, run.settings.get("num_train_epochs")
-        if asked not in epochs:
-            epochs[asked] = run.arguments.training.num_train_epochs
-        kinds[key].epochs.append(epochs[asked])
+        asked = key, *(run.settings.get(name) for name in OF_LENGTH)
+        if asked not in lengths:
+            lengths[asked] = _length(run.arguments.training)
+        kinds[key].lengths.append(lengths[asked])
     return list(kinds.values())
 
 
@@ -94,10 +134,10 @@ def project(kinds, steps, price, output_dir, tell):
         tell(f"kind {place + 1} of {len(kinds)}: {_described(kind)}")
         measured = _measured(kind, steps, output_dir)
         if "failed" in measured:
-            left_out.append(f"Not projected: {len(kind.epochs)} runs of {_described(kind)}: {measured['failed']}.")
+            left_out.append(f"Not projected: {len(kind.lengths)} runs of {_described(kind)}: {measured['failed']}.")
         else:
             measurements.append(measured)
-            kind.seconds = sum(run_seconds(measured, epochs) for epochs in kind.epochs)
+            kind.seconds = sum(run_seconds(measured, length) for length in kind.lengths)
     found = finish(measurements, functools.partial(from_settings, kinds[0].settings), tell)
     return found | {"load": load, "projection": _projection(kinds, price) | {"left_out": left_out}}
 
@@ -116,23 +156,23 @@ def _described(kind):
     return f"{kind.dataset}, {model.rstrip('/').rpartition('/')[2]}, {run.healing}"
 
 
-def run_seconds(measured, epochs):
+def run_seconds(measured, length):
     """Seconds of one run in a process that has its imports already.
 
-    It is loaded and evaluated before it heals, and trains for so many epochs with an evaluation and a checkpoint after
-    each; a test file is scored in the end.
+    It is loaded and evaluated before it heals, and trains with an evaluation and a checkpoint after each epoch, or more
+    of both; a test file is scored in the end.
 
     Args:
         measured: what `measure` returned.
-        epochs: of the run.
+        length: `Length` of the run.
     """
     splits = measured["splits"]
     of_example = measured["seconds"] / measured["examples"]
     evaluated = measured["evaluation_seconds"] / measured["evaluated"]
-    of_epoch = splits["train"] * of_example + measured["saving_seconds"]
-    of_epoch += evaluated * (splits["evaluation"] + splits.get("dev", 0))
+    of_one = measured["saving_seconds"] + evaluated * (splits["evaluation"] + splits.get("dev", 0))
     once = evaluated * (splits["evaluation"] + splits.get("test", 0))
-    return measured["load"] + once + epochs * of_epoch
+    epochs, evaluations = length.of(splits["train"])
+    return measured["load"] + once + epochs * splits["train"] * of_example + evaluations * of_one
 
 
 def _projection(kinds, price):
@@ -150,8 +190,8 @@ def _sum(kinds, price):
     known = [kind for kind in kinds if kind.seconds is not None]
     hours = sum(kind.seconds for kind in known) / 3600 if known else None
     return {
-        "runs": sum(len(kind.epochs) for kind in kinds),
-        "projected_runs": sum(len(kind.epochs) for kind in known),
+        "runs": sum(len(kind.lengths) for kind in kinds),
+        "projected_runs": sum(len(kind.lengths) for kind in known),
         "hours": hours,
         "cost": None if hours is None or price is None else hours * price,
     }

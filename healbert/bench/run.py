@@ -11,7 +11,7 @@ import time
 
 from ..utils.errors import UserError
 from ..utils.files import atomic_path, write_json
-from .asked import check, from_flags
+from .asked import check, check_against, from_flags
 from .processes import in_own_process
 from .variants import OURS
 
@@ -22,13 +22,19 @@ MACHINE = "healbert.bench.machine", "measure_machine"
 IMPORTS = "import healbert.experiment.run"
 
 
-def prepare(argv):
+def prepare(argv, against):
     """The flags of a run, list of str, once they are known to be of one that can be measured.
+
+    Args:
+        argv: the flags.
+        against: names in `REFERENCES` that shall stand beside it.
 
     Raises:
         UserError: if they are not.
     """
-    check(from_flags(argv))
+    arguments = from_flags(argv)
+    check(arguments)
+    check_against(arguments, against)
     return argv
 
 

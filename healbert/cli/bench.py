@@ -54,7 +54,7 @@ def _bench(rest, steps, against, output_dir, as_json, sweep, set, price):
 
         measure = functools.partial(project, read_kinds(sweep, set or []), steps, price)
     else:
-        measure = functools.partial(run_bench, prepare(rest), names, steps)
+        measure = functools.partial(run_bench, prepare(rest, names), names, steps)
     with new_folder(output_dir or str(pathlib.Path("runs") / time.strftime("bench-%Y%m%d-%H%M%S"))) as folder:
         try:
             found = measure(folder, _tell)

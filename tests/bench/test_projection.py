@@ -7,7 +7,7 @@ import yaml
 
 from healbert import UserError
 from healbert.bench.asked import check
-from healbert.bench.projection import project, read_kinds, run_seconds
+from healbert.bench.projection import Length, project, read_kinds, run_seconds
 from healbert.bench.text import as_markdown, as_text
 
 
@@ -36,15 +36,31 @@ MEASURED = {
 
 def test_seconds_of_a_run_by_hand():
     # An epoch: 1,000 examples of 0.02 s, an evaluation of 200 of 0.01 s, a checkpoint. Before it, one evaluation.
-    assert run_seconds(MEASURED, 3) == pytest.approx(5 + 2 + 3 * (20 + 2 + 3))
+    assert run_seconds(MEASURED, Length(3)) == pytest.approx(5 + 2 + 3 * (20 + 2 + 3))
     splits = MEASURED["splits"] | {"dev": 100, "test": 50}
-    assert run_seconds(MEASURED | {"splits": splits}, 3) == pytest.approx(5 + 2 + 0.5 + 3 * (20 + 2 + 1 + 3))
+    assert run_seconds(MEASURED | {"splits": splits}, Length(3)) == pytest.approx(5 + 2 + 0.5 + 3 * (20 + 2 + 1 + 3))
+
+
+def test_seconds_of_a_run_that_ends_by_steps_or_is_evaluated_within_epochs():
+    # 1,000 examples by 30: 34 steps an epoch. 50 steps: 1.47 epochs and two evaluations; every 10 steps: 10 to 40.
+    trained = 50 / 34 * 20
+    assert run_seconds(MEASURED, Length(3, max_steps=50, batch=30)) == pytest.approx(5 + 2 + trained + 2 * 5)
+    within = Length(3, max_steps=50, batch=30, within=10)
+    assert run_seconds(MEASURED, within) == pytest.approx(5 + 2 + trained + (2 + 4) * 5)
+    # A quarter of 68 steps: 17 and 51, as 34 and 68 end an epoch.
+    assert run_seconds(MEASURED, Length(2, batch=30, within=0.25)) == pytest.approx(5 + 2 + 2 * 20 + (2 + 2) * 5)
 
 
 def test_runs_that_differ_in_seeds_rates_damage_and_epochs_are_of_one_kind(write_sweep):
     grid = {"seed": [0, 1], "learning_rate": [1e-4, 1e-5], "corrupt_level": [0, 0.5], "num_train_epochs": [2, 5]}
     (kind,) = read_kinds(write_sweep(grid=grid))
-    assert sorted(kind.epochs) == [2] * 8 + [5] * 8
+    assert sorted(length.epochs for length in kind.lengths) == [2] * 8 + [5] * 8
+
+
+def test_steps_and_evaluations_are_those_of_each_run(write_sweep):
+    base = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "eval_strategy": "steps"}
+    (kind,) = read_kinds(write_sweep(base=base | {"eval_steps": 3}, grid={"max_steps": [7, 9]}))
+    assert kind.lengths == [Length(kind.lengths[0].epochs, steps, 8, 3) for steps in (7, 9)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +78,7 @@ def test_runs_that_differ_in_seeds_rates_damage_and_epochs_are_of_one_kind(write
 def test_runs_that_take_other_steps_are_of_other_kinds(write_sweep, grid):
     base = {} if "corrupt_layers" in grid else {"corrupt_layers": "0,1"}
     kinds = read_kinds(write_sweep(base=base, grid=grid | {"seed": [0, 1, 2]}))
-    assert [len(kind.epochs) for kind in kinds] == [3, 3]
+    assert [len(kind.lengths) for kind in kinds] == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +105,7 @@ def test_a_sweep_is_projected_with_its_price(write_sweep, tmp_path):
     (measured,) = found["measurements"]
     (entry,) = found["projection"]["datasets"]
     assert (entry["dataset"], entry["runs"], entry["projected_runs"]) == ("train", 6, 3)
-    assert entry["hours"] == pytest.approx(3 * run_seconds(measured, 2) / 3600)
+    assert entry["hours"] == pytest.approx(3 * run_seconds(measured, kinds[0].lengths[0]) / 3600)
     assert entry["cost"] == pytest.approx(1.5 * entry["hours"])
     assert found["projection"]["total"] == {name: value for name, value in entry.items() if name != "dataset"}
     (left_out,) = found["projection"]["left_out"]
