@@ -3,11 +3,11 @@
 from ..healing.strategies import STRATEGIES
 from ..results.harness import STAGES, harness_scores
 from ..results.schema import baseline_of, damages_of, metrics_of, primary_of
-from ..results.summary import describe_damage
 from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.text import escape_markdown as escape
-from .describe import batch_in_words, damage_in_words, last_part, reproducing_command, taught_in_words
+from .describe import all_damage, batch_in_words, damage_in_words, taught_in_words
+from .repeating import last_part, reproducing_command
 from .usage import usage
 
 PAPER = "https://arxiv.org/abs/2406.14459"
@@ -58,8 +58,8 @@ def model_card(results, repo_id, background, by_class=(), intact=None, adapter=F
     from huggingface_hub import ModelCard
 
     task, model = escape(_task(results)), escape(background.base_model or last_part(results["model"]["name"]))
-    damaged = bool(damages_of(results["corruption"]))
-    damage = f"damaged ({escape(describe_damage(results['corruption']))}) and healed on"
+    damaged = bool(damages_of(results["corruption"]) or results["model"].get("damaged_before"))
+    damage = f"damaged ({escape(all_damage(results))}) and healed on"
     parts = [
         f"# {model}, {damage if damaged else 'intact, fine-tuned on'} {task}",
         _warning(damaged),
@@ -160,6 +160,8 @@ def _what_was_done(results, background):
     data += f" at commit {results['task']['commit'][:12]}" if results["task"]["commit"] else ""
     examples, split = results["task"]["examples"], results["task"]["evaluation_split"]
     yield f"- **Base model**: {base}{commit} ({results['model']['parameters']:,} parameters)."
+    if before := results["model"].get("damaged_before"):
+        yield f"- **Damage before**: the model that this run began with had been damaged: {escape(before)}."
     yield f"- **Damage**: {damage_in_words(damage)}"
     yield (
         f"- **Healing**: {_healing(config['healing'])}; epochs "
@@ -189,12 +191,12 @@ def _scores(results, intact):
     shown = {name: about["title"] for name, about in metrics_of(results).items() if name != "loss"}
     rows = [[stage, *(_figure(values.get(name)) for name in shown)] for stage, values in stages]
     yield table(["", *map(escape, shown.values())], rows)
-    kind = _kind(results)
     head = (
         "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder is "
         "worth."
     )
-    yield f"{'' if kind and kind.own_head else head}{_guessing(results)}".strip()
+    new = results["model"].get("head_was") in ("missing", "other")
+    yield f"{head if new else ''}{_guessing(results)}".strip()
 
 
 def _guessing(results):

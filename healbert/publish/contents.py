@@ -105,6 +105,36 @@ def differing(there, here):
     return ", ".join([f"{name} ({there.get(name)} there, {here.get(name)} here)" for name in names[:5]])
 
 
+ORIGINS = (
+    ("other data", "task", "fingerprint"),
+    ("other weights", "model", "fingerprint"),
+    ("another precision", "environment", "mixed_precision"),
+)
+
+
+def other_origin(there, here):
+    """What two runs of equal settings began with that is not the same, in words; "" where none says so.
+
+    Args:
+        there, here: their results; empty of a run that has not begun.
+    """
+    resized = any("resized_embeddings" in side.get("model", {}) for side in (there, here))  # by rows that seeds drew
+    for words, part, name in ORIGINS:
+        values = {side.get(part, {}).get(name) for side in (there, here)} - {None}
+        if len(values) > 1 and not (resized and part == "model"):
+            return words
+    return ""
+
+
+def without_log(text):
+    """A results.json (a text) without the end of its run's log, which stays on this machine."""
+    found = json.loads(text)
+    error = found.get("error")
+    if not isinstance(error, dict) or error.pop("log_tail", None) is None:
+        return text
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
 def _comparable(name, value):
     return pathlib.PurePath(value).name if name in PATHS and isinstance(value, str) else value
 

@@ -1,15 +1,10 @@
-"""What a finished run is made of, for a reader elsewhere: its command, base model, data and scores by class."""
+"""What a finished run is made of, for a reader elsewhere: its base model, its damage, data and scores by class."""
 
 import dataclasses
-import json
 import pathlib
 import re
-import shlex
 
 from ..analysis.grouping import AXES, MEASURED
-from ..arguments.identity import PATHS
-from ..arguments.neutral import NOT_IDENTITY
-from ..arguments.parser import make_arguments
 from ..damage.methods import METHODS
 from ..models.embedded import MODEL_ID, MODEL_LICENSE
 from ..models.source import EMBEDDED_MODEL
@@ -20,26 +15,12 @@ from ..tasks.table import TASKS
 from ..tasks.types import TASK_TYPES
 from ..utils.errors import UserError
 from ..utils.text import escape_markdown
-from .contents import differing
-
-# Settings of this machine and this folder: whoever repeats the run elsewhere has their own.
-ELSEWHERE = {
-    "output_dir",
-    "cache_dir",
-    "resume_from_checkpoint",
-    "overwrite_output_dir",
-    "push_to_hub",
-    "intact_results",
-}
-
+from .contents import differing, other_origin
+from .repeating import last_part
 
 # In what an intact run may differ from the damaged one that it stands beside: damage, seeds, what is only looked at,
 # and names of the data, whose content is compared.
 OTHER = AXES - {"learning_rate"} | MEASURED
-
-
-# What a reader looks for first in a command line.
-FIRST = "model_name_or_path model_revision task_name dataset_name dataset_config_name data_revision train_file".split()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,43 +84,6 @@ def _listed(value):
     return value if value is None or isinstance(value, list) else [value]
 
 
-def pinned_settings(results):
-    """The settings that repeat a run elsewhere: model and data by commit, nothing of where things lay or went."""
-    settings = {k: v for k, v in results["config"].items() if k not in ELSEWHERE and not k.startswith("hub_")}
-    revisions = {"model_revision": results["model"]["commit"], "data_revision": results["task"]["commit"]}
-    return settings | {name: commit for name, commit in revisions.items() if commit}
-
-
-def reproducing_command(results):
-    """The command line that repeats a run: each of `pinned_settings` that is no default, a flag a line.
-
-    Files and folders are named by their last part.
-    """
-    settings = pinned_settings(results)
-    task = settings["task_name"] if settings["task_name"] in TASKS else "sst2"  # that of a plugin is not known here
-    defaults = make_arguments(task_name=task, output_dir="run").settings()
-    counting = {name for name in defaults if name not in NOT_IDENTITY} | {"data_revision"}
-    changed = {k: v for k, v in settings.items() if k in counting and v is not None and v != defaults[k]}
-    changed |= {"task_name": settings["task_name"]} if settings["task_name"] else {}
-    changed |= {"plugin": [last_part(path) for path in settings["plugin"]]} if settings.get("plugin") else {}
-    order = sorted(changed, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
-    flags = [_flag(name, last_part(changed[name]) if name in PATHS else changed[name]) for name in order]
-    return " \\\n    ".join(["python -m healbert run", *flags])
-
-
-def last_part(name):
-    """``name`` without its folders if it is a path on this machine; a Hub id stays as it is."""
-    path = pathlib.Path(name).expanduser()
-    return path.name if path.is_absolute() or path.exists() or name.startswith(".") else name
-
-
-def _flag(name, value):
-    if isinstance(value, list):
-        return f"--{name} {shlex.join(map(str, value))}"
-    value = f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else value
-    return f"--{name} {shlex.quote(json.dumps(value) if isinstance(value, dict) else str(value))}"
-
-
 def scores_by_label(folder, task):
     """F1 of each label on the evaluation split, from ``predictions.parquet``.
 
@@ -177,31 +121,34 @@ def read_finished(folder):
     return results | {"task": {"commit": None, "evaluation_split": None} | results["task"]}  # older runs lack these
 
 
-def read_intact(folder, settings=None, fingerprint=None):
+def read_intact(folder, settings=None, results=None):
     """The results of the intact run that a card compares with.
 
     Args:
         folder: its folder; None gives None.
         settings: of the run that it is compared with, by their flags' names.
-        fingerprint: of that run's data, if it is known yet.
+        results: of that run, if it is finished.
 
     Raises:
-        UserError: if the run is damaged, has no healed scores, was fine-tuned another way or on other examples.
+        UserError: if the run is damaged, has no healed scores, was fine-tuned another way, on other examples, or from
+            other weights.
     """
     if folder is None:
         return None
-    results = read_finished(folder)
-    if damages_of(results["corruption"]):
-        found = describe_damage(results["corruption"])
+    intact = read_finished(folder)
+    if damages_of(intact["corruption"]):
+        found = describe_damage(intact["corruption"])
         raise UserError(f"--intact_results {folder} holds a run that was damaged ({found}), not an intact one")
-    if not results["metrics"]["healed"]:
-        raise UserError(f"--intact_results {folder} holds a run without healed scores ({results['status']})")
-    unlike = settings and differing(*map(_of_training, (results["config"], settings)))
+    if before := intact["model"].get("damaged_before"):
+        raise UserError(f"--intact_results {folder} holds a run of a model that had been damaged ({before})")
+    if not intact["metrics"]["healed"]:
+        raise UserError(f"--intact_results {folder} holds a run without healed scores ({intact['status']})")
+    unlike = settings and differing(*map(_of_training, (intact["config"], settings)))
     if unlike:
         raise UserError(f"--intact_results {folder} holds a run of other settings: {unlike}")
-    if fingerprint not in (None, results["task"]["fingerprint"]):
-        raise UserError(f"--intact_results {folder} holds a run of other data; its scores cannot stand beside")
-    return results
+    if other := other_origin(intact, results or {}):
+        raise UserError(f"--intact_results {folder} holds a run of {other}; its scores cannot stand beside")
+    return intact
 
 
 def _of_training(settings):
@@ -229,6 +176,12 @@ def taught_in_words(results):
     if text:
         found += f" It was trained on {text['examples']:,} texts without labels first."
     return found
+
+
+def all_damage(results):
+    """What was done to the model before the run, and in it, in a few words."""
+    here = describe_damage(results["corruption"]) if damages_of(results["corruption"]) else None
+    return "; then ".join(filter(None, (results["model"].get("damaged_before"), here)))
 
 
 def damage_in_words(damage):
@@ -289,9 +242,11 @@ def _new_values(damage):
     if name in METHODS and METHODS[name].drops:
         return f"These layers were taken out ({escape_markdown(name)})."
     if name in METHODS:  # not that of a plugin which is not imported here: of it only the name is known
-        rules = NORMS.get(METHODS[name].norms, "") + BIASES.get(METHODS[name].biases, "")
+        norms = "keep" if damage.get("keep_norms") else METHODS[name].norms
+        rules = NORMS.get(norms, "") + BIASES.get(METHODS[name].biases, "")
     options = "".join(f"{option}={value}, " for option, value in (damage.get("options") or {}).items())
-    drawn = "was drawn anew" if name in METHODS and METHODS[name].anew else "was given new values"
+    anew = name in METHODS and METHODS[name].anew
+    drawn = f"{'all other' if rules else 'the'} weights were {'drawn anew' if anew else 'changed'}"
     how = escape_markdown(f"{name}, {options}seed {damage['seed']}")
-    sentence = f"{rules}every other weight {drawn} ({how})."
+    sentence = f"{rules}{drawn} ({how})."
     return sentence[0].upper() + sentence[1:]

@@ -8,8 +8,9 @@ import yaml
 
 from ..utils.errors import UserError
 from .card import model_card, results_card
-from .contents import REPORT, adapter_config, model_files, report_files, table_for_parquet, without_home
-from .describe import find_background, pinned_settings, read_finished, read_intact, scores_by_label
+from .contents import REPORT, adapter_config, model_files, report_files, table_for_parquet, without_home, without_log
+from .describe import find_background, read_finished, read_intact, scores_by_label
+from .repeating import pinned_settings
 from .repository import PushError, Repository, refusals
 
 
@@ -77,7 +78,7 @@ def push_run(repository):
     """
     folder = repository.folder
     results = read_finished(folder)
-    intact = read_intact(repository.intact_results, results["config"], results["task"]["fingerprint"])
+    intact = read_intact(repository.intact_results, results["config"], results)
     if not results["metrics"]["healed"]:
         raise UserError(f"the run in {folder} {results['status']} in its first epoch; there is no healed model to push")
     if not (folder / "config.json").is_file() or not list(folder.glob("model*.safetensors")):
@@ -85,7 +86,7 @@ def push_run(repository):
             f"{folder} holds no model: it was finished without --save_model. Run it again with --save_model "
             "--overwrite_output_dir, or push its figures alone with --results_only"
         )
-    repository.open().check_content(results["config"], results["task"]["fingerprint"])
+    repository.open().check_content(results["config"], results)
     with refusals("the cards of the base model and the data"):
         background = find_background(results, repository.token)
     by_class = scores_by_label(folder, results["task"])
@@ -93,7 +94,8 @@ def push_run(repository):
     card = model_card(results, repository.repo_id, background, by_class, intact, adapter=bool(adapter))
     files = model_files(folder)
     for name in ("config.json", "corruption.json", "results.json"):
-        files[name] = without_home((folder / name).read_text(encoding="utf-8"))
+        text = (folder / name).read_text(encoding="utf-8")
+        files[name] = without_home(without_log(text) if name == "results.json" else text)
     files["run.yaml"] = without_home(yaml.safe_dump(pinned_settings(results), allow_unicode=True))
     return repository.commit(files | adapter | {"README.md": card.encode()}, "Healed model")
 
@@ -121,10 +123,11 @@ def push_results(repository):
         is_report = (folder / "report.html").is_file()
         raise UserError(f"{folder} holds no finished runs{hint if is_report else ''}")
     places = {run: pathlib.Path(run).relative_to(folder).as_posix() for run in rows["folder"]}
+    places |= {run: folder.resolve().name for run, place in places.items() if place == "."}  # a run by itself
     rows["folder"] = [places[run] for run in rows["folder"]]
     files = {
-        str(pathlib.PurePosixPath("runs", place, "results.json")): without_home(
-            (pathlib.Path(run) / "results.json").read_text(encoding="utf-8")
+        f"runs/{place}/results.json": without_home(
+            without_log((pathlib.Path(run) / "results.json").read_text(encoding="utf-8"))
         )
         for run, place in places.items()
     }

@@ -2,16 +2,19 @@
 
 import contextlib
 import dataclasses
+import json
 import pathlib
 import re
 import shlex
 
 from ..hub.errors import explain
 from ..hub.reach import hub_is_off, work_offline_if_unreachable
+from ..results.plans import run_hash
 from ..utils.errors import UserError
 from ..utils.text import without_password
-from .contents import differing, read_remote
+from .contents import differing, other_origin, read_remote
 
+HASHED = re.compile("[0-9a-f]{12}")  # the end of a run's own name
 NOT_CONTENT = {".gitattributes", "README.md"}  # what the Hub puts in by itself
 
 
@@ -98,13 +101,13 @@ class Repository:
         except (RepositoryNotFoundError, RevisionNotFoundError):
             return []
 
-    def check_content(self, settings=None, fingerprint=None, files=()):
+    def check_content(self, settings=None, results=None, files=None):
         """Checks that a push would not mix with other content.
 
         Args:
             settings: of the run that is to go there; None for a dataset of results.
-            fingerprint: of that run's data, if it is known yet.
-            files: paths of the dataset of results; figures of runs that are not among them are other content.
+            results: of that run, if it is finished.
+            files: {path: text} of the dataset of results; figures of runs that are not among them are other content.
 
         Raises:
             UserError: if the repository holds something else, unless ``overwrite``.
@@ -114,18 +117,27 @@ class Repository:
             if self.overwrite or not found:
                 return
             if settings is None:
-                others = [path for path in found if path.startswith("runs/") and path not in files]
-                same, held = "results.parquet" in found and not others, ", ".join((others or found)[:5])
+                runs = [path for path in found if path.startswith("runs/")]
+                others = [path for path in runs if path not in files or self._is_another(path, files[path])]
+                same = runs and "results.parquet" in found and not others
+                held = ", ".join((others or found)[:5])
             else:
                 there = read_remote(self, "results.json") if {"results.json", "corruption.json"} <= set(found) else None
-                named = there and differing(there["config"], settings)
-                named = named or (there and fingerprint not in (None, there["task"]["fingerprint"]) and "other data")
+                named = there and (differing(there["config"], settings) or other_origin(there, results or {}))
                 same, held = there and not named, f"another run: {named}" if named else ", ".join(found[:5])
         if not same:
             raise UserError(
                 f"repository '{self.repo_id}' exists and holds other content ({held}); choose another name, "
                 f"or replace it with: {self.command()} --overwrite"
             )
+
+    def _is_another(self, path, text):
+        """Whether the results at a path are of another run than these: where its folder's name does not say it."""
+        here = json.loads(text)
+        if HASHED.fullmatch(run_hash(pathlib.PurePosixPath(path).parent.name)):
+            return False
+        there = read_remote(self, path)
+        return there is None or bool(differing(there["config"], here["config"]) or other_origin(there, here))
 
     def command(self):
         """The command line that pushes this again."""

@@ -13,8 +13,9 @@ from huggingface_hub import EvalResult, ModelCard
 
 from healbert.arguments.parser import parse_arguments
 from healbert.publish.card import escape, model_card
-from healbert.publish.describe import Background, damage_in_words, reproducing_command
+from healbert.publish.describe import Background, damage_in_words
 from healbert.publish.push import push_run
+from healbert.publish.repeating import pinned_settings, reproducing_command
 
 
 @pytest.fixture
@@ -72,6 +73,32 @@ def test_figures_in_the_card(card, run, runs):
     assert "damaged on purpose" in card.text and "2 of 4 layers" in card.text and "2406.14459" in card.text
 
 
+def test_a_model_that_was_damaged_before_is_not_called_intact(run):
+    results = results_of(run)
+    results["corruption"] |= {"level": 0.0, "layers_hit": []}
+    results["model"]["damaged_before"] = "bottom 50%, zero, seed 1"
+    text = model_card(results, "me/x", Background())
+    assert "damaged on purpose" in text and "nothing was damaged" not in text and ", intact, fine-tuned" not in text
+    assert "had been damaged: bottom 50%, zero, seed 1" in text and "damaged (bottom 50%, zero, seed 1) and" in text
+
+
+@pytest.mark.parametrize("was, told", [("missing", True), ("other", True), ("own", False), (None, False)])
+def test_a_head_is_called_new_where_it_was(run, was, told):
+    results = results_of(run)
+    assert results["model"]["head_was"] == "missing"
+    results["model"]["head_was"] = was
+    assert ("the classification head is new" in model_card(results, "me/x", Background())) is told
+
+
+def test_precision_that_the_launcher_set_is_part_of_the_command(run):
+    results = results_of(run)
+    assert "precision" not in reproducing_command(results)
+    results["environment"]["mixed_precision"] = "bf16"
+    assert "--precision bf16" in reproducing_command(results) and pinned_settings(results)["precision"] == "bf16"
+    results["config"]["bf16"] = True
+    assert "--precision" not in reproducing_command(results)
+
+
 def test_scores_of_another_harness_in_the_card(hub, run):
     scores = {"damaged": {"own|task": {"acc,none": 0.25}}, "healed": {"own|task": {"acc,none": 0.5}}}
     (run / "results.json").write_text(json.dumps(results_of(run) | {"lm_eval": {"version": "0.4.13", **scores}}))
@@ -97,10 +124,12 @@ def test_a_plugins_region_and_method_are_not_taken_for_the_papers(run):
     assert "all of the encoder" not in text and "became" not in text and "drawn anew" not in text
     ours = damage_in_words(damage | {"region": "top", "method": "kaiming_uniform", "options": {}})
     assert ours.startswith("all of the encoder (2 of 4 layers,")
-    assert "Norm weights became 1, biases 0, every other weight was drawn anew (kaiming\\_uniform, seed 0)." in ours
+    assert "Norm weights became 1, biases 0, all other weights were drawn anew (kaiming\\_uniform, seed 0)." in ours
     drawn = damage_in_words(damage | {"region": "top", "method": "orthogonal", "options": {}})
     noisy = damage_in_words(damage | {"region": "top", "method": "gaussian_noise", "options": {}})
-    assert "was drawn anew (orthogonal" in drawn and "was given new values (gaussian" in noisy
+    kept = damage_in_words(damage | {"region": "top", "method": "kaiming_uniform", "options": {}, "keep_norms": True})
+    assert "Norm weights stayed as they were, biases 0, all other weights" in kept
+    assert "weights were drawn anew (orthogonal" in drawn and "weights were changed (gaussian" in noisy
 
 
 def test_training_is_described_as_it_went(run):

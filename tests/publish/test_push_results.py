@@ -62,7 +62,37 @@ def test_results_of_another_sweep_are_not_mixed_in(hub, runs, tmp_path):
 def test_figures_of_a_run_without_its_model(hub, run, command):
     status, _, error = command("push", run, "--results_only", "--repo_id", "figures", "--token", TOKEN)
     assert status == 0, error
-    assert "runs/results.json" in hub.repositories["dataset", "writer/figures"].files()
+    assert f"runs/{run.name}/results.json" in hub.repositories["dataset", "writer/figures"].files()
+
+
+def test_figures_of_another_run_of_the_same_folder_name_are_not_replaced(hub, runs, tmp_path):
+    for place in ("first", "second"):
+        shutil.copytree(runs / "intact", tmp_path / place / "mine")
+    push_results(Repository(tmp_path / "first", "writer/figures", "dataset", TOKEN))
+    push_results(Repository(tmp_path / "second", "writer/figures", "dataset", TOKEN))
+    path = tmp_path / "second" / "mine" / "results.json"
+    results = json.loads(path.read_text())
+    path.write_text(json.dumps(results | {"config": results["config"] | {"learning_rate": 0.5}}))
+    for folder in (tmp_path / "second", tmp_path / "second" / "mine"):
+        with pytest.raises(UserError, match=r"other content \(runs/mine/results.json\)"):
+            push_results(Repository(folder, "writer/figures", "dataset", TOKEN))
+
+
+def test_a_file_of_that_name_alone_is_not_ours(hub, runs):
+    hub.create("writer/figures", "dataset", files={"results.parquet": b"theirs"})
+    with pytest.raises(UserError, match=r"other content \(results.parquet\)"):
+        push_results(Repository(runs, "writer/figures", "dataset", TOKEN))
+
+
+def test_the_log_of_a_failed_run_stays(hub, runs, tmp_path):
+    folder = shutil.copytree(runs, tmp_path / "runs")
+    path = folder / "intact" / "results.json"
+    error = {"kind": "killed", "message": "signal 9", "log_tail": "of /data/me"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "failed", "error": error}))
+    push_results(Repository(folder, "writer/figures", "dataset", TOKEN))
+    files = hub.repositories["dataset", "writer/figures"].files()
+    pushed = json.loads(files["runs/intact/results.json"])
+    assert pushed["error"] == {"kind": "killed", "message": "signal 9"}
 
 
 def test_dataset_of_someone_else_is_not_touched(hub, runs, command):

@@ -130,6 +130,32 @@ def test_intact_run_must_be_intact_and_of_the_same_data(hub, run, runs, tmp_path
         push_run(repository_of(run, intact_results=tmp_path / "nowhere"))
 
 
+@pytest.mark.parametrize(
+    "part, change, message",
+    [
+        ("model", {"fingerprint": "another"}, "other weights"),
+        ("environment", {"mixed_precision": "bf16"}, "another precision"),
+        ("model", {"damaged_before": "top 50%, zero, seed 1"}, "had been damaged .top 50%, zero, seed 1"),
+    ],
+)
+def test_intact_run_must_begin_with_the_same(hub, run, runs, tmp_path, part, change, message):
+    other = shutil.copytree(runs / "intact", tmp_path / "other")
+    results = results_of(other)
+    results[part] |= change
+    (other / "results.json").write_text(json.dumps(results))
+    with pytest.raises(UserError, match=message):
+        push_run(repository_of(run, intact_results=other))
+
+
+def test_run_of_other_weights_is_another_run(hub, run):
+    push_run(repository_of(run))
+    results = results_of(run)
+    results["model"]["fingerprint"] = "another"
+    (run / "results.json").write_text(json.dumps(results))
+    with pytest.raises(UserError, match="another run: other weights"):
+        push_run(repository_of(run))
+
+
 def test_intact_run_must_be_trained_alike(hub, run, runs, tmp_path):
     other = shutil.copytree(runs / "intact", tmp_path / "other")
     results = results_of(other)
