@@ -49,6 +49,7 @@ def finished_results(output_dir, arguments):
         _refuse_foreign(output_dir, arguments.run.overwrite_output_dir)
     require_free_places(output_dir)
     if arguments.run.overwrite_output_dir:
+        _spare_named_checkpoint(output_dir, arguments.training.resume_from_checkpoint)
         return None
     differing = differences(settings, arguments)
     if differing:
@@ -93,6 +94,15 @@ def _never_began(output_dir):
         return read_results(output_dir)["status"] == "failed"
     except (OSError, ValueError):
         return False
+
+
+def _spare_named_checkpoint(output_dir, named):
+    """Refuses to go on from a checkpoint that goes with the run that is replaced."""
+    if named and output_dir.resolve() in pathlib.Path(named).resolve().parents:
+        raise UserError(
+            f"--resume_from_checkpoint {named} lies in {output_dir}, whose run --overwrite_output_dir removes; choose "
+            "another --output_dir"
+        )
 
 
 def _refuse_foreign(output_dir, overwrite):
@@ -180,8 +190,10 @@ def _remove_run(output_dir):
     """Removes what a run wrote, by exact name, from a folder that its settings.json marks as ours."""
     if not is_marker(read_marker(output_dir)):
         return  # nothing that a run writes is there: see `_refuse_foreign`
+    (output_dir / "results.json").unlink(missing_ok=True)  # first: what is left of a kill here must not look finished
     for path in output_dir.iterdir():
-        if path.name in (*RUN_FILES, *MODEL_FILES) or SHARD.fullmatch(path.name):
+        ours = path.name in (*RUN_FILES, *MODEL_FILES) or SHARD.fullmatch(path.name)
+        if ours and path.name not in SETTINGS:  # nor like another program's; they are written anew
             path.unlink()
     shutil.rmtree(output_dir / "tensorboard", ignore_errors=True)
     remove_text_stage(output_dir)

@@ -105,10 +105,15 @@ class Inside:
         if damage.corruptions:
             stack, hit, _ = select_all(self.model, damage.specs())
             return len(layers_touched(stack, list(hit.values()))) / len(stack.layers), "several damages"
+        named = f"layers {damage.corrupt_layers}"
+        if damage.corrupt_invert and damage.corrupt_level != 0:
+            stack, hit, _ = select_all(self.model, damage.specs())
+            level = f"{damage.corrupt_region} {100 * (damage.corrupt_level or 0):g}%"
+            but = named if damage.corrupt_layers is not None else level
+            return len(layers_touched(stack, list(hit.values()))) / len(stack.layers), f"all but {but}"
         if damage.corrupt_layers is None or damage.corrupt_level == 0:
             return damage.corrupt_level, damage.corrupt_region if damage.corrupt_level else ""
-        share = len(read_spans(damage.corrupt_layers)) / len(find_layers(self.model).layers)
-        return share, f"layers {damage.corrupt_layers}"
+        return len(read_spans(damage.corrupt_layers)) / len(find_layers(self.model).layers), named
 
     def _file(self, metrics):
         arguments, kind = self.arguments, self.task.type

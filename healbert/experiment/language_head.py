@@ -12,6 +12,7 @@ import tempfile
 from transformers import set_seed
 
 from ..arguments.versions import MEANINGS
+from ..healing.services import take_one_gpu
 from ..healing.strategies.base import Strategy
 from ..healing.trainer import Diverged, HealingTrainer
 from ..models.wrappers import outside_base
@@ -127,4 +128,6 @@ def _train(model, task, tokenizer, arguments):
 def _training(args, folder):
     """TrainingArguments for the head: of the run's, the machine, the precision and the size of evaluation's batches."""
     where = {name: getattr(args, name) for name in ("use_cpu", "bf16", "fp16", "per_device_eval_batch_size")}
-    return type(args)(output_dir=folder, **RECIPE, **where)
+    training = type(args)(output_dir=folder, **RECIPE, **where)
+    take_one_gpu(training)  # as the run's own
+    return training

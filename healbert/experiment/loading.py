@@ -16,6 +16,7 @@ from ..models.heads import listed_labels, other_labels
 from ..models.loading import describe_model, load_config, load_model, load_tokenizer, longest_text
 from ..models.vocabulary import fit_vocabulary, highest_id
 from ..probing.tsne import check_tsne
+from ..results.summary import damage_of_model
 from ..tasks.load import load_task, tokenize
 from ..tasks.types import check_head
 from ..utils.errors import UserError
@@ -84,6 +85,9 @@ def load(arguments, cache):
         model, resized = loaded()
         found = describe_model(model, sources.model.name, sources.model.commit)
         found |= {"resized_embeddings": resized} if resized else {}
+        before = sources.model.folder and damage_of_model(sources.model.folder)
+        found |= {"damaged_before": before} if before else {}
+        found |= {} if task.type.own_head else {"head_was": model.head_was}
         if model.head_was == "other" and not task.type.own_head:
             warnings.warn(
                 f"the head of {sources.model.name} does not fit this task's outputs; a new one is drawn", stacklevel=2

@@ -49,8 +49,6 @@ def how_evaluated(training):
     return [
         training.eval_batch_size,
         training.mixed_precision,
-        training.fp16_full_eval,
-        training.bf16_full_eval,
         training.torch_compile,
         training.tf32,
         training.full_determinism,

@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from transformers import TrainerCallback
 
+from .hooks import Phases
 from .samplers import token_lengths
-from .trainer import Phases
 
 
 def _attention(query, key, value, *_, **__):

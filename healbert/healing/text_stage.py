@@ -101,7 +101,7 @@ def _training(args, supplies, settings):
     found.output_dir, found.max_steps, found.num_train_epochs = str(supplies.folder), -1, settings["text_epochs"]
     found.learning_rate = settings["text_learning_rate"] or args.learning_rate
     found.eval_strategy, found.load_best_model_at_end, found.metric_for_best_model = "no", False, None
-    found.resume_from_checkpoint = None
+    found.resume_from_checkpoint, found.save_strategy = None, "epoch"  # also where the task is saved within epochs
     batch = found.train_batch_size * found.world_size * found.gradient_accumulation_steps
     steps = found.num_train_epochs * math.ceil(len(supplies.text) / batch)
     found.logging_strategy, found.logging_steps = "steps", max(1, steps // TENTH)

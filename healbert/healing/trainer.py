@@ -3,11 +3,10 @@
 import math
 import pathlib
 import shutil
-import warnings
 
 import numpy as np
 import torch
-from transformers import DataCollatorWithPadding, TrainerCallback
+from transformers import DataCollatorWithPadding
 
 from ..tasks.types import task_type
 from ..utils.errors import UserError
@@ -15,6 +14,7 @@ from ..utils.machine import keep_freed_memory
 from .checkpoints import LEAST, prune, write_manifest
 from .evaluated import LastEvaluation, evaluation_in
 from .generating import GeneratingTrainer
+from .hooks import Hooks
 from .predicted import PredictedClasses
 from .samplers import FixedOrder, GroupedByLength, longest_first, reorder, token_lengths
 from .strategies.full import Full
@@ -22,71 +22,6 @@ from .strategies.full import Full
 
 class Diverged(Exception):
     """The loss became NaN or infinite."""
-
-
-class Phases:
-    """What of a model trains when, as a strategy's `opens` says.
-
-    Args:
-        strategy: a `Strategy`.
-        model: the model, in which everything is marked that trains at some time.
-        steps: steps of the whole training, as planned.
-
-    Attributes:
-        starts: the steps at which something begins to train, 0 among them, those that never come left out.
-        late: {name: step} of what never trains, as its step does not come.
-    """
-
-    def __init__(self, strategy, model, steps):
-        opens = strategy.opens(model, steps)
-        trains = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-        self.parameters = [(parameter, opens[name]) for name, parameter in trains.items() if name in opens]
-        self.late = {name: opens[name] for name in trains if opens.get(name, 0) >= steps}
-        self.starts = sorted({0, *(start for _, start in self.parameters if start < steps)})
-
-    def enter(self, step):
-        """Freezes what does not train at a step, and lets the rest train."""
-        for parameter, start in self.parameters:
-            parameter.requires_grad_(start <= step)
-
-
-class _Hooks(TrainerCallback):
-    """Tells a strategy of steps and epochs, and keeps frozen what does not train yet."""
-
-    def __init__(self, trainer):
-        self.trainer, self.phases = trainer, None
-
-    def on_train_begin(self, args, state, control, **_):
-        self.phases = self.phases or Phases(self.trainer.strategy, self.trainer.model, state.max_steps)
-        if self.phases.late:
-            warnings.warn(
-                f"{len(self.phases.late)} tensors never train: the last would begin to at step "
-                f"{max(self.phases.late.values())}, and there are {state.max_steps}",
-                stacklevel=2,
-            )
-        # What a checkpoint says of the best one is a path, which is another one in a folder that was moved.
-        best = pathlib.Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
-        if state.best_global_step and best.is_dir():
-            state.best_model_checkpoint = str(best)
-
-    def on_epoch_begin(self, args, state, control, **_):
-        # What is done of an epoch that a run is taken up in does not count; what is missing from a whole is rounding.
-        self.trainer.strategy.on_epoch(self.trainer, math.floor(state.epoch + 1e-6))
-
-    def on_step_end(self, args, state, control, **_):
-        # Losses since the evaluation before are all in the log, so that a checkpoint cuts no mean in two.
-        control.should_log |= control.should_evaluate and args.eval_strategy == "steps"
-
-    def on_epoch_end(self, args, state, control, **_):
-        # Evaluated every so many steps, a run is evaluated after each epoch all the same: what reads epochs can.
-        known = any(entry["step"] == state.global_step for entry in state.log_history if "eval_loss" in entry)
-        if args.eval_strategy == "steps" and args.eval_delay <= state.global_step and not known:
-            control.should_evaluate = control.should_save = True
-        control.should_log |= control.should_evaluate and args.logging_strategy != "no"
-
-    def on_step_begin(self, args, state, control, **_):
-        self.phases.enter(state.global_step)
-        self.trainer.strategy.on_step(self.trainer, state.global_step)
 
 
 class HealingTrainer(GeneratingTrainer):
@@ -137,7 +72,7 @@ class HealingTrainer(GeneratingTrainer):
         self.clip = None  # function(model) -> norm of the gradients, in place of Trainer's clipping
         self.row_columns, self.generates = set(row_columns), generates
         super().__init__(*args, **kwargs)
-        self.add_callback(_Hooks(self))
+        self.add_callback(Hooks(self))
         if model_inputs:
             self.label_names = ["labels"]  # and not what the model calls its own
         # Encoders take **kwargs and yet ignore num_items_in_batch: without this, the loss would not be averaged over
@@ -145,6 +80,7 @@ class HealingTrainer(GeneratingTrainer):
         self.model_accepts_loss_kwargs = False
 
     def train(self, resume_from_checkpoint=None, **kwargs):
+        self.taken_up = pathlib.Path(resume_from_checkpoint) if resume_from_checkpoint else None
         if resume_from_checkpoint:
             self.predicted.read(resume_from_checkpoint)
         # On a CPU every step would hand its memory back to the kernel and fault it in again.
@@ -274,11 +210,10 @@ class HealingTrainer(GeneratingTrainer):
 
         Returns:
             PredictionOutput: its metrics begin with the name of the split. None where it has to be evaluated once
-            more: the strategy changes the model at the end, the evaluation after training is in another precision,
-            the checkpoint is of an earlier version, or there are processes that might not all see its folder.
+            more: the strategy changes the model at the end, the checkpoint is of an earlier version, or there are
+            processes that might not all see its folder.
         """
-        args = self.args
-        if self.strategy.changes_at_end or args.fp16_full_eval or args.bf16_full_eval or args.world_size > 1:
+        if self.strategy.changes_at_end or self.args.world_size > 1:
             return None
         return evaluation_in(self.state.best_model_checkpoint, split)
 

@@ -1,5 +1,8 @@
 """The closing summary of a run."""
 
+import pathlib
+
+from ..utils.files import read_json
 from .harness import harness_scores
 from .schema import baseline_of, damages_of, language_scores, primary_of, primary_score, region_that_counts
 
@@ -12,6 +15,7 @@ def table_rows(results, output_dir):
         ("task", f"{results['task']['name']} ({results['task']['examples']['evaluation']} evaluation examples)"),
         ("text", ", ".join(results["task"]["text_columns"])),
         ("model", results["model"]["name"]),
+        *([("damaged before", before)] if (before := results["model"].get("damaged_before")) else []),
         ("damage", describe_damage(damage)),
         *_severity(damage),
         ("hit", f"{layers}, {damage['fraction_of_model']:.1%} of the model's parameters"),
@@ -62,6 +66,19 @@ def format_results(results, output_dir):
 def describe_damage(damage):
     """The damage in a few words, from the ``corruption`` of a run's results."""
     return "; then ".join(_describe_one(one) for one in damages_of(damage)) or "none"
+
+
+def damage_of_model(folder):
+    """What had been done to the model in a folder, in a few words, as a run or ``--corrupt_only`` left it; "" if none.
+
+    Args:
+        folder: a path; its receipt says it, and of a run the results too, where it began with a damaged model itself.
+    """
+    receipt, results = (read_json(pathlib.Path(folder) / name) for name in ("corruption.json", "results.json"))
+    found = [results["model"].get("damaged_before")] if isinstance(results, dict) and results.get("model") else []
+    if isinstance(receipt, dict) and isinstance(receipt.get("spec"), dict) and damages_of(receipt["spec"]):
+        found.append(describe_damage(receipt["spec"]))
+    return "; then ".join(filter(None, found))
 
 
 def _describe_one(damage):

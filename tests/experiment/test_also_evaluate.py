@@ -9,11 +9,12 @@ import torch
 from helpers.runs import read, run_with
 from helpers.small import make_rows, save_bare_gpt2, save_tiny_bart, save_tiny_tokenizer, write_csv
 from safetensors.torch import load_file
-from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, TrainingArguments
 
 from healbert import CorruptionSpec, UserError, corrupt, load_results, make_arguments
 from healbert.arguments.groups import DataArguments
 from healbert.cli.main import command
+from healbert.experiment.language_head import _training
 from healbert.experiment.loading import LoadCache, load
 from healbert.results.summary import table_rows
 from healbert.tasks.load import as_text_alone
@@ -221,3 +222,10 @@ def test_side_of_a_pair_with_more_text_counts(settings, tmp_path):
     files = {"train_file": str(path), "validation_file": str(path), "text_column_names": "question,answer"}
     found = run_with(settings | files, num_train_epochs=1)["language_model"]
     assert found["text_column"] == "answer" and found["examples"] == len(TEXTS)
+
+
+def test_a_head_is_trained_on_one_gpu(monkeypatch, tmp_path):
+    """As the runs are that share it: on four its batches would be four times as large."""
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: vars(self).get("_n_gpu") or 4))
+    found = _training(make_arguments(output_dir="x", use_cpu=True).training, str(tmp_path))
+    assert (found.n_gpu, found.train_batch_size) == (1, found.per_device_train_batch_size)

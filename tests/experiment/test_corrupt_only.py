@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from healbert import corrupt, load_results, make_arguments
 from healbert.experiment.damaged import keep_damaged
 from healbert.publish.describe import damage_in_words
-from healbert.results.summary import describe_damage
+from healbert.results.summary import damage_of_model, describe_damage, format_results
 from healbert.utils.errors import UserError
 
 DAMAGES = [
@@ -35,6 +35,19 @@ def kept(plain, tmp_path_factory):
     arguments = make_arguments(**plain, **more, output_dir=str(folder))
     assert keep_damaged(arguments) is False
     return folder, arguments
+
+
+def test_what_was_done_before_is_told_of_runs_of_runs(tmp_path):
+    damage = {"level": 0.5, "region": "top", "method": "zero", "seed": 3, "embeddings": False, "pooler": False}
+    (tmp_path / "corruption.json").write_text(json.dumps({"spec": damage | {"level": 0.0}}))
+    assert damage_of_model(tmp_path) == ""
+    (tmp_path / "results.json").write_text(json.dumps({"model": {"damaged_before": "all 100%, zero, seed 1"}}))
+    assert damage_of_model(tmp_path) == "all 100%, zero, seed 1"
+    (tmp_path / "corruption.json").write_text(json.dumps({"spec": damage}))
+    assert damage_of_model(tmp_path) == "all 100%, zero, seed 1; then top 50%, zero, seed 3"
+    (tmp_path / "corruption.json").write_text(json.dumps(["of another program"]))
+    (tmp_path / "results.json").unlink()
+    assert damage_of_model(tmp_path) == "" == damage_of_model(tmp_path / "nowhere")
 
 
 class TestKept:
@@ -60,6 +73,9 @@ class TestKept:
         after = run_with(plain, model_name_or_path=str(folder), output_dir=str(tmp_path / "after"))
         assert after["metrics"]["damaged"] == results["metrics"]["damaged"]
         assert after["corruption"]["layers_hit"] == []
+        before = "bottom 50%, gaussian_noise 0.5, seed 0; then layers 1,3, components ffn, random_prune"
+        assert after["model"]["damaged_before"].startswith(before) and "damaged_before" not in results["model"]
+        assert "\ndamaged before " in format_results(after, "x") and "\ndamage " in format_results(after, "x")
         model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
         frame = pandas.read_csv(plain["validation_file"])

@@ -6,6 +6,7 @@ import pytest
 from helpers.runs import read, run_with, state_of
 
 from healbert import UserError
+from healbert.experiment.folder import _remove_run
 from healbert.healing.checkpoints import prune
 
 
@@ -36,6 +37,31 @@ def test_what_only_has_the_name_of_a_checkpoint_is_kept(run_copy, settings, tmp_
     assert run_with(settings, output_dir=str(run_copy))["status"] == "completed"
     assert (run_copy / "checkpoint-12" / "thesis.md").exists() and (tmp_path / "elsewhere" / "optimizer.pt").exists()
     assert not (run_copy / "checkpoint-14").exists()
+
+
+def test_checkpoint_of_the_run_that_is_replaced_is_not_lost(run_copy, settings):
+    (run_copy / "checkpoint-12").mkdir()
+    (run_copy / "checkpoint-12" / "trainer_state.json").write_text("{}")
+    before = state_of(run_copy)
+    named = {"resume_from_checkpoint": str(run_copy / "checkpoint-12"), "overwrite_output_dir": True}
+    with pytest.raises(UserError, match="lies in .* whose run --overwrite_output_dir removes; choose another"):
+        run_with(settings, output_dir=str(run_copy), **named)
+    assert state_of(run_copy) == before
+
+
+def test_a_kill_while_a_run_is_replaced_leaves_one_that_can_be_made_again(run_copy, settings, monkeypatch):
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("healbert.experiment.folder.remove_checkpoints", killed)
+    with pytest.raises(KeyboardInterrupt):
+        _remove_run(run_copy)
+    left = {path.name for path in run_copy.iterdir()}
+    assert "settings.json" in left and not left & {"results.json", "predictions.parquet", "model.safetensors"}
+    monkeypatch.undo()
+    (run_copy / "checkpoint-12").mkdir()  # not yet removed
+    done = run_with(settings, output_dir=str(run_copy), overwrite_output_dir=True)
+    assert done["status"] == "completed"
 
 
 @pytest.mark.parametrize("more", [{"save_total_limit": 3}, {"report_to": "none"}, {"preprocessing_num_workers": 1}])

@@ -1,11 +1,14 @@
 """An interruption changes nothing."""
 
+import json
 import pathlib
+import shutil
 import signal
 
 import pytest
 from helpers.runs import EPOCHS, STEPS, interrupt, rewind, run_with, same_outcome
 
+from healbert import UserError
 from healbert.healing.checkpoints import MANIFEST
 from healbert.healing.trainer import HealingTrainer
 
@@ -96,6 +99,26 @@ def test_moved_run_continues(run, with_checkpoints, settings, tmp_path):
     moved = folder.rename(tmp_path / "moved")
     run_with(settings, output_dir=str(moved))
     assert same_outcome(moved, run)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_best_checkpoint_is_looked_for_beside_the_one_that_is_named(with_checkpoints, settings, tmp_path, kept):
+    """Else what the last epoch left would be told as the best."""
+    folder = rewind(with_checkpoints, tmp_path / "run", epochs=2)
+    best, last = (folder / f"checkpoint-{n * STEPS}" for n in (1, 2))
+    state = json.loads((last / "trainer_state.json").read_text())
+    state |= {"best_global_step": STEPS, "best_metric": 2.0, "best_model_checkpoint": "gone"}
+    (last / "trainer_state.json").write_text(json.dumps(state))
+    (last / MANIFEST).unlink()
+    more = {"output_dir": str(tmp_path / "other"), "resume_from_checkpoint": str(last)}
+    if kept:
+        results = run_with(settings, **more)
+        first = results["metrics"]["per_epoch"][0]
+        assert results["best_epoch"] == 1 and results["metrics"]["healed"]["loss"] == first["loss"]
+        return
+    shutil.rmtree(best)
+    with pytest.raises(UserError, match=f"^checkpoint-{STEPS}, the best one so far, is not beside checkpoint "):
+        run_with(settings, **more)
 
 
 @pytest.mark.slow

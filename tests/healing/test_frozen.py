@@ -11,7 +11,13 @@ from helpers.architectures import build
 from helpers.classifiers import TEXTS, batch_of, classifier, every_architecture, every_head, pad_of
 from safetensors.torch import load_file
 from torch import nn
-from transformers import T5Config, T5ForSequenceClassification, TrainingArguments
+from transformers import (
+    BertConfig,
+    BertForTokenClassification,
+    T5Config,
+    T5ForSequenceClassification,
+    TrainingArguments,
+)
 
 from healbert import HealingTrainer, UserError, make_arguments, run_experiment
 from healbert.experiment.stages import Experiment
@@ -208,6 +214,29 @@ def test_states_are_those_of_the_rows_that_a_batch_names(frozen_of, tmp_path):
     assert torch.allclose(swapped, plain, atol=1e-6) and not torch.allclose(swapped[0], swapped[1], atol=1e-3)
 
 
+def test_what_padding_gives_is_of_no_account(tmp_path):
+    """Tags of words: the kept states have nothing where there is no text, and logits differ there."""
+    config = BertConfig(vocab_size=96, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64)
+    model = BertForTokenClassification(config)
+    for parameter in (p for layer in list(find_layers(model).layers)[:2] for p in layer.parameters()):
+        parameter.requires_grad_(False)
+    model.bert.embeddings.requires_grad_(False)
+    rows = Dataset.from_dict({"input_ids": TEXTS, "attention_mask": [[1] * len(text) for text in TEXTS]})
+    rows = rows.add_column("label", [0, 1, 2])
+
+    def without_labels(examples):
+        return {name: value for name, value in collator(0)(examples).items() if name != "labels"}
+
+    training = TrainingArguments(str(tmp_path), use_cpu=True, report_to=[], disable_tqdm=True)
+    frozen = FrozenLayers(HealingTrainer(model.eval(), training, without_labels, rows, rows))
+    frozen.read({"train": rows}, tmp_path)
+    batch = batch_of(TEXTS, 0)
+    with torch.no_grad():
+        whole, kept = model(**batch).logits, model(**batch, **{ROW: torch.arange(3)}).logits
+    real = batch["attention_mask"].bool()
+    assert torch.allclose(whole[real], kept[real], atol=1e-6) and not torch.allclose(whole, kept, atol=1e-4)
+
+
 def test_what_lies_below_and_trains_is_seen_wherever_it_is(frozen_of):
     model = build("bert", num_labels=3)
     frozen, _ = frozen_of(model, 0)
@@ -224,10 +253,9 @@ def test_layers_that_hand_on_more_than_states_are_refused(frozen_of):
         frozen_of(model, 0)
 
 
-@pytest.mark.parametrize("name", ["bf16_full_eval", "torch_compile"])
-def test_settings_that_it_cannot_keep_to_are_refused(settings, name):
-    with pytest.raises(UserError, match=f"--reuse_frozen does not go with --{name}"):
-        make_arguments(**settings | {name: True})
+def test_settings_that_it_cannot_keep_to_are_refused(settings):
+    with pytest.raises(UserError, match="--reuse_frozen does not go with --torch_compile"):
+        make_arguments(**settings | {"torch_compile": True})
 
 
 def test_what_sees_every_layer_is_refused(settings, tmp_path):

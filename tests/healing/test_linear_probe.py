@@ -216,9 +216,3 @@ def test_runs_of_one_damage_share_one_pass_and_no_figure_changes(settings, tmp_p
         arguments = make_arguments(**settings | more | {"output_dir": str(tmp_path / f"alone{index}")})
         alone.append(run_experiment(arguments)["metrics"])
     assert ours == alone and len({json.dumps(metrics) for metrics in ours}) == 5
-
-
-@pytest.mark.parametrize("name", ["bf16_full_eval", "fp16_full_eval"])
-def test_features_are_read_in_one_precision(settings, name):
-    with pytest.raises(UserError, match=f"linear_probe trains on what evaluation reads; leave out --{name}"):
-        make_arguments(**settings | {name: True})

@@ -9,8 +9,8 @@ from helpers.training import tokenized
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainingArguments
 
 from healbert import CorruptionSpec, HealingTrainer, corrupt
+from healbert.healing.hooks import Phases
 from healbert.healing.strategies import make_strategy
-from healbert.healing.trainer import Phases
 
 LAYER = "bert.encoder.layer.{}.output.dense.weight"
 EMBEDDING, POOLER, HEAD = "bert.embeddings.word_embeddings.weight", "bert.pooler.dense.weight", "classifier.weight"

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import numpy as np
 import pandas
@@ -12,6 +13,7 @@ from huggingface_hub import HfApi
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from healbert import make_arguments, run_experiment
+from healbert.experiment.inside import Inside
 from healbert.probing.feature_file import FeatureFile
 
 
@@ -96,3 +98,19 @@ def test_looking_inside_does_not_change_what_is_measured(inside, run_flags):
     plain = run_experiment(make_arguments(**run_flags | more, disable_tqdm=True))
     assert plain["metrics"] == inside["full"][1]["metrics"]
     assert not {"probes", "features"} & set(plain)
+
+
+@pytest.mark.parametrize(
+    "damage, place",
+    [
+        ({"corrupt_layers": "0,1", "corrupt_invert": True}, (0.5, "all but layers 0,1")),
+        ({"corrupt_level": 0.25, "corrupt_region": "top", "corrupt_invert": True}, (0.75, "all but top 25%")),
+        ({"corrupt_layers": "0"}, (0.25, "layers 0")),
+        ({"corrupt_level": 0.25, "corrupt_region": "top"}, (0.25, "top")),
+        ({"corrupt_level": 0.0}, (0.0, "")),
+    ],
+)
+def test_a_picture_names_what_was_hit(tiny_bert, damage, place):
+    arguments = make_arguments(output_dir="x", **damage)
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_bert)
+    assert Inside._place(types.SimpleNamespace(arguments=arguments, model=model)) == place
