@@ -221,3 +221,9 @@ def test_tracker_of_a_plugin_is_a_choice(monkeypatch):
     with pytest.raises(UserError, match="stone is not installed; run: pip install no_such_library"):
         check_trackers("stone")
     assert "paper" in check_trackers("all") and "stone" not in check_trackers("all")
+
+
+def test_a_tracker_that_the_environment_adds_is_not_told(monkeypatch, tmp_path):
+    """transformers adds Kubeflow's inside its jobs, which nobody asked for."""
+    monkeypatch.setenv("KUBEFLOW_TRAINER_SERVER_URL", "http://127.0.0.1:1")
+    assert make_arguments(output_dir=str(tmp_path)).training.report_to == []

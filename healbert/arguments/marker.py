@@ -32,6 +32,8 @@ PARTS = {
     "teacher": "content of the teacher",
     "text": "content of --heal_text",
     "trace_reference": "content of --trace_reference",
+    "donor": "content of the donor",
+    "lm_eval": "content of the --lm_eval files",
 }
 
 
@@ -65,7 +67,9 @@ def differences(there, arguments):
     before, now = there["config"], _config(arguments)
     alike = [holds for part, holds in STAND_FOR.items() if old.get(part) == new.get(part)]
     names = [name for name in differing_settings(before, now) if not any(holds(name) for holds in alike)]
-    return [f"{name} ({before.get(name)} there, {now.get(name)} now)" for name in names] + _other_parts(old, new)
+    found = [f"{name} ({before.get(name)} there, {now.get(name)} now)" for name in names] + _other_parts(old, new)
+    parts = sorted(part for part in old.keys() | new.keys() if old.get(part) != new.get(part))
+    return found or [f"what stands for {' and '.join(parts)}"]  # such as what a damage does: never the same run
 
 
 def differing_settings(first, second):

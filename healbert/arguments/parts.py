@@ -31,6 +31,8 @@ class Parts:
         # deepspeed is not installed; a file it names is missing; --accelerator_config has what it does not know
         except (ValueError, ImportError, OSError, TypeError) as error:
             raise UserError(str(error)) from error
+        # Those that were checked: transformers adds one of its own where the environment has it (Kubeflow).
+        training.report_to = [name for name in training.report_to if name in settings.get("report_to", ())]
         take_one_gpu(training)
         if training.device.type == "cpu":
             training.dataloader_pin_memory = False  # torch warns each time otherwise

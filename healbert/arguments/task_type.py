@@ -64,6 +64,13 @@ def check_fits(arguments):
                 f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
                 "it out"
             )
+    hides = type(kind).training_inputs is not TaskType.training_inputs
+    for flag, given in whole.items():
+        if given and hides and flag != "--trace_healing":
+            raise UserError(
+                f"{flag} takes texts as they are, and training on a task of type {kind.name} hides other tokens "
+                "of them each time; leave it out"
+            )
     _check_lm_eval(arguments, kind)
     _check_writing(arguments.data, kind)
     if arguments.training.label_smoothing_factor and not (kind.smooths and kind.model_inputs is None):
@@ -73,9 +80,6 @@ def check_fits(arguments):
             f"--healing {arguments.run.healing} matches logits of classes, and a task of type {kind.name} has none; "
             f"{strategy.needs_classes}"
         )
-    for name in ("bf16_full_eval", "fp16_full_eval"):
-        if strategy.fixed_features and getattr(arguments.training, name):
-            raise UserError(f"--healing {arguments.run.healing} trains on what evaluation reads; leave out --{name}")
     _check_also(arguments, kind, features.also_evaluate)
     severity = arguments.corruption.severity()
     if severity and severity.metric == "kl" and type(kind).divergence is TaskType.divergence:

@@ -22,8 +22,9 @@ TRAINING_DEFAULTS = {
     "train_sampling_strategy": "group_by_length",
 }
 
-# What a run is made of: measured after every epoch, best epoch kept. These cannot be changed, but for --eval_strategy
-# steps, which measures within epochs as well.
+# What a run is made of: measured after every epoch, best epoch kept, and what is measured goes on as it was: in half
+# precision Trainer would cast the model itself. These cannot be changed, but for --eval_strategy steps, which measures
+# within epochs as well.
 FIXED = {
     name: TRAINING_DEFAULTS[name]
     for name in (
@@ -33,9 +34,13 @@ FIXED = {
     )
 } | {
     "batch_eval_metrics": False,
+    "bf16_full_eval": False,
     "dataloader_drop_last": False,
     "dataloader_in_order": True,
+    "eval_delay": 0,
     "eval_do_concat_batches": True,
+    "eval_on_start": False,
+    "fp16_full_eval": False,
     "label_names": None,
     "prediction_loss_only": False,
     "remove_unused_columns": True,
@@ -86,12 +91,14 @@ def check_training(values):
         if values[name] != only and not within:
             raise UserError(
                 f"--{name} {values[name]} is not supported: a run is evaluated over all "
-                f"examples after each epoch; leave it at {only}"
+                f"examples after each epoch, as it trains; leave it at {only}"
             )
     _check_ranges(values)
     checkpoint = values["resume_from_checkpoint"]
     if checkpoint and not (pathlib.Path(checkpoint) / "trainer_state.json").is_file():
         raise UserError(f"--resume_from_checkpoint {checkpoint} is not the folder of a checkpoint")
+    if checkpoint and (pathlib.Path(checkpoint) / "results.json").is_file():  # which has a trainer_state.json, too
+        raise UserError(f"--resume_from_checkpoint {checkpoint} is the folder of a run; name a checkpoint-N in it")
 
 
 def resolve_precision(values):

@@ -152,6 +152,14 @@ def is_string(feature):
     return getattr(feature, "dtype", None) in ("string", "large_string", "string_view")
 
 
+def require_text(rows, split, column):
+    """Raises `UserError` unless a column of a split (as messages call it) holds text."""
+    if not is_string(rows.features[column]):
+        words = "; for lists of words give --task_type token_classification"
+        hint = words if hasattr(rows.features[column], "feature") else ""
+        raise UserError(f"column {column!r} of {split} holds {_type_of(rows.features[column])}, not text{hint}")
+
+
 def with_text_and_label(rows, split, texts, label):
     """The texts and labels of a split under the names used from here on, and ``id``, each row's number in its source.
 
@@ -171,10 +179,7 @@ def with_text_and_label(rows, split, texts, label):
     for column in (*texts, *labels):
         require_column(split, "text" if column in texts else "label", column, rows.column_names)
     for column in texts:
-        if not is_string(rows.features[column]):
-            words = "; for lists of words give --task_type token_classification"
-            hint = words if hasattr(rows.features[column], "feature") else ""
-            raise UserError(f"column {column!r} of {split} holds {_type_of(rows.features[column])}, not text{hint}")
+        require_text(rows, split, column)
         empty = _empty(rows, column)
         if len(empty):
             texts, are = counted(len(empty), "text", "is", "are")

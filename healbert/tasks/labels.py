@@ -111,8 +111,8 @@ def is_unlabelled(split, rows, label, train):
     """
     if lacks_labels(split, rows, label):
         return True
-    if split != "test" or label not in rows.column_names:
-        return False
+    if split != "test" or label not in rows.column_names or not hasattr(rows.features[label], "dtype"):
+        return False  # of lists and objects, which the check of types then names
     if set(rows.unique(label)) - {None, "", -1, "-1"}:
         return False
     known = train.unique(label) if label in train.column_names else []

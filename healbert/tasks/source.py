@@ -104,7 +104,9 @@ class DataSource:
         return found
 
     def _files_of_folder(self):
-        return sorted(path for path in self.folder.rglob("*") if path.is_file() and path.name[0] != ".")
+        # Hidden ones are none of the data: what a download or git notes there has the time in it.
+        paths = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path for path in paths if all(part[0] != "." for part in path.relative_to(self.folder).parts))
 
     @functools.cached_property
     def commit(self):

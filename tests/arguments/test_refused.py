@@ -6,7 +6,7 @@ import pytest
 from helpers.arguments import parse_file, run
 from helpers.small import to_flags
 
-from healbert.arguments.parser import parse_arguments
+from healbert.arguments.parser import make_arguments, parse_arguments
 from healbert.utils.errors import UserError
 
 
@@ -134,6 +134,10 @@ def test_refused_command_lines(argv, message):
         ("metric_for_best_model", "loss", r"--metric_for_best_model loss is not supported: .* leave it out"),
         ("greater_is_better", False, r"--greater_is_better False is not supported"),
         ("dataloader_drop_last", True, r"--dataloader_drop_last True is not supported: .* leave it at False"),
+        ("bf16_full_eval", True, r"--bf16_full_eval True is not supported: .* as it trains; leave it at False"),
+        ("fp16_full_eval", True, r"--fp16_full_eval True is not supported"),
+        ("eval_on_start", True, r"--eval_on_start True is not supported: .* leave it at False"),
+        ("eval_delay", 2, r"--eval_delay 2.* is not supported: .* leave it at 0"),
         ("eval_do_concat_batches", False, r"--eval_do_concat_batches False is not supported: .* leave it at True"),
         ("warmup_steps", -1, r"warmup_steps"),
         ("weight_decay", -0.1, r"--weight_decay -0.1 is not a number of 0 or more"),
@@ -214,3 +218,22 @@ def test_the_value_of_a_mistyped_flag_is_not_repeated(argv):
     with pytest.raises(UserError, match="unknown argument '--tokn'; did you mean '--token'") as caught:
         parse_arguments(argv)
     assert "secret" not in str(caught.value)
+
+
+def test_folder_of_a_run_is_no_checkpoint(tmp_path):
+    for name in ("trainer_state.json", "results.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(UserError, match="is the folder of a run; name a checkpoint-N in it"):
+        make_arguments(resume_from_checkpoint=str(tmp_path), output_dir="x")
+
+
+@pytest.mark.parametrize(
+    "settings, flag",
+    [
+        ({"healing": "damaged_only", "reuse_frozen": True}, "--reuse_frozen"),
+        ({"healing": "distill", "healing_options": "of=hidden"}, "--healing distill"),
+    ],
+)
+def test_what_takes_texts_as_they_are_is_refused_where_tokens_are_hidden(settings, flag):
+    with pytest.raises(UserError, match=f"{flag} takes texts as they are, .* masked_lm hides other tokens"):
+        make_arguments(task_name="docstring_lm", corrupt_level=0.5, output_dir="x", **settings)

@@ -4,6 +4,9 @@ import hashlib
 
 from helpers.data import table
 
+from healbert.arguments.groups import DataArguments, ModelArguments
+from healbert.tasks.source import DataSource
+
 
 def by_hand(**splits):
     digest = hashlib.sha256()
@@ -20,6 +23,19 @@ def test_it_is_what_is_written_down(load, put):
     indexed = [(text, "ab".index(label)) for text, label in rows]
     task = load(train_file=train, validation_file=validation)
     assert task.fingerprint == by_hand(train=indexed, evaluation=indexed[:2])
+
+
+def test_hidden_files_and_folders_of_a_dataset_do_not_count(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.csv").write_text("text,label\na,0\n")
+    data = DataArguments(dataset_name=str(tmp_path))
+    before = DataSource(data, ModelArguments()).fingerprint
+    for name in (".git/index", ".cache/huggingface/download/train.csv.metadata", ".hidden", "data/.notes/x.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1764540000.0")
+    assert DataSource(data, ModelArguments()).fingerprint == before
+    (tmp_path / "data" / "more.csv").write_text("text,label\nb,1\n")
+    assert DataSource(data, ModelArguments()).fingerprint != before
 
 
 def test_rows_that_were_drawn_alone_count(load, put):

@@ -160,6 +160,12 @@ def test_minus_one_is_a_label_where_training_has_it(known, unlabelled):
     assert is_unlabelled("test", rows, "label", train) is unlabelled
 
 
+def test_lists_and_objects_are_no_missing_labels():
+    rows = Dataset.from_dict({"label": [{"name": "a"}, {"name": "b"}]})
+    lists = Dataset.from_dict({"label": [["a"], []]})
+    assert not is_unlabelled("test", rows, "label", rows) and not is_unlabelled("test", lists, "label", lists)
+
+
 def test_unlabelled_split():
     with pytest.raises(UserError, match=r"split test has unlabelled examples \(label -1\)"):
         encode_labels(labels([-1, -1], NO_YES), find_classes(labels([0, 1], NO_YES)), "test")

@@ -171,6 +171,13 @@ def test_baseline_is_that_of_single_tokens(load, put, tiny_bert):
     assert MASKED.baseline(task.splits) == pytest.approx(-np.mean([np.log(shares[label]) for label in labels]))
 
 
+def test_column_that_holds_no_text_is_refused(load, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": ["a", "b"]}\n' * 4)
+    with pytest.raises(UserError, match="column 'text' of .* holds List, not text"):
+        load(train_file=str(path), validation_file=str(path), task_type="masked_lm", text_column_names="text")
+
+
 def test_blank_texts_are_left_out_and_counted(load, put):
     path = put("t.jsonl", {"text": ["a b", "", " ", "c d"]})
     with pytest.warns(UserWarning, match="2 texts of --train_file are blank and left out"):

@@ -135,6 +135,15 @@ def test_test_file_with_labels_under_nearly_that_name_is_no_unlabelled_one(load,
         load(**files | {"test_file": str(path)}, task_type="multi_label")
 
 
+@pytest.mark.parametrize("empty", [[], None])
+def test_test_file_whose_labels_are_all_empty_is_an_unlabelled_one(load, files, tmp_path, empty):
+    test = put(tmp_path / "test.parquet", {"text": ["a", "b"], "label": [empty, empty]})
+    task = load(**files, test_file=test, task_type="multi_label")
+    assert "label" not in task.splits["test"].column_names and len(task.splits["test"]) == 2
+    labelled = put(tmp_path / "labelled.parquet", texts(8, 3))
+    assert len(load(**files, test_file=labelled, task_type="multi_label").splits["test"]["label"]) == 8
+
+
 def test_numbers_without_a_name_are_refused():
     with pytest.raises(UserError, match=r"x has labels without a name: -2, 3 \(rows 1, 3\); .* names for 0 to 2"):
         refuse_unnamed([[0, 3], [], [-2, -2], [1]], NAMES, "x")

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...models.masking import IGNORED
 from ...utils.errors import UserError
-from ..columns import find_text_column, with_text_and_label
+from ..columns import find_text_column, require_text, with_text_and_label
 from ..rows import counted
 from .base import TaskType
 from .encoding import LabelledPieces, logits_of
@@ -55,6 +55,7 @@ class LanguageModelling(TaskType):
 
 def texts_that_say(rows, split, column):
     """The texts of a split that are not blank, with ``id``, the row of each, and a ``label`` that `encode` fills in."""
+    require_text(rows, split, column)
     said = [bool(text and text.strip()) for text in rows[column][:]] if len(rows) else []
     where = np.flatnonzero(said)
     if not len(where):

@@ -60,7 +60,7 @@ class MultiLabel(TaskType):
         texts, label = columns
         found, splits = {}, {}
         for split, rows in raw.items():
-            bare = lacks_labels(split, rows, label)
+            bare = lacks_labels(split, rows, label) or _holds_none(split, rows, label)
             splits[split] = with_text_and_label(rows, task.call(split), texts, None if bare else label)
             if not bare:
                 found[split] = _named(splits[split], task.call(split), task.label_names)
@@ -136,6 +136,11 @@ class MultiLabel(TaskType):
         labels, predictions = _whole(labels), _whole(predictions)
         right, both = (labels * predictions).sum(axis=1), (labels + predictions).sum(axis=1)
         return 2 * (right @ counts) / np.maximum(both @ counts, 1)
+
+
+def _holds_none(split, rows, label):
+    """Whether this is a test split whose column of labels is empty in every row."""
+    return split == "test" and label in rows.column_names and not any(rows[label][:])
 
 
 def _named(rows, split, known):
