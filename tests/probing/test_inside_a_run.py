@@ -103,7 +103,7 @@ def test_looking_inside_does_not_change_what_is_measured(inside, run_flags):
 @pytest.mark.parametrize(
     "damage, place",
     [
-        ({"corrupt_layers": "0,1", "corrupt_invert": True}, (0.5, "all but layers 0,1")),
+        ({"corrupt_layers": "0,1", "corrupt_invert": True}, (0.5, "all but layers 0-1")),
         ({"corrupt_level": 0.25, "corrupt_region": "top", "corrupt_invert": True}, (0.75, "all but top 25%")),
         ({"corrupt_layers": "0"}, (0.25, "layers 0")),
         ({"corrupt_level": 0.25, "corrupt_region": "top"}, (0.25, "top")),
