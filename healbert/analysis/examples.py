@@ -56,14 +56,21 @@ class Examples:
         return self._chosen_anew(entry, view), sample
 
     def _chosen_anew(self, entry, view):
-        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses or its last."""
+        """Means over runs of the rate that each resample chooses, each run at the epoch that it chooses or its last.
+
+        All runs choose the rate, as they did when it was chosen, and those that count are scored.
+        """
         most = max(map(len, entry.rates.values()))
         rates = [runs.values() for runs in entry.rates.values() if len(runs) == most]
-        counted = [[run for members in runs for run in members if view.counts(run)] for runs in rates]
-        by_rate = [[self._of_run(run, view) for run in runs] for runs in counted if runs]
-        means = np.array([np.mean(found, axis=0) for found in by_rate])  # (rates, chosen by and scored, resamples)
-        best = (self.results.metric.sign * means[:, 0]).argmax(axis=0)
-        return means[best, 1, np.arange(means.shape[2])]
+        runs_of = [[run for members in runs for run in members] for runs in rates]
+        runs_of = [runs for runs in runs_of if any(map(view.counts, runs))]
+        by, scored = [], []  # of each rate (resamples,)
+        for runs in runs_of:
+            found = np.array([self._of_run(run, view) for run in runs])
+            by.append(found[:, 0].mean(axis=0))
+            scored.append(found[[view.counts(run) for run in runs], 1].mean(axis=0))
+        best = (self.results.metric.sign * np.array(by)).argmax(axis=0)
+        return np.array(scored)[best, np.arange(RESAMPLES)]
 
     def _of_run(self, run, view):
         """What each resample chooses the epoch by, and the score there, or in the last epoch: (2, resamples)."""

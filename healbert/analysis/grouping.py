@@ -87,7 +87,7 @@ def model_names(runs):
     for model in models:
         most = len(parts[model]) - model.startswith("/")
         kept = range(1, most + 1) if model.startswith((".", "/", "~")) else ()
-        others = [parts[other] for other in models if other != model]
+        others = [parts[other] for other in models if parts[other] != parts[model]]
         alone = (n for n in kept if not any(other[-n:] == parts[model][-n:] for other in others))
         names[model] = "/".join(parts[model][-count:]) if (count := next(alone, 0)) else model
     return names

@@ -33,8 +33,9 @@ def judge(all_results, predictions, seed=0, margin=None):
 
 def correct(verdicts):
     """Gives every ruling its p-values: corrected together in each view, but for exploratory verdicts."""
-    for view in reversed(VIEWS):  # the chosen epoch's last: its rulings stand in for those that a view lacks
-        _correct([v.rulings.get(view.name, v.ruling) for v in verdicts if not v.exploratory])
+    for view in reversed(VIEWS):  # the chosen epoch's last: its rulings stand in for what a view lacks
+        seen = [(v.rulings.get(view.name), v.ruling) for v in verdicts if not v.exploratory]
+        _correct([own if own and own.outcome else chosen for own, chosen in seen])
         there = [v.rulings[view.name] for v in verdicts if v.exploratory and view.name in v.rulings]
         for ruling in (ruling for ruling in there if ruling.outcome):
             ruling.p_difference, ruling.p_equal = ruling.outcome.p, ruling.outcome.p_equal(ruling.margin)

@@ -37,6 +37,14 @@ PARTS = {
 }
 
 
+# The same of parts that say more than can be read, named where nothing else is.
+UNNAMED = {
+    "damage": "what the damage does, by rules that another version had",
+    "sources": "content of the model, the data or what else is read",
+    "healing_options": "what the healing does, by options that another version had",
+}
+
+
 def marker(arguments):
     """What a run's settings.json holds, written before training: its identity, and its settings for readers."""
     return {"healbert": {"schema": SCHEMA}, "identity": arguments.identity(), "config": _config(arguments)}
@@ -69,7 +77,7 @@ def differences(there, arguments):
     names = [name for name in differing_settings(before, now) if not any(holds(name) for holds in alike)]
     found = [f"{name} ({before.get(name)} there, {now.get(name)} now)" for name in names] + _other_parts(old, new)
     parts = sorted(part for part in old.keys() | new.keys() if old.get(part) != new.get(part))
-    return found or [f"what stands for {' and '.join(parts)}"]  # such as what a damage does: never the same run
+    return found or [UNNAMED.get(part, part) for part in parts]  # never the same run
 
 
 def differing_settings(first, second):

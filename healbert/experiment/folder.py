@@ -98,7 +98,7 @@ def _never_began(output_dir):
 
 def _spare_named_checkpoint(output_dir, named):
     """Refuses to go on from a checkpoint that goes with the run that is replaced."""
-    if named and output_dir.resolve() in pathlib.Path(named).resolve().parents:
+    if named and pathlib.Path(named).resolve().parent == output_dir.resolve():
         raise UserError(
             f"--resume_from_checkpoint {named} lies in {output_dir}, whose run --overwrite_output_dir removes; choose "
             "another --output_dir"

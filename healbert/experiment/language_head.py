@@ -129,5 +129,5 @@ def _training(args, folder):
     """TrainingArguments for the head: of the run's, the machine, the precision and the size of evaluation's batches."""
     where = {name: getattr(args, name) for name in ("use_cpu", "bf16", "fp16", "per_device_eval_batch_size")}
     training = type(args)(output_dir=folder, **RECIPE, **where)
-    take_one_gpu(training)  # as the run's own
+    take_one_gpu(training)  # as the run's own; the version stays, as on one GPU and on a CPU nothing is another
     return training

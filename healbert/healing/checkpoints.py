@@ -107,11 +107,17 @@ def last_complete_checkpoint(output_dir, world_size=1, set_aside=False):
 def checkpoint_to_take_up(output_dir, named, world_size, set_aside):
     """The checkpoint that a run goes on from: the one that ``named`` names, else `last_complete_checkpoint`.
 
+    One of another folder is where a run begins: once it has whole ones of its own, it goes on from these.
+
     Raises:
         UserError: if the named one is damaged.
     """
-    if not named:
-        return last_complete_checkpoint(output_dir, world_size, set_aside)
+    if not named or pathlib.Path(named).resolve().parent != pathlib.Path(output_dir).resolve():
+        own = last_complete_checkpoint(output_dir, world_size, set_aside)
+        if own and named:
+            warnings.warn(f"going on from {own}, and not once more from {named}", stacklevel=2)
+        if own or not named:
+            return own
     with contextlib.suppress(FileNotFoundError):  # one of another program has no manifest
         if wrong := wrong_file(named):
             raise UserError(f"--resume_from_checkpoint {named} is damaged ({wrong}); name another or leave it out")

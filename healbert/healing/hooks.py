@@ -49,15 +49,14 @@ class Hooks(TrainerCallback):
                 f"{max(self.phases.late.values())}, and there are {state.max_steps}",
                 stacklevel=2,
             )
-        if state.best_global_step:
+        if state.best_global_step and args.load_best_model_at_end and self.trainer.taken_up:
             state.best_model_checkpoint = self._best_checkpoint(args, state)
 
     def _best_checkpoint(self, args, state):
         # What a checkpoint says of the best one is a path, which is another one in a folder that was moved.
         name, taken_up = f"checkpoint-{state.best_global_step}", self.trainer.taken_up
-        places = [pathlib.Path(args.output_dir) / name]
-        if taken_up:
-            places += [taken_up] if state.best_global_step == state.global_step else [taken_up.parent / name]
+        here = taken_up if state.best_global_step == state.global_step else taken_up.parent / name
+        places = [here, *map(pathlib.Path, filter(None, [state.best_model_checkpoint]))]
         best = next((place for place in places if place.is_dir()), None)
         if best is None and not state.is_world_process_zero:  # which may not see the first one's folder
             return state.best_model_checkpoint

@@ -80,7 +80,7 @@ class HealingTrainer(GeneratingTrainer):
         self.model_accepts_loss_kwargs = False
 
     def train(self, resume_from_checkpoint=None, **kwargs):
-        self.taken_up = pathlib.Path(resume_from_checkpoint) if resume_from_checkpoint else None
+        self.taken_up = pathlib.Path(resume_from_checkpoint).resolve() if resume_from_checkpoint else None
         if resume_from_checkpoint:
             self.predicted.read(resume_from_checkpoint)
         # On a CPU every step would hand its memory back to the kernel and fault it in again.

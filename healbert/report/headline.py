@@ -91,7 +91,7 @@ def _gap(costs, verdict):
     values = [ratio.value for ratio in ratios if ratio is not None and ratio.value is not None]
     if not values or len(values) < max(len(ratios), len(verdict.parts)) or not all(0 <= value <= 1 for value in values):
         return "healing does not bring everything back: "
-    ends = dict.fromkeys(f"{math.floor(100 * value + ROUNDING)}" for value in (min(values), max(values)))
+    ends = dict.fromkeys(f"{min(100 * value, 99 if value < 1 else 100):.0f}" for value in (min(values), max(values)))
     return f"healing closes {' to '.join(ends)}% of the gap between damaged and intact, not all: "
 
 

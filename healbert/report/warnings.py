@@ -106,8 +106,7 @@ def _repeated(study):
 
 def _taken_up(study):
     """A sentence on runs that went on from a checkpoint of another folder, or none."""
-    named = [(run, run.config.get("resume_from_checkpoint")) for run in study.runs]
-    elsewhere = [run for run, path in named if path and pathlib.PurePath(path).parent.name != run.folder.resolve().name]
+    elsewhere = [run for run in study.runs if _began_elsewhere(run)]
     if not elsewhere:
         return []
     return [
@@ -116,13 +115,19 @@ def _taken_up(study):
     ]
 
 
+def _began_elsewhere(run):
+    """Whether a run was told to go on from a checkpoint that does not lie in the folder that it was told to write."""
+    named, own = run.config.get("resume_from_checkpoint"), run.config.get("output_dir")
+    return bool(named) and pathlib.Path(named).resolve().parent != pathlib.Path(own or run.folder).resolve()
+
+
 def _damaged_before(study):
     """A sentence on runs whose model had been damaged before they began, or none."""
     runs = [run for run in study.runs if run.part("model").get("damaged_before")]
     if not runs:
         return []
-    said = f"{count(len(runs), 'run')} of a model that had been damaged before (such as {runs[0].name}"
-    return [f"{said}: {runs[0].part('model')['damaged_before']}): intact means as it was then."]
+    said = f"{count(len(runs), 'run')} began with a model that had been damaged before (such as {runs[0].name}"
+    return [f"{said}: {runs[0].part('model')['damaged_before']}): there, intact means as it was then."]
 
 
 def _of_datasets(study):

@@ -68,6 +68,9 @@ def describe_damage(damage):
     return "; then ".join(_describe_one(one) for one in damages_of(damage)) or "none"
 
 
+TOLD = {"level", "region", "method", "seed", "embeddings", "pooler"}  # by every damage of a receipt
+
+
 def damage_of_model(folder):
     """What had been done to the model in a folder, in a few words, as a run or ``--corrupt_only`` left it; "" if none.
 
@@ -75,10 +78,15 @@ def damage_of_model(folder):
         folder: a path; its receipt says it, and of a run the results too, where it began with a damaged model itself.
     """
     receipt, results = (read_json(pathlib.Path(folder) / name) for name in ("corruption.json", "results.json"))
-    found = [results["model"].get("damaged_before")] if isinstance(results, dict) and results.get("model") else []
-    if isinstance(receipt, dict) and isinstance(receipt.get("spec"), dict) and damages_of(receipt["spec"]):
-        found.append(describe_damage(receipt["spec"]))
-    return "; then ".join(filter(None, found))
+    before, spec = _part(_part(results, "model"), "damaged_before"), _part(receipt, "spec")
+    listed = _part(spec, "corruptions") or [spec]  # another program's files of these names say nothing
+    ours = isinstance(listed, list) and all(isinstance(one, dict) and one.keys() >= TOLD for one in listed)
+    here = describe_damage(spec) if ours and damages_of(spec) else ""
+    return "; then ".join(text for text in (before, here) if text and isinstance(text, str))
+
+
+def _part(found, name):
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def _describe_one(damage):

@@ -153,7 +153,8 @@ def is_string(feature):
 
 
 def require_text(rows, split, column):
-    """Raises `UserError` unless a column of a split (as messages call it) holds text."""
+    """Raises `UserError` unless a column of a split (as messages call it) is there and holds text."""
+    require_column(split, "text", column, rows.column_names)
     if not is_string(rows.features[column]):
         words = "; for lists of words give --task_type token_classification"
         hint = words if hasattr(rows.features[column], "feature") else ""

@@ -155,6 +155,18 @@ def test_runs_that_collapsed_are_not_resampled_with_the_others(tmp_path, epochs)
     assert found == pytest.approx(alone) and np.any(found != examples.contrast({KEY: 1.0}))
 
 
+def test_without_collapsed_runs_the_rate_is_still_chosen_by_all(tmp_path):
+    folders = study(tmp_path)
+    for folder in folders[5e-5][:1]:
+        mark(folder, collapsed=True)
+    found = Examples(*analysed(tmp_path)).contrast({KEY: 1.0}, view_of(UNCOLLAPSED))
+    draws = example_counts(EXAMPLES, 0, RESAMPLES)
+    best = {rate: [by_hand(f, "predictions.parquet", draws).max(axis=0) for f in of] for rate, of in folders.items()}
+    counted = {1e-5: np.mean(best[1e-5], axis=0), 5e-5: best[5e-5][1]}
+    chosen = np.mean(best[5e-5], axis=0) > np.mean(best[1e-5], axis=0)
+    assert found == pytest.approx(np.where(chosen, counted[5e-5], counted[1e-5])) and 0 < chosen.sum() < len(chosen)
+
+
 def no_epochs(root, seed):
     maker = Maker(root / str(seed), {"sst2": (["n", "p"], EXAMPLES)}, noise=0.02)
     maker.count = seed

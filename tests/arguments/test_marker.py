@@ -31,8 +31,8 @@ def test_the_same_run_differs_in_nothing(asked):
     [
         (("sources", "donor"), "content of the donor (files:1 there, None now)"),
         (("sources", "lm_eval"), "content of the --lm_eval files (files:1 there, None now)"),
-        (("damage", "rules"), "what stands for damage"),
-        (("added_later",), "what stands for added_later"),
+        (("damage", "rules"), "what the damage does, by rules that another version had"),
+        (("added_later",), "added_later"),
     ],
 )
 def test_no_part_of_what_a_run_is_can_differ_unsaid(asked, path, message):

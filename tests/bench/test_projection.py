@@ -1,14 +1,16 @@
 """What a sweep will take: which runs are of one kind, and hours and costs by hand."""
 
 import json
+import types
 
 import pytest
 import yaml
 
-from healbert import UserError
-from healbert.bench.asked import check
+from healbert import UserError, make_arguments
+from healbert.bench.asked import check, check_against
 from healbert.bench.projection import Length, project, read_kinds, run_seconds
 from healbert.bench.text import as_markdown, as_text
+from healbert.tasks.types import TASK_TYPES
 
 
 @pytest.fixture
@@ -124,3 +126,19 @@ def test_a_sweep_with_faults_is_refused(write_sweep, tmp_path):
         read_kinds(write_sweep(grid={"corrupt_level": [7]}))
     with pytest.raises(UserError, match=r"nowhere\.yaml"):
         read_kinds(str(tmp_path / "nowhere.yaml"))
+
+
+@pytest.mark.parametrize("kind", ["multiple_choice", "retrieval", "question_answering"])
+def test_types_of_several_sequences_are_not_measured(monkeypatch, kind):
+    arguments = make_arguments(output_dir="x")
+    monkeypatch.setattr(type(arguments), "task_type", property(lambda self: TASK_TYPES[kind]))
+    with pytest.raises(UserError, match=f"an example of --task_type {kind} is not one sequence of tokens"):
+        check(arguments)
+
+
+def test_types_that_a_plain_trainer_does_not_train_stand_alone():
+    tags = types.SimpleNamespace(task_type=TASK_TYPES["token_classification"])
+    with pytest.raises(UserError, match="of --task_type token_classification; say --against none"):
+        check_against(tags, ["stock"])
+    check_against(tags, [])
+    check_against(types.SimpleNamespace(task_type=TASK_TYPES["regression"]), ["stock"])

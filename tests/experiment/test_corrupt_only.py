@@ -45,9 +45,15 @@ def test_what_was_done_before_is_told_of_runs_of_runs(tmp_path):
     assert damage_of_model(tmp_path) == "all 100%, zero, seed 1"
     (tmp_path / "corruption.json").write_text(json.dumps({"spec": damage}))
     assert damage_of_model(tmp_path) == "all 100%, zero, seed 1; then top 50%, zero, seed 3"
-    (tmp_path / "corruption.json").write_text(json.dumps(["of another program"]))
-    (tmp_path / "results.json").unlink()
-    assert damage_of_model(tmp_path) == "" == damage_of_model(tmp_path / "nowhere")
+    (tmp_path / "corruption.json").write_text(json.dumps({"spec": {"corruptions": [damage, damage | {"seed": 4}]}}))
+    assert damage_of_model(tmp_path).endswith("; then top 50%, zero, seed 3; then top 50%, zero, seed 4")
+    others = [["a"], {"spec": {}}, {"spec": {"level": 0.5}}, {"spec": {"corruptions": "typos"}}, {"spec": "typos"}]
+    for found in others:
+        (tmp_path / "corruption.json").write_text(json.dumps(found))
+        for results in ({"model": "bert", "f1": 0.9}, {"model": {"damaged_before": 3}}, {"model": None}, [1]):
+            (tmp_path / "results.json").write_text(json.dumps(results))
+            assert damage_of_model(tmp_path) == "", (found, results)
+    assert damage_of_model(tmp_path / "nowhere") == ""
 
 
 class TestKept:

@@ -121,6 +121,17 @@ def test_the_best_checkpoint_is_looked_for_beside_the_one_that_is_named(with_che
         run_with(settings, **more)
 
 
+def test_a_run_that_began_elsewhere_goes_on_from_its_own(with_checkpoints, settings, tmp_path):
+    folder = rewind(with_checkpoints, tmp_path / "first", epochs=2)
+    more = {"output_dir": str(tmp_path / "own"), "resume_from_checkpoint": str(folder / f"checkpoint-{STEPS}")}
+    done = run_with(settings, **more, save_model=True, save_total_limit=EPOCHS)
+    assert done["resumed_from"] == f"checkpoint-{STEPS}"
+    own = rewind(tmp_path / "own", tmp_path / "run" / "own", epochs=3)
+    with pytest.warns(UserWarning, match="going on from .*, and not once more from"):
+        again = run_with(settings, **more | {"output_dir": str(own)})
+    assert again["resumed_from"] == f"checkpoint-{3 * STEPS}" and again["metrics"] == done["metrics"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "number, status", [(signal.SIGKILL, -9), (signal.SIGTERM, -15), (signal.SIGINT, 130)], ids=["KILL", "TERM", "INT"]

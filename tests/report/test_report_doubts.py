@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 import pytest
-from helpers.report_runs import Maker
 from helpers.simulated import Truth, collapse, simulate
 
 from healbert.analysis.analysis import analyse
@@ -73,7 +72,7 @@ def test_the_last_epoch_that_is_not_known(tmp_path):
 def test_a_checkpoint_of_another_run(tmp_path):
     def change(results):
         if results["config"]["seed"] == 1 and results["config"]["corrupt_level"] == 0:
-            results["config"]["resume_from_checkpoint"] = "runs/another/checkpoint-12"
+            results["config"] |= {"output_dir": "new/mine", "resume_from_checkpoint": "old/mine/checkpoint-12"}
 
     (warning,) = about(warnings(tmp_path, change), "went on from")
     assert warning.startswith("1 run went on from a checkpoint of another folder (such as ")
@@ -83,15 +82,18 @@ def test_a_checkpoint_of_its_own_is_no_doubt(tmp_path):
     simulate(tmp_path, STUDY)
     for path in tmp_path.glob("*/results.json"):
         results = json.loads(path.read_text())
-        results["config"]["resume_from_checkpoint"] = f"{path.parent}/checkpoint-12"
+        results["config"] |= {"output_dir": "runs/mine", "resume_from_checkpoint": "runs/../runs/mine/checkpoint-12"}
         path.write_text(json.dumps(results))
     assert not about(content_of(analyse(tmp_path)).warnings, "went on from")
 
 
-def test_a_run_that_is_reported_from_within_is_itself(tmp_path, monkeypatch):
-    folder = Maker(tmp_path).run("sst2", 0.5, resume_from_checkpoint="runs/run-00000/checkpoint-9")
-    monkeypatch.chdir(folder)
-    assert not about(make_content(".").warnings, "went on from")
+def test_a_model_that_was_damaged_before_is_named(tmp_path):
+    def change(results):
+        if results["config"]["seed"] == 1:
+            results["model"]["damaged_before"] = "top 50%, zero, seed 3"
+
+    (warning,) = about(warnings(tmp_path, change), "damaged before")
+    assert "runs began with a model that had been damaged before (such as " in warning and "seed 3): there" in warning
 
 
 def test_a_study_without_doubts(tmp_path):

@@ -24,7 +24,7 @@ def test_models_are_called_by_as_little_of_their_paths_as_tells_them_apart():
     assert names("/data/a/bert", "./b", "org/c") == ["bert", "b", "org/c"]
     assert names("/data/a/bert", "/data/b/bert") == ["a/bert", "b/bert"]
     assert names("/x/org/bert", "org/bert") == ["x/org/bert", "org/bert"]
-    assert names("/bert", "/a/bert") == ["/bert", "a/bert"]
+    assert names("/bert", "/a/bert") == ["/bert", "a/bert"] and names("/x/bert", "/x/bert/") == ["bert", "bert"]
 
 
 def test_models_of_one_name_are_two_groups_in_every_table(tmp_path):

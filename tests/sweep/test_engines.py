@@ -194,7 +194,13 @@ def test_python_api_returns_the_table(write_sweep, tmp_path):
     [([16], 4, 4), ([8, 8], 1, 8), ([4, 12], 2, 6), ([4, 12], 4, 4), ([2, 2, 8], 8, 1), ([1, 1], 5, 1), ([], 1, 1)],
 )
 def test_a_run_finds_its_cores_on_one_node_of_a_cluster(nodes, runs, cores):
-    assert cores_of_a_run(nodes, runs) == cores
+    assert cores_of_a_run([{"CPU": float(count)} for count in nodes], runs) == cores
+
+
+def test_a_run_finds_its_cores_beside_its_gpus():
+    head, worker = {"CPU": 64.0}, {"CPU": 16.0, "GPU": 4.0}
+    assert cores_of_a_run([head, worker], 4, 1) == 4 and cores_of_a_run([head, worker], 8, 0.5) == 2
+    assert cores_of_a_run([head, worker], 2, 2) == 8
 
 
 def test_ray_sends_no_usage_statistics(monkeypatch):

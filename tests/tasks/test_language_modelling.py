@@ -178,6 +178,12 @@ def test_column_that_holds_no_text_is_refused(load, tmp_path):
         load(train_file=str(path), validation_file=str(path), task_type="masked_lm", text_column_names="text")
 
 
+def test_column_that_evaluation_lacks_is_named(load, put):
+    train, other = put("t.jsonl", {"text": ["a b", "c d"]}), put("v.jsonl", {"sentence": ["a b", "c d"]})
+    with pytest.raises(UserError, match="text column 'text'.*--validation_file"):
+        load(train_file=train, validation_file=other, task_type="masked_lm")
+
+
 def test_blank_texts_are_left_out_and_counted(load, put):
     path = put("t.jsonl", {"text": ["a b", "", " ", "c d"]})
     with pytest.warns(UserWarning, match="2 texts of --train_file are blank and left out"):

@@ -85,17 +85,21 @@ def _require_listener(address, timeout=10.0):
         socket.create_connection((host, int(port)), timeout=timeout).close()
 
 
-def cores_of_a_run(nodes, runs):
-    """The most cores that each of so many runs can have at once: a run must find its cores on one node, or it waits.
+def cores_of_a_run(nodes, runs, gpus=None):
+    """The most cores that each of so many runs can have at once: a run that finds not all of its own on a node waits.
 
     Args:
-        nodes: the cores of each node.
+        nodes: the resources of each node, as Ray gives them: "CPU", and "GPU" where there are any.
         runs: how many shall run at once; where there are more of them than cores, each has one.
+        gpus: of a run; None where runs take none.
     """
-    for cores in range(max(nodes, default=1), 1, -1):
-        if sum(node // cores for node in nodes) >= runs:
-            return cores
-    return 1
+
+    def fit(node, cores):
+        on_cores = int(node.get("CPU", 0)) // cores
+        return on_cores if gpus is None else min(on_cores, int(node.get("GPU", 0) / gpus))
+
+    most = max((int(node.get("CPU", 0)) for node in nodes), default=1)
+    return next((cores for cores in range(most, 1, -1) if sum(fit(node, cores) for node in nodes) >= runs), 1)
 
 
 class RayEngine:
@@ -104,11 +108,11 @@ class RayEngine:
     def __init__(self, ray, options):
         self.ray = ray
         resources = ray.cluster_resources()
-        nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cores, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
         per_run = options.processes_per_run if options.processes_per_run > 1 else 1 / options.runs_per_gpu
         self.capacity = options.workers or max(1, int(gpus / per_run) if gpus else min(cores, len(nodes) * 4))
-        cpus = cores_of_a_run(nodes, self.capacity)
+        cpus = cores_of_a_run(nodes, self.capacity, per_run if gpus else None)
         needs = {"num_cpus": cpus, **({"num_gpus": per_run} if gpus else {})}
         self.threads = options.threads or max(1, cpus // options.processes_per_run)
         self._task = ray.remote(max_retries=RETRIES, **needs)(run_one)
