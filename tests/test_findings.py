@@ -63,7 +63,7 @@ def test_figures_of_studies_pages_and_of_the_readme_are_those_of_the_tables(make
 
 
 @pytest.mark.parametrize(
-    "folder", ["base_size", "beyond_classification", "beyond_healing", "catching_up", "initialisations"]
+    "folder", ["base_size", "beyond_classification", "beyond_healing", "catching_up", "initialisations", "three_tasks"]
 )
 def test_intervals_on_a_studys_page_are_those_of_its_tables(make, folder):
     names = [name for name in TABLES if make.studies.STUDIES[name].config.startswith(f"configs/{folder}/")]
