@@ -87,7 +87,7 @@ def test_strengths_share_their_colours(tmp_path):
     points = [point(i, part, 0.1 * i * s, strength=s) for s in (1, 3) for i in range(2) for part in PARTS]
     write_scan(tmp_path / "scan", points)
     panels = make_content(tmp_path).scan_figures[0].panels
-    assert len(panels) == 4 and len({panel.content.limits for panel in panels if "fall" in panel.title}) == 1
+    assert len(panels) == 4 and len({panel.content.limits for panel in panels if "worse" in panel.title}) == 1
 
 
 def test_runs_and_scans_stand_in_one_report(scans):

@@ -122,7 +122,7 @@ def level_style(results, damage, marked=0):
 
 def name_of_shared(results):
     """What a line of no region is called: that of level 1, which all regions share, or of intact models alone."""
-    return "intact" if all(damage == INTACT for damage in results.damages) else "all"
+    return "intact" if all(damage == INTACT for damage in results.on_line("")) else "all"
 
 
 def region_style(region, number):
