@@ -56,21 +56,7 @@ def check_fits(arguments):
             raise UserError(
                 f"{flag} needs one vector for each text, and a task of type {kind.name} has none; leave it out"
             )
-    whole = {"--trace_healing": features.trace_healing, "--reuse_frozen": arguments.run.reuse_frozen}
-    whole |= {f"--healing {arguments.run.healing}": strategy.learns_from is not None}
-    for flag, given in whole.items():
-        if given and not kind.one_sequence:
-            raise UserError(
-                f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
-                "it out"
-            )
-    hides = type(kind).training_inputs is not TaskType.training_inputs
-    for flag, given in whole.items():
-        if given and hides and flag != "--trace_healing":
-            raise UserError(
-                f"{flag} takes texts as they are, and training on a task of type {kind.name} hides other tokens "
-                "of them each time; leave it out"
-            )
+    _check_sequences(arguments, kind, strategy)
     _check_lm_eval(arguments, kind)
     _check_writing(arguments.data, kind)
     if arguments.training.label_smoothing_factor and not (kind.smooths and kind.model_inputs is None):
@@ -88,6 +74,25 @@ def check_fits(arguments):
         )
     if features.tsne and not kind.one_class:
         raise UserError(f"--tsne pictures classes, and a task of type {kind.name} has none; leave it out")
+
+
+def _check_sequences(arguments, kind, strategy):
+    """Refuses what takes an example as one sequence of tokens, and what takes it as it is, where it is not."""
+    as_it_is = {
+        "--reuse_frozen": arguments.run.reuse_frozen,
+        f"--healing {arguments.run.healing}": strategy.learns_from is not None,
+    }
+    for flag, given in ({"--trace_healing": arguments.features.trace_healing} | as_it_is).items():
+        if given and not kind.one_sequence:
+            raise UserError(
+                f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
+                "it out"
+            )
+        if given and flag in as_it_is and type(kind).training_inputs is not TaskType.training_inputs:
+            raise UserError(
+                f"{flag} takes texts as they are, and training on a task of type {kind.name} hides other tokens "
+                "of them each time; leave it out"
+            )
 
 
 def _check_lm_eval(arguments, kind):

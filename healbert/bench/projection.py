@@ -16,9 +16,8 @@ from .variants import OURS
 
 NOWHERE = "."  # the folder of a sweep that is planned and not run: whatever is there is none of its runs
 # What changes no second of a step; damage does where it takes layers out, or says what trains.
-NO_MATTER = {"data_seed", "learning_rate", "num_train_epochs", "max_steps", "sample_seed", "seed", "weight_decay"}
-NO_MATTER |= {"warmup_steps", "eval_strategy", "eval_steps"}
 OF_LENGTH = ("num_train_epochs", "max_steps", "eval_strategy", "eval_steps")
+NO_MATTER = {*OF_LENGTH, "data_seed", "learning_rate", "sample_seed", "seed", "warmup_steps", "weight_decay"}
 DAMAGE = ("corrupt_", "corruptions", "match_severity", "measure_damage")
 
 

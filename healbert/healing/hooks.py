@@ -50,9 +50,9 @@ class Hooks(TrainerCallback):
                 stacklevel=2,
             )
         if state.best_global_step and args.load_best_model_at_end and self.trainer.taken_up:
-            state.best_model_checkpoint = self._best_checkpoint(args, state)
+            state.best_model_checkpoint = self._best_checkpoint(state)
 
-    def _best_checkpoint(self, args, state):
+    def _best_checkpoint(self, state):
         # What a checkpoint says of the best one is a path, which is another one in a folder that was moved.
         name, taken_up = f"checkpoint-{state.best_global_step}", self.trainer.taken_up
         here = taken_up if state.best_global_step == state.global_step else taken_up.parent / name

@@ -191,12 +191,8 @@ def _scores(results, intact):
     shown = {name: about["title"] for name, about in metrics_of(results).items() if name != "loss"}
     rows = [[stage, *(_figure(values.get(name)) for name in shown)] for stage, values in stages]
     yield table(["", *map(escape, shown.values())], rows)
-    head = (
-        "Before fine-tuning the classification head is new, so the first line is near guessing whatever the encoder is "
-        "worth."
-    )
-    new = results["model"].get("head_was") in ("missing", "other")
-    yield f"{head if new else ''}{_guessing(results)}".strip()
+    head = "Before fine-tuning the classification head is new: the first line is near guessing."
+    yield f"{head if results['model'].get('head_was') in ('missing', 'other') else ''}{_guessing(results)}".strip()
 
 
 def _guessing(results):

@@ -177,10 +177,11 @@ def with_text_and_label(rows, split, texts, label):
         UserError: if a column is missing, or a text is.
     """
     labels = () if label is None else (label,)
-    for column in (*texts, *labels):
-        require_column(split, "text" if column in texts else "label", column, rows.column_names)
     for column in texts:
         require_text(rows, split, column)
+    for column in labels:
+        require_column(split, "label", column, rows.column_names)
+    for column in texts:
         empty = _empty(rows, column)
         if len(empty):
             texts, are = counted(len(empty), "text", "is", "are")

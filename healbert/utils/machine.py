@@ -85,7 +85,10 @@ def switches_put_back():
         torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
         (cudnn.deterministic, cudnn.benchmark), torch.backends.fp32_precision = switches, precision
         for name, value in environment.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def give_memory_back():

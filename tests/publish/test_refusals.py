@@ -46,12 +46,13 @@ def test_other_run_there_is_refused_and_named(hub, run, runs):
         push_run(repository_of(runs / "intact"))
 
 
-def test_run_of_other_data_there_is_refused(hub, run):
+@pytest.mark.parametrize("part, what", [("task", "other data"), ("model", "other weights")])
+def test_run_that_began_with_another_is_refused(hub, run, part, what):
     push_run(repository_of(run))
     results = results_of(run)
-    results["task"]["fingerprint"] = "another"
+    results[part]["fingerprint"] = "another"
     (run / "results.json").write_text(json.dumps(results))
-    with pytest.raises(UserError, match="another run: other data"):
+    with pytest.raises(UserError, match=f"another run: {what}"):
         push_run(repository_of(run))
 
 
@@ -145,15 +146,6 @@ def test_intact_run_must_begin_with_the_same(hub, run, runs, tmp_path, part, cha
     (other / "results.json").write_text(json.dumps(results))
     with pytest.raises(UserError, match=message):
         push_run(repository_of(run, intact_results=other))
-
-
-def test_run_of_other_weights_is_another_run(hub, run):
-    push_run(repository_of(run))
-    results = results_of(run)
-    results["model"]["fingerprint"] = "another"
-    (run / "results.json").write_text(json.dumps(results))
-    with pytest.raises(UserError, match="another run: other weights"):
-        push_run(repository_of(run))
 
 
 def test_intact_run_must_be_trained_alike(hub, run, runs, tmp_path):
