@@ -47,17 +47,27 @@ def test_a_table_is_of_a_study_that_can_be_made_again(name, make):
             assert (row.p < 0.05) == (row.low > 0 or row.high < 0), row
 
 
+def spreads(rows):
+    """{(mean, standard deviation) of the scores of each damage} as pages write them; {} of a table without scores."""
+    scores = {}
+    for row in rows:
+        if row.kind == "score":
+            scores.setdefault((row.group, row.dataset, row.item), []).append(row.value)
+    return {(f"{statistics.mean(found):.3f}", f"{statistics.stdev(found):.3f}") for found in scores.values()}
+
+
 def test_figures_of_studies_pages_and_of_the_readme_are_those_of_the_tables(make):
     tables = {}
     for name in TABLES:
-        tables.setdefault((ROOT / make.studies.STUDIES[name].config).parent, []).extend(make.read(name))
-    for folder, rows in tables.items():
-        means = {row.figure for row in rows if row.kind == "mean"}
-        written = re.findall(r"(\d\.\d{3}) ±", (folder / "README.md").read_text(encoding="utf-8"))
-        assert set(written) <= means, folder
+        tables.setdefault((ROOT / make.studies.STUDIES[name].config).parent, []).append(make.read(name))
+    for folder, of_it in tables.items():
+        written = re.findall(r"(\d\.\d{3}) ± (\d\.\d{3})", (folder / "README.md").read_text(encoding="utf-8"))
+        known = set().union(*map(spreads, of_it))
+        old = {row.figure for rows in of_it if not spreads(rows) for row in rows if row.kind == "mean"}
+        assert not {(mean, by) for mean, by in written if (mean, by) not in known and mean not in old}, folder
     results = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ")[1]
     figures = re.findall(r"\d\.\d{3}", results)
-    known = [row for rows in tables.values() for row in rows]
+    known = [row for of_it in tables.values() for rows in of_it for row in rows]
     told = {f"{abs(value):.3f}" for row in known for value in (row.value, row.low, row.high) if value is not None}
     assert results.startswith("Results") and figures and set(figures) <= told
 
@@ -107,6 +117,8 @@ def test_means_and_differences_are_those_of_the_result_files(make, runs):
     wanted = "mean", "corrupt_method normal", "sst2", "bottom 50%"
     (mean,) = [row for row in rows if (row.kind, row.group, row.dataset, row.item) == wanted]
     assert mean.value == pytest.approx(statistics.mean(normal["sst2", seed] for seed in (0, 1, 2))) and mean.seeds == 3
+    of_runs = {r.text: r.value for r in rows if (r.kind, r.group, r.dataset, r.item) == ("score", *wanted[1:])}
+    assert of_runs == {f"seed {seed}": normal["sst2", seed] for seed in (0, 1, 2)}
     difference = {row.dataset: row for row in rows if row.kind == "difference"}
     by_hand = {key: normal[key] - kaiming[key] for key in normal}
     assert len(by_hand) == 6 and set(difference) == {"", "sst2", "emotion"}

@@ -21,6 +21,7 @@ from healbert.analysis.kinds import kinds_of_damage
 from healbert.analysis.statistics import Cell, NotFitted, detectable_difference, fit
 from healbert.analysis.verdict import POOLED
 from healbert.analysis.views import UNCOLLAPSED, collapsed
+from healbert.results.schema import primary_score
 from healbert.utils.errors import UserError
 from healbert.utils.files import atomic_path
 
@@ -35,12 +36,13 @@ class Row:
     """One figure of a study.
 
     Args:
-        kind: "verdict" of a claim, "without collapsed" runs the same, "mean" of a damage's scores, "difference" of such
-            means, "lost" after a damage, "way" to heal against full fine-tuning, "best epoch" of a damage's runs
-            (median, lowest, highest), "collapsed": how many of them did, or "made": how the runs came about.
+        kind: "verdict" of a claim, "without collapsed" runs the same, "score" of a run (``text`` has its seed), "mean"
+            of a damage's scores, "difference" of such means, "lost" after a damage, "way" to heal against full
+            fine-tuning, "best epoch" of a damage's runs (median, lowest, highest), "collapsed": how many of them did,
+            or "made": how the runs came about.
         group, dataset, item: what it is of, in words; "" where that is all of them.
         value: the figure; low, high: its 95% interval; p: as in the report.
-        text: the verdict, or what a row of "made" says.
+        text: the verdict, the seed, or what a row of "made" says.
         seeds: how many it rests on.
         detectable: the true effect that four studies of five like this one would have found.
     """
@@ -74,7 +76,7 @@ class Row:
     @property
     def to_settle(self):
         """How many seeds find an effect as large as this one seems, in four studies of five: an interval shrinks by the
-        root of their number."""
+        root of their number. Of a verdict at least: its interval is over examples, too, which seeds do not narrow."""
         return math.ceil(self.seeds * (self.detectable / abs(self.value)) ** 2)
 
     @property
@@ -130,9 +132,14 @@ def _means(analysis, names):
         for (dataset, damage), entry in group.results.entries.items():
             if values := entry.values:
                 of = names[id(group.group)], dataset, str(damage)
+                rows += [_score(of, run) for run in entry.counted]
                 rows.append(Row("mean", *of, statistics.mean(values), seeds=len(values)))
                 rows += _courses(of, entry.counted)
     return rows
+
+
+def _score(of, run):
+    return Row("score", *of, primary_score(run.results, "healed"), text=f"seed {run.config['seed']}")
 
 
 def _courses(of, runs):

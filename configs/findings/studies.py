@@ -102,10 +102,11 @@ STUDIES = {
             for region in ("bottom", "top")
         }
         | {
-            f"donor over shuffle, {region}": [
+            f"donor over {method}, {region}": [
                 (1, means(f"{region} 50%", corrupt_method="donor")),
-                (-1, means(f"{region} 50%", corrupt_method="shuffle")),
+                (-1, means(f"{region} 50%", corrupt_method=method)),
             ]
+            for method in ("normal", "shuffle")
             for region in ("bottom", "top")
         }
         | {

@@ -72,7 +72,7 @@ class LanguageScores:
         arguments, source = self.arguments, self.arguments.sources.model
         texts = as_text_alone(task, self.kind)
         tokenize(texts, self.tokenizer, arguments.data)
-        highest = highest_id(texts.splits.values(), self.tokenizer)
+        highest = highest_id(texts.splits.values(), self.tokenizer, self.kind.hides)
         if highest >= rows:
             raise UserError(
                 f"--also_evaluate {self.kind.name}: token id {highest} is beyond the {rows} rows of the embedding; "

@@ -18,7 +18,7 @@ from ..models.vocabulary import fit_vocabulary, highest_id
 from ..probing.tsne import check_tsne
 from ..results.summary import damage_of_model
 from ..tasks.load import load_task, tokenize
-from ..tasks.types import check_head
+from ..tasks.types import check_head, task_type
 from ..utils.errors import UserError
 from .language_head import give_head
 from .shared import how_evaluated
@@ -78,7 +78,7 @@ def load(arguments, cache):
         head = kind.outputs(task.label_names), padding, sources.model, kind.auto_class, kind.problem_type
         model = load_model(arguments.model, *head)
         kind.configure(model, tokenizer, arguments.data)
-        return model, fit_vocabulary(model, tokenizer, highest_id(task.splits.values(), tokenizer))
+        return model, fit_vocabulary(model, tokenizer, highest_met(arguments, task, tokenizer))
 
     def pretrained():
         set_seed(training.seed)  # the head's initialisation
@@ -100,11 +100,22 @@ def load(arguments, cache):
 
     # A head that is trained first is made of these, too.
     trained = (*drawn, training.mixed_precision, training.device.type) if task.type.own_head else ()
-    model, description = cache.get("model", [*key, training.seed, *trained], pretrained)
+    drawn_for = training.seed, _meets_any_entry(arguments, task)
+    model, description = cache.get("model", [*key, *drawn_for, *trained], pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(training, model)
     check_lengths(task, model)
     return task, tokenizer, model, description
+
+
+def highest_met(arguments, task, tokenizer):
+    """The highest token id that models of a run can meet, in its tokenized task, its text or as a random token."""
+    return highest_id(task.splits.values(), tokenizer, _meets_any_entry(arguments, task))
+
+
+def _meets_any_entry(arguments, task):
+    also = arguments.features.also_evaluate
+    return arguments.sources.text is not None or task.type.hides or bool(also and task_type(also).hides)
 
 
 def _warn_of_other_labels(source, task):

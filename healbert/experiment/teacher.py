@@ -14,12 +14,12 @@ from ..arguments.teacher import teacher_arguments
 from ..models.heads import listed_labels, load_classifier, saved_labels
 from ..models.loading import load_tokenizer
 from ..models.source import ModelSource
-from ..models.vocabulary import highest_id
+from ..models.vocabulary import embedding_rows
 from ..results.read import read_sound
 from ..results.schema import TEACHERS
 from ..utils.errors import UserError
 from .folder import RunBusy, read_marker, remove_checkpoints
-from .loading import check_lengths
+from .loading import check_lengths, highest_met
 from .turns import agreed, turn
 
 TRIED = "The Café is NOT 42% (un)believable, is it?"  # two tokenizers with one vocabulary may still cut it otherwise
@@ -123,9 +123,11 @@ def load_teacher(teacher, experiment):
     model = load_classifier(teacher.source, task.type.auto_class)
     if teacher.kind == "given":
         check_lengths(task, model, f"--teacher {teacher.source.name}")
-        table, highest = model.get_input_embeddings(), highest_id(task.splits.values(), tokenizer)
-        if highest >= getattr(table, "num_embeddings", highest + 1):
-            raise UserError(f"--teacher {teacher.source.name} has no embedding of token id {highest}; name another")
+    rows, highest = embedding_rows(model), highest_met(experiment.arguments, task, tokenizer)
+    if rows is not None and highest >= rows:
+        raise UserError(
+            f"teacher {teacher.source.name} has no embedding of token id {highest}; name another: --teacher"
+        )
     return model.requires_grad_(False).eval()
 
 

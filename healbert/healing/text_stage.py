@@ -61,7 +61,8 @@ def train_on_text(trainer, model, supplies, settings, text_loss):
 
     Returns:
         dict: ``examples``, ``epochs``, ``steps``, ``seconds`` (of a resumed stage, since then), ``flops`` (of all
-        steps), and ``loss_first`` and ``loss_last``, the mean losses over the first and the last tenth of the steps.
+        steps), and ``loss_first`` and ``loss_last``, the mean losses over the first and the last whole tenth of the
+        steps (a tenth rounded down to whole steps, counted from the first: what is left over is in neither).
 
     Raises:
         Diverged: if the loss becomes NaN or infinite.

@@ -6,16 +6,17 @@ from ..utils.errors import UserError
 from .loading import quiet_load_report
 
 
-def highest_id(splits, tokenizer):
+def highest_id(splits, tokenizer, any_entry=False):
     """The highest token id that batches of these splits can hold, padding among them.
 
     Args:
         splits: iterable of tokenized `datasets.Dataset`; one without ``input_ids`` counts for nothing.
         tokenizer: a transformers tokenizer.
+        any_entry: whether every entry of the tokenizer can come, too, as where tokens are replaced by random ones.
     """
     import pyarrow.compute as pc
 
-    found = [tokenizer.pad_token_id or 0]
+    found = [tokenizer.pad_token_id or 0, len(tokenizer) - 1 if any_entry else 0]
     for rows in splits:
         if "input_ids" in rows.column_names:
             ids = rows.select_columns(["input_ids"]).with_format("arrow")[:].column(0)
@@ -40,7 +41,7 @@ def fit_vocabulary(model, tokenizer, highest):
     Raises:
         UserError: if the embedding cannot hold the id.
     """
-    rows = _rows(model)
+    rows = embedding_rows(model)
     if rows is None or highest < rows:
         return None
     wanted = max(len(tokenizer), highest + 1)
@@ -52,10 +53,10 @@ def fit_vocabulary(model, tokenizer, highest):
             f"token id {highest} is beyond the {rows} rows of the embedding, which cannot be resized ({error}); "
             "give the tokenizer that goes with the model: --tokenizer_name"
         ) from error
-    return {"from": rows, "to": _rows(model)}
+    return {"from": rows, "to": embedding_rows(model)}
 
 
-def _rows(model):
+def embedding_rows(model):
     """How many rows the embedding of tokens has; None without one (Canine hashes characters into several)."""
     try:
         embedding = model.get_input_embeddings()

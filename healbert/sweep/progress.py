@@ -31,7 +31,7 @@ class Progress:
         self.live, self.beside = None, ""
 
     def start(self, workers):
-        self.began, self.workers = time.monotonic(), max(1, min(workers, len(self.plan.in_state("todo", "failed"))))
+        self.began, self.workers = time.monotonic(), max(1, min(workers, len(self.plan.in_state("todo"))))
         if self.console.is_terminal:
             self.live = Live(self.render(), console=self.console, refresh_per_second=2, transient=False)
             self.live.start()
@@ -40,7 +40,7 @@ class Progress:
 
     def shared(self, sweeps, workers):
         """Notes that so many sweeps and runs use this machine now, so that this one makes ``workers`` at a time."""
-        self.workers = max(1, min(workers, len(self.plan.in_state("todo", "failed"))))
+        self.workers = max(1, min(workers, len(self.plan.in_state("todo"))))
         others = sweeps - 1
         self.beside = f"; {others} more at work on this machine" if others else ""
         if self.live is None:

@@ -169,6 +169,8 @@ class _Runner:
         self.share, self.sweeps = share or Share(None), 1
 
     def run(self, runs):
+        for run in runs:
+            run.state = "todo"  # a failed one that is tried again is not done
         self.waiting.extend(runs)
         self._show("start", self.engine.capacity)
         while self.waiting or self.running or self.elsewhere:
@@ -191,7 +193,7 @@ class _Runner:
             elif run.runs_elsewhere():
                 self.elsewhere.append(run)
             else:
-                run.state = "todo"  # also a failed one that is tried again
+                run.state = "todo"  # its file may say that it failed, before
                 batch.append(run)
         self.waiting.extendleft(reversed(later))
         handles = self.engine.submit([self._job(run) for run in batch]) if batch else []

@@ -102,6 +102,22 @@ def test_no_head_is_left_and_the_model_predicts_what_it_predicted(settings, tmp_
     assert np.allclose(found, logits(moved), atol=1e-4)
 
 
+def test_texts_of_words_that_the_model_has_no_rows_for(settings, tiny_bert, tmp_path):
+    model, words = shutil.copytree(tiny_bert, tmp_path / "model"), tmp_path / "words.txt"
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    rows = json.loads((model / "config.json").read_text())["vocab_size"]
+    tokenizer.add_tokens(
+        [f"unheard{number}" for number in range(rows + 1 - len(tokenizer))]
+    )  # none is in the task's texts
+    tokenizer.save_pretrained(model)
+    results = run_with(settings, model_name_or_path=str(model))
+    assert results["model"]["resized_embeddings"] == {"from": rows, "to": rows + 1}, "tokens are replaced by any"
+    words.write_text("a film of unheard0\n" * 8)
+    taught = {"healing": "distill", "healing_options": None, "heal_text": str(words), "output_dir": str(tmp_path / "b")}
+    with pytest.raises(UserError, match=f"has no embedding of token id {rows}; name another: --teacher"):
+        run_with(settings, model_name_or_path=str(model), **taught)
+
+
 def test_a_decoder_is_trained_to_predict_the_next_token(settings, tmp_path):
     text = tmp_path / "decoder.txt"
     text.write_text("go good go\na\ngo a go\ngood good go a\n" * 5)  # "a" is one token, after which nothing follows

@@ -74,7 +74,7 @@ def test_retry_runs_failed_runs_alone(write_sweep, tmp_path):
     assert sweep(path, folder, "--workers", "1")[0] == 1
     before = finished(folder)
     status, output = sweep(path, folder, "--retry_failed", "--workers", "1")
-    assert status == 0, output
+    assert status == 0 and "2 runs, 1 done; 1 at a time" in output and "[2/2]" in output, output
     after = finished(folder)
     assert after[first.name] == before[first.name], "what was finished is not run again"
     assert (load_results(folder)["status"] == "completed").all()

@@ -73,7 +73,7 @@ def hardware(analysis):
     found = {name.replace("_", " "): values for name, values in found.items() if values}
     peaks = [e["peak_memory_mib"] for e in environments if e.get("peak_memory_mib")]
     if peaks:
-        found["peak memory, largest run"] = [f"{max(peaks):,} MiB"]
+        found["peak memory, largest process"] = [f"{max(peaks):,} MiB"]
     phases = collections.Counter()
     for run in study.runs:
         phases.update({phase: seconds for phase, seconds in run.part("timing").items() if seconds})

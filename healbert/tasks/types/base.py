@@ -27,6 +27,7 @@ class TaskType:
         continues: whether the model says how a text goes on, which is what harnesses for decoders score.
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
+        hides: whether training replaces tokens by random ones, which can be any of the tokenizer's.
         smooths: whether classes are learnt, of texts or of tokens, which label smoothing can spread.
         has_texts: whether an example is of texts; else of lists of words.
         one_class: whether a label is one class of `TaskData.label_names`, as pictures and confusions of classes need.
@@ -38,7 +39,7 @@ class TaskType:
     version = 1
     problem_type = None
     per_text, own_head, has_texts, one_class = True, False, True, False
-    pools, one_sequence, pipeline, continues, smooths = False, True, True, False, True
+    pools, one_sequence, pipeline, continues, hides, smooths = False, True, True, False, False, True
     baseline_name, baseline_says = "baseline", "the answer that needs no model"
 
     @property
