@@ -85,17 +85,17 @@ def outcome_of(effect, error, df, resampled=None, many=1, over_seeds=None, p=Non
             (over seeds alone).
         rest: further fields.
     """
-    examples = None if resampled is None else tuple(np.quantile(resampled, [0.025, 0.975]).tolist())
+    tail = (1 - CONFIDENCE) / 2 / many
+    examples = None if resampled is None else tuple(np.quantile(resampled, [tail, 1 - tail]).tolist())
     if not error:
         return Outcome(effect, interval=examples, over_examples=examples, **rest)
-    tail = (1 - CONFIDENCE) / 2
-    half = float(scipy.stats.t.isf(tail / many, df)) * error
+    half = float(scipy.stats.t.isf(tail, df)) * error
     over_seeds = over_seeds or (effect - half, effect + half)
-    normal = float(scipy.stats.norm.isf(tail / many))
+    normal = float(scipy.stats.norm.isf(tail))
     spread = 0.0 if resampled is None else normal * float(np.std(resampled, ddof=1))
     half = math.hypot(over_seeds[1] - effect, spread)
     # What makes p and interval agree: they tell the same of an effect of 0.
-    total = half / float(scipy.stats.t.isf(tail / many, df))
+    total = half / float(scipy.stats.t.isf(tail, df))
     p = min(1.0, many * float(2 * scipy.stats.t.sf(abs(effect) / total, df))) if p is None else p
     found = {"interval": (effect - half, effect + half), "over_seeds": over_seeds, "over_examples": examples}
     return Outcome(effect, **found, error=total, df=df, p=p, **rest)

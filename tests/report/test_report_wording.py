@@ -192,6 +192,13 @@ class TestSmallerIsBetter:
         assert made_up(found=outcome(0.0001, 0.002), metric=LOSS, margin=None).verdict == INCONCLUSIVE
 
 
+def test_intervals_of_parts_hold_at_once_with_one_seed_too():
+    resampled = np.random.default_rng(0).normal(0.05, 0.01, 1000)
+    alone, parts = (outcome_of(0.05, None, None, resampled, many, by=PAIRED) for many in (1, 7))
+    assert alone.interval == pytest.approx(np.quantile(resampled, [0.025, 0.975]))
+    assert parts.interval == parts.over_examples == pytest.approx(np.quantile(resampled, [0.025 / 7, 1 - 0.025 / 7]))
+
+
 def test_p_and_interval_agree_over_examples_too():
     """The interval that just reaches 0 has p = 0.05, whatever it is made of."""
     resampled = np.random.default_rng(0).normal(0.05, 0.01, 1000)
