@@ -48,7 +48,7 @@ def test_a_table_is_of_a_study_that_can_be_made_again(name, make):
 
 
 def spreads(rows):
-    """{(mean, standard deviation) of the scores of each damage} as pages write them; {} of a table without scores."""
+    """{(mean, standard deviation) of the scores of each damage} as pages write them; of older tables empty."""
     scores = {}
     for row in rows:
         if row.kind == "score":

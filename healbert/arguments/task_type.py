@@ -88,7 +88,7 @@ def _check_sequences(arguments, kind, strategy):
                 f"{flag} needs one sequence of tokens for each example, and one of type {kind.name} has several; leave "
                 "it out"
             )
-        if given and flag in as_it_is and type(kind).training_inputs is not TaskType.training_inputs:
+        if given and flag in as_it_is and kind.hides:
             raise UserError(
                 f"{flag} takes texts as they are, and training on a task of type {kind.name} hides other tokens "
                 "of them each time; leave it out"

@@ -83,29 +83,34 @@ def load(arguments, cache):
     def pretrained():
         set_seed(training.seed)  # the head's initialisation
         model, resized = loaded()
-        found = describe_model(model, sources.model.name, sources.model.commit)
-        found |= {"resized_embeddings": resized} if resized else {}
-        before = sources.model.folder and damage_of_model(sources.model.folder)
-        found |= {"damaged_before": before} if before else {}
-        found |= {} if task.type.own_head else {"head_was": model.head_was}
-        if model.head_was == "other" and not task.type.own_head:
-            warnings.warn(
-                f"the head of {sources.model.name} does not fit this task's outputs; a new one is drawn", stacklevel=2
-            )
-        if task.label_names and model.head_was == "own" and not task.type.own_head:
-            _warn_of_other_labels(sources.model.config, task)
+        found = _described(model, resized, sources.model, task)
         if task.type.own_head and model.head_was != "own":
             model, found["head"] = give_head(lambda: loaded()[0], task, tokenizer, arguments, found["fingerprint"])
         return model, found
 
     # A head that is trained first is made of these, too.
     trained = (*drawn, training.mixed_precision, training.device.type) if task.type.own_head else ()
-    drawn_for = training.seed, _meets_any_entry(arguments, task)
-    model, description = cache.get("model", [*key, *drawn_for, *trained], pretrained)
+    key += [training.seed, _meets_any_entry(arguments, task), *trained]
+    model, description = cache.get("model", key, pretrained)
     model = copy.deepcopy(model) if cache.size else model  # the run damages it; the next one needs it intact
     check_optional(training, model)
     check_lengths(task, model)
     return task, tokenizer, model, description
+
+
+def _described(model, resized, source, task):
+    """What results say of a loaded model whose embedding was ``resized`` so; warns of a head that is not the task's."""
+    found = describe_model(model, source.name, source.commit)
+    found |= {"resized_embeddings": resized} if resized else {}
+    before = source.folder and damage_of_model(source.folder)
+    found |= {"damaged_before": before} if before else {}
+    if task.type.own_head:
+        return found
+    if model.head_was == "other":
+        warnings.warn(f"the head of {source.name} does not fit this task's outputs; a new one is drawn", stacklevel=3)
+    if task.label_names and model.head_was == "own":
+        _warn_of_other_labels(source.config, task)
+    return found | {"head_was": model.head_was}
 
 
 def highest_met(arguments, task, tokenizer):
@@ -125,7 +130,7 @@ def _warn_of_other_labels(source, task):
         warnings.warn(
             f"the head of {source.name} was trained for the labels {listed_labels(there)}, and this task has "
             f"{listed_labels(wanted)}: its weights are kept as they are, output for output",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -56,10 +56,15 @@ def fit_vocabulary(model, tokenizer, highest):
     return {"from": rows, "to": embedding_rows(model)}
 
 
-def embedding_rows(model):
-    """How many rows the embedding of tokens has; None without one (Canine hashes characters into several)."""
+def embedding_of(model):
+    """The module that embeds tokens, None of a model that says that it has none."""
     try:
-        embedding = model.get_input_embeddings()
+        return model.get_input_embeddings()
     except NotImplementedError:
         return None
+
+
+def embedding_rows(model):
+    """How many rows the embedding of tokens has; None without one (Canine hashes characters into several)."""
+    embedding = embedding_of(model)
     return len(embedding.weight) if isinstance(embedding, nn.Module) else None

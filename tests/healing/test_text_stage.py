@@ -106,9 +106,8 @@ def test_texts_of_words_that_the_model_has_no_rows_for(settings, tiny_bert, tmp_
     model, words = shutil.copytree(tiny_bert, tmp_path / "model"), tmp_path / "words.txt"
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows = json.loads((model / "config.json").read_text())["vocab_size"]
-    tokenizer.add_tokens(
-        [f"unheard{number}" for number in range(rows + 1 - len(tokenizer))]
-    )  # none is in the task's texts
+    unheard = [f"unheard{number}" for number in range(rows + 1 - len(tokenizer))]  # in no text of the task
+    tokenizer.add_tokens(unheard)
     tokenizer.save_pretrained(model)
     results = run_with(settings, model_name_or_path=str(model))
     assert results["model"]["resized_embeddings"] == {"from": rows, "to": rows + 1}, "tokens are replaced by any"

@@ -5,6 +5,7 @@ import pyarrow.compute as pc
 import torch
 from torch import nn
 
+from ...models.vocabulary import embedding_of
 from .base import FastPath, why_not_whole
 
 # Optimizers to which a row without gradient and without moments stays as it is, whatever other rows do.
@@ -33,7 +34,7 @@ class OccurringRows(FastPath):
         return why_not_whole(training) or scene.trainer.strategy.why_whole or _why_not_embedding(scene)
 
     def start(self, scene):
-        self.embedding = module = _embedding(scene.model)
+        self.embedding = module = embedding_of(scene.model)
         special = {*scene.special_ids, module.padding_idx} - {None}
         rows = occurring_ids(scene.splits.values(), special, len(module.weight))
         self.whole, self.rows = module.weight.detach().cpu().clone(), torch.from_numpy(rows)
@@ -92,15 +93,8 @@ def occurring_ids(splits, special_ids, rows):
     return np.unique(np.concatenate(found)).astype(np.int64)
 
 
-def _embedding(model):
-    try:
-        return model.get_input_embeddings()
-    except NotImplementedError:
-        return None
-
-
 def _why_not_embedding(scene):
-    module = _embedding(scene.model)
+    module = embedding_of(scene.model)
     if type(module) is not nn.Embedding or module.max_norm is not None or module.sparse or module.scale_grad_by_freq:
         return "the model has no plain table of embeddings"
     named = scene.model.named_parameters(remove_duplicate=False)

@@ -27,7 +27,6 @@ class TaskType:
         continues: whether the model says how a text goes on, which is what harnesses for decoders score.
         pipeline: whether transformers has a pipeline of the name `hub_task`.
         own_head: whether the head is the checkpoint's, and not a new one that has to be learnt.
-        hides: whether training replaces tokens by random ones, which can be any of the tokenizer's.
         smooths: whether classes are learnt, of texts or of tokens, which label smoothing can spread.
         has_texts: whether an example is of texts; else of lists of words.
         one_class: whether a label is one class of `TaskData.label_names`, as pictures and confusions of classes need.
@@ -39,7 +38,7 @@ class TaskType:
     version = 1
     problem_type = None
     per_text, own_head, has_texts, one_class = True, False, True, False
-    pools, one_sequence, pipeline, continues, hides, smooths = False, True, True, False, False, True
+    pools, one_sequence, pipeline, continues, smooths = False, True, True, False, True
     baseline_name, baseline_says = "baseline", "the answer that needs no model"
 
     @property
@@ -130,6 +129,11 @@ class TaskType:
 
         What it draws may depend on its arguments and ``seed`` alone: runs are resumed.
         """
+
+    @property
+    def hides(self):
+        """Whether `training_inputs` puts other tokens in the place of a text's, which can be any of the tokenizer's."""
+        return type(self).training_inputs is not TaskType.training_inputs
 
     # Every batch on its way to a model that does not take it as it is: function(inputs) -> inputs; None: it does.
     model_inputs = None

@@ -51,7 +51,6 @@ class MaskedLM(LanguageModelling):
 
     auto_class = "AutoModelForMaskedLM"
     hub_task = "fill-mask"
-    hides = True
 
     def encode_split(self, split, rows, tokenizer, data):
         if tokenizer.mask_token_id is None:
